@@ -1,0 +1,1 @@
+"""What this operator wishes: requests, answers, and the rules they keep; no SQL, no sockets."""

@@ -1,0 +1,390 @@
+"""A person's request as they wrote it, read into what may be signed and what stays at home.
+
+Enters: the JSON of `cast FILE.json` or the options of `cast "text"`, and the present. Leaves: a
+`Request`: public fields and local ones, told apart here once. Category, keys and units are checked
+against the shipped tree and vocabulary. What this version does not do is refused by its name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from node.data.gazetteer import resolve_near
+from node.data.vocabulary import attribute_vocabulary, category_tree
+from node.market.moments import local_date, moment_ms
+from protocol import limits
+from protocol.errors import LocalProtocolError, RemoteProtocolError
+from protocol.market.roster import check_code
+from protocol.now import DAY_MS
+from protocol.objects.intentcast import (
+    AttributeConstraint,
+    Budget,
+    Intentcast,
+    Item,
+    Membership,
+    VendorRequirement,
+    Window,
+)
+from protocol.objects.reply import Reply
+from protocol.values.attributes import AttributeSpec, AttributeType
+from protocol.values.money import Money, parse_money
+from protocol.values.place import Where, cell_of, coarsen
+from protocol.values.quantity import parse_quantity
+
+_DEFAULT_TERMS = ["PDC-INTENT", "SD-BASE"]
+_DEFAULT_DECIDE = "+14d"
+_AFTER_DECISION_MS = 7 * DAY_MS
+_DEFAULT_RADIUS_KM = 25
+_FIELDS_MAX = 16
+
+_LATER = {
+    "detail": "sealed detail",
+    "files": "attached files",
+    "counter": "counter-offers",
+    "message": "messages",
+    "review": "reviews",
+}
+_KEYS = {
+    *("title", "text", "lang", "category", "codes", "function", "items", "when", "where"),
+    *("budget", "readiness", "decide_by", "audience", "vendor_req", "memberships", "terms"),
+    *("max_offers", "award", "standing", "disclose"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalBudget:
+    """A budget that never leaves the node; ranking uses it."""
+
+    max: Money | None = None
+    """Most the buyer will pay."""
+    target: Money | None = None
+    """What the buyer hopes to pay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request, ready to be signed once a nonce and a way back exist."""
+
+    fields: Mapping[str, Any]
+    """Arguments of Intentcast except nonce and reply."""
+    budget: LocalBudget
+    """Public and local amounts together, for the buyer's own ranking."""
+    disclose: Mapping[str, str]
+    """Field -> value, to be disclosed to the vendor of an agreement alone."""
+    expires: int
+    """Unix ms."""
+
+    def body(self, nonce: bytes, reply: Reply) -> Intentcast:
+        """Give the public body."""
+        return Intentcast(nonce=nonce, reply=reply, **self.fields)
+
+
+def _bad(sentence: str, fix: str, *, code: str = "E-CAST", field: str = "") -> LocalProtocolError:
+    return LocalProtocolError(sentence, code=code, fix=fix, field=field)
+
+
+def _later(what: str) -> LocalProtocolError:
+    return _bad(f"{what} come in a later version", f"Leave {what} out", code="E-LATER")
+
+
+def read_request(draft: Mapping[str, Any], wall_ms: int) -> Request:
+    """Read a draft.
+
+    Args:
+        draft: JSON object; keys as in docs/reference/cast-file.md.
+        wall_ms: the present, Unix ms.
+
+    Raises:
+        LocalProtocolError: E-CAST, E-CATEGORY, E-ATTRIBUTE, E-MONEY, E-DATE, E-PLACE, E-LATER,
+            naming the field and the next step.
+    """
+    _check_keys(draft)
+    category = read_category(_text(draft, "category", 160))
+    budget, public_budget = _read_budget(draft.get("budget"))
+    decide_by = moment_ms(_text(draft, "decide_by", 40, _DEFAULT_DECIDE), "decide_by", wall_ms)
+    expires = min(decide_by + _AFTER_DECISION_MS, _last_expiry(wall_ms))
+    if decide_by > expires:
+        raise _bad(
+            "decide_by is more than 60 days ahead",
+            "Choose an earlier date; cast again when it ends",
+            code="E-DATE",
+            field="decide_by",
+        )
+    where, zone = _read_where(draft.get("where"))
+    fields: dict[str, Any] = {
+        "title": _text(draft, "title", 120),
+        "text": _text(draft, "text", 2000, ""),
+        "lang": _text(draft, "lang", 12, "en"),
+        "category": category,
+        "codes": draft.get("codes", []),
+        "function": draft.get("function", "buy"),
+        "items": _read_items(draft.get("items"), category),
+        "when": _read_windows(draft.get("when", []), zone, wall_ms),
+        "where": where,
+        "budget": public_budget,
+        "readiness": draft.get("readiness", "ready"),
+        "decide_by": decide_by,
+        "vendor_req": _convert(draft.get("vendor_req"), VendorRequirement, "vendor_req"),
+        "memberships": _read_memberships(draft.get("memberships", [])),
+        "terms": _read_terms(draft.get("terms", _DEFAULT_TERMS)),
+        "max_offers": draft.get("max_offers", 64),
+    }
+    return Request(
+        fields=_checked(fields, wall_ms),
+        budget=budget,
+        disclose=_read_disclose(draft.get("disclose", {})),
+        expires=expires,
+    )
+
+
+def _last_expiry(wall_ms: int) -> int:
+    """Signing happens up to a minute-cut later than now; stay inside the life of a cast."""
+    return wall_ms - wall_ms % 60_000 + limits.cast_ttl_ms_max
+
+
+def _check_keys(draft: Mapping[str, Any]) -> None:
+    if not isinstance(draft, Mapping):
+        raise _bad("a cast is a JSON object", 'Start the file with { "title": ...')
+    for key in draft:
+        if key in _LATER:
+            raise _later(_LATER[key])
+        if key not in _KEYS:
+            near = difflib.get_close_matches(str(key), sorted(_KEYS), 1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(_KEYS))}"
+            raise _bad(f"'{str(key)[:40]}' is not a field of a cast", hint, field=str(key)[:40])
+    if draft.get("audience", "open") != "open":
+        raise _later("named audiences")
+    if draft.get("award", "single") != "single":
+        raise _later("split awards")
+    if draft.get("standing", False):
+        raise _later("standing requests")
+
+
+def _text(draft: Mapping[str, Any], key: str, most: int, default: str | None = None) -> str:
+    value = draft.get(key, default)
+    if not isinstance(value, str) or (default is None and not value.strip()):
+        raise _bad(f"{key} is missing or not a text", f'Add "{key}": "..."', field=key)
+    if len(value) > most:
+        raise _bad(f"{key} has {len(value)} characters, at most {most}", "Shorten it", field=key)
+    return value.strip()
+
+
+def read_category(text: str) -> str:
+    """Read a category path, or the words of one when they mean exactly one.
+
+    Raises:
+        LocalProtocolError: E-CATEGORY with the nearest ones.
+    """
+    tree = category_tree()
+    if tree.contains(text):
+        return text
+    found = tree.search(text)
+    names = [match.path for match in found[:5]] or tree.suggest(text)
+    raise _bad(
+        f"'{text[:60]}' is not a category",
+        f"Try one of: {', '.join(names)}" if names else "List them: intentcast categories WORDS",
+        code="E-CATEGORY",
+        field="category",
+    )
+
+
+def _read_budget(value: Any) -> tuple[LocalBudget, Budget | None]:
+    if value is None:
+        return LocalBudget(), None
+    if isinstance(value, str):
+        value = {"max": value}
+    known = {"max", "target", "visibility"}
+    if not isinstance(value, Mapping) or not set(value) <= known:
+        raise _bad("budget is not understood", 'Write "budget": {"max": "300 USD"}', field="budget")
+    visibility = value.get("visibility", "local")
+    if visibility == "sealed":
+        raise _later("sealed budgets")
+    if visibility not in ("local", "public"):
+        raise _bad(f"visibility '{visibility!s:.20}'", "Use local or public", field="budget")
+    amounts = {k: parse_money(str(value[k])) for k in ("max", "target") if k in value}
+    local = LocalBudget(**amounts)
+    return local, Budget(**amounts) if visibility == "public" and amounts else None
+
+
+def _read_where(value: Any) -> tuple[Where, str]:
+    """Give the public place (coarse) and the zone of local dates."""
+    if value is None or (isinstance(value, Mapping) and value.get("remote") is True):
+        return Where(remote=True), "UTC"
+    if not isinstance(value, Mapping) or not set(value) <= {"near", "radius_km"}:
+        raise _bad(
+            "where is not understood",
+            'Write "where": {"near": "Park City, UT", "radius_km": 25} or {"remote": true}',
+            field="where",
+        )
+    radius = value.get("radius_km", _DEFAULT_RADIUS_KM)
+    if not isinstance(radius, int) or not 0 <= radius <= limits.place_radius_km_max:
+        raise _bad("radius_km is not in range", "Choose 0 to 20000", field="where.radius_km")
+    place = resolve_near(_text(value, "near", 120))
+    cell = cell_of(place.lat, place.lon, limits.public_place_resolution_max)
+    coarse = coarsen(cell, limits.public_place_resolution_max)
+    return Where(cell=coarse, radius_km=radius), place.tz or "UTC"
+
+
+def _read_windows(value: Any, zone: str, wall_ms: int) -> list[Window]:
+    windows = []
+    for part in _list(value, "when", 5):
+        if not isinstance(part, Mapping) or not {"start", "end"} <= set(part):
+            raise _bad("a window needs start and end", 'Write {"start": "2027-03-20", "end": ...}')
+        tz = _text(part, "tz", 40, zone)
+        try:
+            ZoneInfo(tz)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise _bad(f"'{tz}' is not a time zone", "Write one like America/Denver") from error
+        start = local_date(_text(part, "start", 20), "when.start", wall_ms)
+        end = local_date(_text(part, "end", 20), "when.end", wall_ms)
+        windows.append(Window(start=start, end=end, tz=tz, flex_days=part.get("flex_days", 0)))
+    return windows
+
+
+def _list(value: Any, field: str, most: int) -> Sequence[Any]:
+    if not isinstance(value, list) or len(value) > most:
+        raise _bad(f"{field} is not a list of at most {most}", "Put it in [ ]", field=field)
+    return value
+
+
+def _read_items(value: Any, category: str) -> list[Item]:
+    items = []
+    for part in _list(value, "items", 20):
+        if isinstance(part, str):
+            part = {"name": part}  # noqa: PLW2901 - a bare name is the short form
+        if not isinstance(part, Mapping):
+            raise _bad("an item is not understood", 'Write {"name": "...", "attrs": [...]}')
+        attrs = [
+            _read_constraint(attribute, category)
+            for attribute in _list(part.get("attrs", []), "attrs", 40)
+        ]
+        items.append(
+            Item(
+                name=_text(part, "name", 120),
+                qty=parse_quantity(str(part.get("qty", "1")), "each"),
+                substitute=part.get("substitute", "similar"),
+                attrs=attrs,
+            )
+        )
+    if not items:
+        raise _bad("a cast names at least one item", 'Add "items": [{"name": "..."}]')
+    return items
+
+
+def _read_constraint(value: Any, category: str) -> AttributeConstraint:
+    if not isinstance(value, Mapping) or "key" not in value:
+        raise _bad("a constraint needs a key", 'Write {"key": "raw", "op": "present"}')
+    vocabulary = attribute_vocabulary()
+    asked = _text(value, "key", 40)
+    key = vocabulary.find_key(category, asked)
+    level = value.get("level", "must")
+    if key is None:
+        if level != "prefer":
+            near = vocabulary.suggest(category, asked)
+            raise _bad(
+                f"'{asked}' is not an attribute of {category}",
+                f"Try: {', '.join(near) or 'none is near'}; a free key may be a prefer",
+                code="E-ATTRIBUTE",
+                field=asked,
+            )
+        return _plain_constraint(value, asked.lower().replace(" ", "-"), level)
+    return _known_constraint(value, vocabulary.for_category(category)[key], level)
+
+
+def _plain_constraint(value: Mapping[str, Any], key: str, level: str) -> AttributeConstraint:
+    return AttributeConstraint(
+        key=key,
+        op=value.get("op", "present"),
+        value=value.get("value"),
+        unit=value.get("unit"),
+        level="prefer" if level == "prefer" else "must",
+        weight=value.get("weight", 1),
+    )
+
+
+def _known_constraint(
+    value: Mapping[str, Any], spec: AttributeSpec, level: str
+) -> AttributeConstraint:
+    op = value.get("op", "eq")
+    raw = value.get("value")
+    hint = str(value.get("unit", ""))
+    unit = spec.unit if spec.type is AttributeType.NUMBER else None
+    listed = raw if isinstance(raw, list) else [raw]
+    read: Any = None
+    if op not in ("present", "absent"):
+        if raw is None:
+            raise _bad(f"{spec.key} {op} needs a value", 'Add "value"', field=spec.key)
+        values = [_one_value(part, op, spec, hint) for part in listed]
+        read = values if op in ("in", "nin", "between") else values[0]
+    elif spec.type is not AttributeType.NUMBER:
+        unit = None
+    return AttributeConstraint(
+        key=spec.key,
+        op=op,
+        value=read,
+        unit=unit if read is not None else None,
+        level=level,  # type: ignore[arg-type]  # _checked holds it against the two levels
+        weight=value.get("weight", 1),
+    )
+
+
+def _one_value(part: Any, op: str, spec: AttributeSpec, hint: str) -> str | bool:
+    if op == "match":
+        return str(part)
+    text = ("yes" if part else "no") if isinstance(part, bool) else str(part)
+    found = spec.parse_value(text, hint).value
+    return found[0] if isinstance(found, list) else found
+
+
+def _read_memberships(value: Any) -> list[Membership]:
+    found = []
+    for part in _list(value, "memberships", 20):
+        entry = {"programme": part} if isinstance(part, str) else part
+        found.append(_convert(entry, Membership, "memberships"))
+    return found
+
+
+def _read_terms(value: Any) -> list[str]:
+    codes = [str(code) for code in _list(value, "terms", 8)]
+    for code in codes:
+        check_code(code)
+    return codes
+
+
+def _read_disclose(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping) or len(value) > _FIELDS_MAX:
+        raise _bad("disclose is not understood", 'Write "disclose": {"name": "..."}')
+    for name, text in value.items():
+        if not str(name).replace("_", "").isalnum() or not isinstance(text, str):
+            raise _bad(f"disclose.{str(name)[:40]} is not a text", "Use a-z names and texts")
+    return {str(name): text for name, text in value.items()}
+
+
+def _convert(value: Any, kind: type[Any], field: str) -> Any:
+    if value is None:
+        return None
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise _bad(f"{field}: {error}", "Correct that field", field=field) from error
+
+
+def _checked(fields: dict[str, Any], wall_ms: int) -> dict[str, Any]:
+    """Hold the public fields against every rule of the kind, before anything is stored."""
+    probe = Reply(
+        box=bytes(32), reader=bytes(32), at=[bytes(32)], until=wall_ms + limits.box_until_ms_max
+    )
+    try:
+        body = Intentcast(nonce=bytes(16), reply=probe, **fields)
+        tree = msgspec.to_builtins(body, builtin_types=(bytes,))
+        checked = msgspec.convert(tree, Intentcast, strict=True)
+        checked.check()
+    except (msgspec.ValidationError, RemoteProtocolError, TypeError) as error:
+        raise _bad(f"this cast cannot be signed: {error}", "Correct that field") from error
+    return {name: getattr(checked, name) for name in fields}

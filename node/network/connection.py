@@ -1,0 +1,380 @@
+"""One encrypted link to one proved peer.
+
+Enters: messages to send, frames from the socket. Leaves: messages from the peer, answers to our
+questions, and one word when it ends. Never here: who else is linked, what a message is worth.
+
+The life of a link: `open` (handshake and `Hello`), then `run` until it ends. `run` reads in one
+task and writes in another; everything ready in one turn of the loop goes in one frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from node.errors import TransportError
+from node.network.endpoint import Endpoint
+from node.network.handshake import Channel, Handshake, said
+from node.network.pipe import CLOSE_S, Pipe
+from node.network.queue import SendQueue
+from protocol import limits
+from protocol.channel.frames import PLAINTEXT_BYTES_MAX, unpack_frame
+from protocol.channel.messages import (
+    ANSWER_TO,
+    Answer,
+    Ask,
+    Bye,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Refused,
+    decode_message,
+    encode_message,
+)
+from protocol.channel.priority import Priority, priority_of
+from protocol.errors import MessageError, Reason, RemoteProtocolError
+from protocol.ids import NodeId
+
+REQUEST_FIRST: Final = 2**31
+"""`Connection.request` numbers its questions from here; smaller numbers are the machines' own."""
+_MS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Why a link is over."""
+
+    reason: Reason
+    """CLOSED when the peer just went away."""
+    detail: str = ""
+    """A sentence for the log."""
+    by_peer: bool = False
+    """Whether the peer ended it."""
+    fault: RemoteProtocolError | None = None
+    """The rule the peer broke, if it did; its severity goes to the peer's standing."""
+
+
+class Connection:
+    """A link; `open` it, hand it to `Links.admit`, then `run` it."""
+
+    def __init__(self, endpoint: Endpoint, pipe: Pipe, *, expected: NodeId | None = None) -> None:
+        """Prepare a link over an open WebSocket.
+
+        Args:
+            endpoint: this node's end.
+            pipe: the WebSocket.
+            expected: the key that must be there, when we dialled somebody in particular.
+        """
+        self._endpoint = endpoint
+        self._pipe = pipe
+        self._expected = expected
+        self._channel: Channel | None = None
+        self._queue = SendQueue(endpoint.bounds.queue_bytes)
+        self._ready = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._finished = asyncio.Event()
+        self._is_announced = False
+        self._numbers = itertools.count(REQUEST_FIRST)
+        self._open_requests: dict[int, tuple[type[Answer], asyncio.Future[Answer | None]]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._ping_sent_ms = 0
+        self._heard_ms = 0
+        self.remote_host = pipe.remote_host
+        self.outbound = pipe.outbound
+        self.ending: Ending | None = None
+        self.opened_ms = 0
+        self.rtt_ms: int | None = None
+
+    def __repr__(self) -> str:
+        """Name direction and host; the key is left to callers who want it."""
+        return f"<Connection {'to' if self.outbound else 'from'} {self.remote_host}>"
+
+    # --- what is known after `open` -------------------------------------------------------------
+
+    def _open_channel(self) -> Channel:
+        if self._channel is None:
+            raise TransportError("the link is not open yet")
+        return self._channel
+
+    @property
+    def peer_id(self) -> NodeId:
+        """The peer's proved transport key."""
+        return self._open_channel().peer_id
+
+    @property
+    def handshake_hash(self) -> bytes:
+        """64 bytes that name this link and no other."""
+        return self._open_channel().handshake_hash
+
+    @property
+    def remote_hello(self) -> Hello:
+        """What the peer said of itself."""
+        return self._open_channel().hello
+
+    @property
+    def version(self) -> int:
+        """Protocol version in use."""
+        return self._open_channel().version
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        return self._channel is not None and self.ending is None
+
+    @property
+    def bytes_waiting(self) -> int:
+        """Bytes the peer has not taken yet."""
+        return self._queue.bytes_waiting
+
+    # --- opening --------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Shake hands and exchange `Hello`; on any failure the socket is closed and given back.
+
+        Raises:
+            TransportError: E-PEER-TIMEOUT, E-PEER-LOST, E-PEER-KEY, E-PEER-SELF, E-PEER-REFUSED,
+                or E-PEER-HANDSHAKE when the peer does not speak this protocol or net.
+        """
+        try:
+            async with asyncio.timeout(self._endpoint.bounds.handshake_ms / _MS):
+                self._channel = await Handshake(self._endpoint, self._pipe, self._expected).run()
+        except TimeoutError as error:
+            raise TransportError("the handshake took too long", code="E-PEER-TIMEOUT") from error
+        except RemoteProtocolError as error:
+            raise TransportError(
+                f"the peer does not speak this protocol: {error}",
+                code="E-PEER-HANDSHAKE",
+                fix="Both nodes must be on the same net and run versions that agree",
+            ) from error
+        finally:
+            if self._channel is None:
+                await self._pipe.finish()
+        self.opened_ms = self._heard_ms = self._now_ms()
+
+    def _now_ms(self) -> int:
+        return self._endpoint.clock.now().mono_ms
+
+    # --- sending --------------------------------------------------------------------------------
+
+    def send(self, message: Message, priority: Priority | None = None) -> bool:
+        """Queue a message; it leaves in this turn's frame if the peer keeps up.
+
+        Args:
+            message: anything but a `Hello`.
+            priority: where it stands in the queue; its kind's usual place when None.
+
+        Returns:
+            False when the link is over or the queue has no room for that priority: announce an id,
+            or try again later. A link whose queue cannot even take CONTROL is closed.
+
+        Raises:
+            LocalProtocolError: the message breaks its own rules.
+        """
+        if not self.is_open:
+            return False
+        place = priority_of(message) if priority is None else priority
+        if not self._queue.put(encode_message(message), place):
+            if place is Priority.CONTROL:
+                self._end(Ending(reason=Reason.STALLED, detail="the peer takes nothing"))
+            return False
+        self._ready.set()
+        return True
+
+    async def request(self, ask: Ask, timeout_ms: int) -> Answer:
+        """Send a question and wait for its answer; its `request` number is chosen here.
+
+        Returns:
+            The answer of the question's kind, or `Refused`.
+
+        Raises:
+            TransportError: E-PEER-TIMEOUT no answer in time; E-PEER-LOST the link ended;
+                E-PEER-BUSY too much is waiting on this link.
+        """
+        number = next(self._numbers)
+        answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        if len(self._open_requests) >= limits.requests_open_max or number >= 2 * REQUEST_FIRST:
+            raise TransportError("too many questions wait on this link", code="E-PEER-BUSY")
+        self._open_requests[number] = (ANSWER_TO[type(ask)], answered)
+        try:
+            if self.is_open and not self.send(msgspec.structs.replace(ask, request=number)):
+                raise TransportError("the queue to this peer is full", code="E-PEER-BUSY")
+            async with asyncio.timeout(timeout_ms / _MS):
+                answer = await answered if self.is_open else None
+        except TimeoutError as error:
+            kind = type(ask).__name__
+            raise TransportError(
+                f"the peer did not answer {kind} within {timeout_ms} ms", code="E-PEER-TIMEOUT"
+            ) from error
+        finally:
+            del self._open_requests[number]
+        if answer is None:
+            raise TransportError("the link ended before the answer came")
+        return answer
+
+    def close(self, reason: Reason = Reason.SHUTDOWN, detail: str = "") -> None:
+        """End the link, telling the peer why; does nothing when it has ended already."""
+        self._end(Ending(reason=reason, detail=said(detail)), farewell=True)
+
+    async def wait_closed(self) -> None:
+        """Wait until the link has ended and its socket is given back."""
+        await self._finished.wait()
+
+    # --- running --------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Carry the link until it ends, then give everything back; never raises but when cancelled.
+
+        A link closed before it ran is only said goodbye: nobody is told of it.
+        """
+        # Lets `on_closed` of a link that this one replaces, already queued, come first.
+        await asyncio.sleep(0)
+        spawn = self._endpoint.spawn
+        name = self.peer_id.hex()[:8]
+        tasks = [spawn(self._write(), f"link {name} writes")]
+        try:
+            if self.ending is None:
+                self._is_announced = True
+                self._endpoint.handlers.on_open(self)
+                self.send(Ping(nonce=0))
+                self._arm()
+                tasks.append(spawn(self._read(), f"link {name} reads"))
+                await self._ended.wait()
+                tasks[1].cancel()
+            await asyncio.wait(tasks, timeout=CLOSE_S)
+            await self._pipe.finish()
+        finally:
+            self._end(Ending(reason=Reason.SHUTDOWN))
+            self._pipe.abort()
+            for task in tasks:
+                task.cancel()
+            self._finished.set()
+
+    def _end(self, ending: Ending, *, farewell: bool = False) -> None:
+        """Note the end, once; `run` then puts the socket away."""
+        if self.ending is not None:
+            return
+        self.ending = ending
+        if self._timer:
+            self._timer.cancel()
+        for _, answered in self._open_requests.values():
+            if not answered.done():
+                answered.set_result(None)
+        self._queue.drop_payload()
+        if farewell:
+            bye = Bye(reason=ending.reason, detail=ending.detail)
+            self._queue.put(encode_message(bye), Priority.CONTROL)
+        else:
+            self._pipe.abort()
+        self._ready.set()
+        self._ended.set()
+        if self._is_announced:
+            # Not called from here: whoever closed the link may be in the middle of something.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._endpoint.handlers.on_closed, self, ending.reason)
+
+    async def _write(self) -> None:
+        """Send what waits, frame by frame, until the link ends and its goodbye is out."""
+        channel = self._open_channel()
+        frame_bytes = min(
+            PLAINTEXT_BYTES_MAX, channel.hello.limits.frame_bytes - limits.frame_tag_bytes
+        )
+        try:
+            while self.ending is None or self._queue.bytes_waiting:
+                await self._ready.wait()
+                self._ready.clear()
+                while frame := self._queue.take(frame_bytes):
+                    self._show(frame, inbound=False)
+                    async with asyncio.timeout(self._endpoint.bounds.stall_ms / _MS):
+                        await self._pipe.send(channel.sending.encrypt(frame))
+        except TimeoutError:
+            self._end(Ending(reason=Reason.STALLED, detail="the peer takes nothing"))
+        except TransportError as error:
+            self._end(Ending(reason=Reason.CLOSED, detail=error.sentence, by_peer=True))
+        finally:
+            self._end(Ending(reason=Reason.CLOSED, detail="the writer stopped"))
+
+    async def _read(self) -> None:
+        """Hand on what comes, until the link ends."""
+        channel = self._open_channel()
+        try:
+            while self.ending is None:
+                frame = channel.receiving.decrypt(await self._pipe.receive())
+                self._heard_ms = self._now_ms()
+                self._show(frame, inbound=True)
+                self._take(frame)
+        except RemoteProtocolError as error:
+            ending = Ending(reason=error.reason, detail=said(error.sentence), fault=error)
+            self._end(ending, farewell=True)
+        except TransportError as error:
+            self._end(Ending(reason=Reason.CLOSED, detail=error.sentence, by_peer=True))
+        finally:
+            self._end(Ending(reason=Reason.CLOSED, detail="the reader stopped"))
+
+    def _show(self, frame: bytes, *, inbound: bool) -> None:
+        if self._endpoint.tap:
+            self._endpoint.tap(self.peer_id, inbound, frame)
+
+    def _take(self, frame: bytes) -> None:
+        for raw in unpack_frame(frame):
+            if self.ending is not None:
+                return
+            self._handle(decode_message(raw))
+
+    def _handle(self, message: Message) -> None:
+        """Serve what concerns the link itself; hand on the rest."""
+        match message:
+            case Ping(nonce=nonce):
+                self.send(Pong(nonce=nonce))
+            case Pong():
+                self.rtt_ms = self._now_ms() - self._ping_sent_ms
+            case Bye(reason=reason, detail=detail):
+                self._end(Ending(reason=reason, detail=detail, by_peer=True))
+            case Hello():
+                raise MessageError(Reason.UNEXPECTED, "a second Hello")
+            case _ if getattr(message, "request", 0) >= REQUEST_FIRST and self._answers(message):
+                pass
+            case _:
+                self._endpoint.handlers.on_message(self, message)
+
+    def _answers(self, message: Message) -> bool:
+        """Give an answer to whoever asked; one that comes too late is let go.
+
+        Raises:
+            MessageError: UNEXPECTED, the answer is not of the question's kind.
+        """
+        if not isinstance(message, Answer):
+            return False
+        waiting = self._open_requests.get(message.request)
+        if waiting is not None:
+            kind, answered = waiting
+            if not isinstance(message, kind | Refused):
+                name = type(message).__name__
+                raise MessageError(Reason.UNEXPECTED, f"{name} does not answer the question")
+            if not answered.done():
+                answered.set_result(message)
+        return True
+
+    # --- staying alive --------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        # Looked at three times per idle period, so that neither bound is missed by much.
+        delay_s = self._endpoint.bounds.ping_idle_ms / _MS / 3
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._check_alive)
+
+    def _check_alive(self) -> None:
+        silent_ms = self._now_ms() - self._heard_ms
+        if silent_ms >= self._endpoint.bounds.silence_ms:
+            self.close(Reason.STALLED, "nothing heard for too long")
+            return
+        if silent_ms >= self._endpoint.bounds.ping_idle_ms:
+            self._ping()
+        self._arm()
+
+    def _ping(self) -> None:
+        self._ping_sent_ms = self._now_ms()
+        self.send(Ping(nonce=0))

@@ -1,0 +1,96 @@
+"""This node's end of every link: its key, its clocks, and who is told what happens.
+
+Enters: what the daemon hands in, once. Leaves: the same, to each connection. Never here: the state
+of any one link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from node.clock import Clock
+from node.entropy import Entropy
+from protocol import limits
+from protocol.channel.messages import Hello, Message
+from protocol.channel.noise import transport_key
+from protocol.errors import Reason
+from protocol.ids import NodeId
+
+if TYPE_CHECKING:
+    from node.network.connection import Connection
+
+PING_IDLE_MS: Final = 30_000
+"""Silence after which a peer is asked whether it is there."""
+SILENCE_MS_MAX: Final = 90_000
+"""Silence after which a peer is held for dead."""
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"]
+"""Runs a named coroutine in the background and owns its task."""
+Tap: TypeAlias = Callable[[NodeId, bool, bytes], None]
+"""Sees (peer, inbound, plaintext of a frame)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Times and sizes of one link; the defaults are the protocol's."""
+
+    handshake_ms: int = limits.handshake_ms_max
+    """From the open WebSocket to the peer's `Hello`."""
+    stall_ms: int = limits.peer_stall_ms
+    """A peer that takes no byte of a frame for this long goes."""
+    ping_idle_ms: int = PING_IDLE_MS
+    """Silence before a `Ping`."""
+    silence_ms: int = SILENCE_MS_MAX
+    """Silence before the link is closed."""
+    queue_bytes: int = limits.peer_queue_bytes_max
+    """Bytes waiting for the peer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handlers:
+    """Who is told what happens; all are called in the loop and must not block.
+
+    For each link: `on_open` once, then `on_message` any number of times, then `on_closed` once.
+    When a link to the same peer replaces another, the old one's `on_closed` comes first.
+    """
+
+    on_open: Callable[[Connection], None]
+    """The peer's key and `Hello` are proved."""
+    on_message: Callable[[Connection, Message], None]
+    """A message that answers no `request`; may raise RemoteProtocolError, which ends the link."""
+    on_closed: Callable[[Connection, Reason], None]
+    """The link has ended; the details stand in `connection.ending`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """What all links of a node share."""
+
+    net: str
+    """Network id."""
+    static_secret: bytes = field(repr=False)
+    """32 bytes, the X25519 transport secret."""
+    hello: Callable[[], Hello]
+    """Makes the `Hello` of a new link."""
+    check_hello: Callable[[Hello, NodeId, bytes], None]
+    """Judges the peer's (`Hello`, proved key, handshake hash); may raise RemoteProtocolError."""
+    handlers: Handlers
+    """Who is told."""
+    clock: Clock
+    """The time."""
+    entropy: Entropy
+    """The randomness."""
+    spawn: Spawn
+    """Runs background tasks."""
+    bounds: Bounds = field(default_factory=Bounds)
+    """Times and sizes."""
+    tap: Tap | None = None
+    """Sees every frame in the clear; for tests and traces."""
+
+    @property
+    def node_id(self) -> NodeId:
+        """This node's public transport key."""
+        return transport_key(self.static_secret)

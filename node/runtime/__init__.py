@@ -1,0 +1,1 @@
+"""Events in, actions out: the order of things, never their meaning."""

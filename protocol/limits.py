@@ -1,0 +1,195 @@
+"""Every bound of the protocol, with its unit and where it came from.
+
+Source of most values: the design pages (market 1-4, network 1-6). A value marked *guess* has not
+been measured. `docs/reference/limits.md` is compared with this module by a test.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- canonical bytes (market 1) ------------------------------------------------------------
+depth_max: Final = 16
+"""Nesting of arrays and maps in any signed text or message."""
+items_max: Final = 4_096
+"""Values of any kind in one signed text."""
+
+# --- objects (market 1) --------------------------------------------------------------------
+net_chars_max: Final = 32
+"""Characters of a network id."""
+public_bytes_max: Final = 8 * 1024
+"""A gossiped envelope."""
+sealed_bytes_max: Final = 48 * 1024
+"""An envelope inside a letter."""
+first_letter_bytes_max: Final = 8 * 1024
+"""The first letter of a stranger to a cast."""
+cast_ttl_ms_max: Final = 60 * 86_400_000
+"""Life of an intentcast and its revoke."""
+long_ttl_ms_max: Final = 2 * 365 * 86_400_000
+"""Life of a profile and of sealed kinds."""
+skew_ms_max: Final = 10 * 60_000
+"""How far in the future `at` may lie."""
+expiry_tolerance_ms: Final = 2 * 60_000
+"""Tolerance when an expiry is judged at recording (I10)."""
+money_minor_max: Final = 10**13
+"""Largest amount, in minor units."""
+pow_bytes: Final = 8
+"""Length of a proof-of-work nonce."""
+pow_base_bits_main: Final = 16
+"""Base work of a public object in `net=main`."""
+pow_base_bits_other: Final = 8
+"""Base work elsewhere."""
+pow_surplus_bits_max: Final = 4
+"""Most that size and life can add to the base."""
+public_place_resolution_max: Final = 7
+"""Finest H3 resolution in a public object, about 5 km2."""
+
+# --- channel and links (network 1-2) -------------------------------------------------------
+frame_bytes_max: Final = 64 * 1024
+"""Ciphertext of one frame."""
+handshake_bytes_max: Final = 8 * 1024
+"""All bytes a peer may send before its handshake ends."""
+handshake_ms_max: Final = 10_000
+"""Time a handshake may take."""
+peer_stall_ms: Final = 20_000
+"""A peer that takes no byte for this long goes."""
+outbound_links: Final = 10
+"""Outbound links a node keeps."""
+inbound_links_max: Final = 64
+"""Inbound links a relay accepts."""
+peer_queue_bytes_max: Final = 4 * 1024 * 1024
+"""Bytes waiting for one peer; guess."""
+node_record_age_ms_max: Final = 24 * 3_600_000
+"""Oldest node record that is believed or passed on."""
+node_record_bytes_max: Final = 1_024
+"""A signed node record."""
+addresses_per_node_max: Final = 4
+"""Addresses in one node record."""
+records_per_answer_max: Final = 16
+"""Node records asked of a peer on connect."""
+known_nodes_max: Final = 4_000
+"""Node records kept."""
+ids_per_message_max: Final = 1_024
+"""Ids in one announcement or request."""
+objects_live_max: Final = 1_000_000
+"""Live public objects a relay carries."""
+pending_objects_max: Final = 20_000
+"""Objects between admission and verdict."""
+rejected_ids_max: Final = 65_536
+"""Ids remembered as provably bad."""
+
+# --- post (network 6) ----------------------------------------------------------------------
+mailboxes_per_reply_max: Final = 3
+"""Mailbox nodes in one reply."""
+letter_pad_bytes: Final = 512
+"""A letter's plaintext is a multiple of this."""
+box_letters_max: Final = 256
+"""Letters waiting in one box."""
+box_bytes_max: Final = 1024 * 1024
+"""Bytes waiting in one box."""
+depositor_letters_max: Final = 8
+"""Unreceipted letters one connection may hold in one box."""
+boxes_served_max: Final = 100_000
+"""Boxes one mailbox node keeps open; guess."""
+put_bits_min: Final = 8
+"""Work over (mailbox, reader, letter hash)."""
+box_open_bits_main: Final = 16
+"""Work of a BoxOpen in `net=main`."""
+box_open_bits_other: Final = 8
+"""Work of a BoxOpen elsewhere."""
+box_until_ms_max: Final = 400 * 86_400_000
+"""How far ahead a box may be opened; guess."""
+receipt_bytes_max: Final = 1_024
+"""A sealed receipt."""
+read_wait_ms_max: Final = 60_000
+"""Longest long-poll of a box."""
+letter_bytes_max: Final = sealed_bytes_max + 8 * 1024
+"""A sealed letter with padding, frame room included."""
+
+# --- market machines (market 5) ------------------------------------------------------------
+parked_per_thread_max: Final = 64
+"""Letters waiting for a missing parent in one thread."""
+parked_ms_max: Final = 10 * 60_000
+"""How long a parked letter waits before it is let go, unreceipted."""
+confirm_within_firm_ms: Final = 15 * 60_000
+"""Default `confirm_within` of a firm offer."""
+confirm_within_ms_max: Final = 24 * 3_600_000
+"""Longest `confirm_within`, and the default when not firm."""
+confirm_within_ms_min: Final = 60_000
+"""Shortest `confirm_within`; a shorter promise could not survive one retry."""
+void_grace_ms: Final = 2 * 60_000
+"""A buyer may not void before `confirm_by` plus this."""
+offers_per_cast_max: Final = 256
+"""Live offers a buyer keeps for one cast."""
+reply_margin_ms: Final = 60 * 86_400_000
+"""In a deal a reply lasts to the last promised date plus this."""
+
+# --- values (market 1) ---------------------------------------------------------------------
+category_depth_max: Final = 4
+"""Slugs in a category path."""
+slug_chars_max: Final = 40
+"""Characters of a category slug or an attribute key."""
+category_chars_max: Final = category_depth_max * slug_chars_max + category_depth_max - 1
+"""Characters of a category path: four slugs and three slashes."""
+decimal_digits_max: Final = 15
+"""Digits on each side of the point of a decimal string: any such value compares exactly."""
+quantity_chars_max: Final = 24
+"""Characters of a quantity's decimal string."""
+unit_chars_max: Final = 8
+"""Characters of a unit code; UN/CEFACT codes have at most three, our own at most eight."""
+place_radius_km_max: Final = 20_000
+"""Widest circle of a place: half the way round the Earth."""
+attribute_text_chars_max: Final = 200
+"""Characters of one attribute value or list item."""
+attribute_items_max: Final = 32
+"""Items of a list attribute."""
+input_chars_max: Final = 400
+"""Characters of any text a person or feed gives for one value; longer is refused unread."""
+
+# --- channel messages (network 1) ----------------------------------------------------------
+noise_message_bytes_max: Final = 65_535
+"""One Noise message, by the Noise specification, section 3; one byte less than `frame_bytes_max`."""
+frame_bytes_min: Final = 60 * 1024
+"""Smallest frame a peer may ask for; the largest letter fits."""
+frame_tag_bytes: Final = 16
+"""Poly1305 tag at the end of a frame."""
+frame_messages_max: Final = 1_024
+"""Messages in one frame; guess."""
+message_bytes_max: Final = frame_bytes_min - frame_tag_bytes - 3
+"""One channel message: it fits a frame of any peer, three bytes being the array's head."""
+versions_max: Final = 8
+"""Protocol versions a `Hello` may name."""
+agent_chars_max: Final = 64
+"""Characters of the software's name in a `Hello`."""
+detail_chars_max: Final = 200
+"""Characters of the sentence in a refusal or goodbye."""
+objects_per_message_max: Final = 256
+"""Envelopes in one message; their bytes are bounded by `message_bytes_max` anyway."""
+letters_per_message_max: Final = 64
+"""Letters in one answer to a box's reader."""
+receipts_per_message_max: Final = 48
+"""Letter hashes asked about at once: as many receipts of full size fit one message."""
+box_open_bytes_max: Final = 512
+"""A signed BoxOpen record."""
+requests_open_max: Final = 1_024
+"""Questions unanswered on one link; guess."""
+
+# --- post, in detail (network 6) -----------------------------------------------------------
+opened_fields_max: Final = 16
+"""Disclosed values in one letter; an acceptance names as many."""
+opened_chars_max: Final = 2_000
+"""Characters of one disclosed value."""
+receipt_pad_bytes: Final = 256
+"""A receipt's plaintext is a multiple of this; one step in practice."""
+box_receipts_max: Final = 1_024
+"""Receipts kept for one box, the oldest going first; guess."""
+put_bits_max: Final = 16
+"""Most work our sender does for a place in a full box; guess."""
+post_questions_max: Final = 64
+"""Post questions of one link a mailbox works on at a time; guess."""
+parked_letters_max: Final = 256
+"""Letters a reader holds for a missing parent, over all its boxes; guess."""
+put_mailboxes_min: Final = 2
+"""Mailboxes that hold a letter before it counts as put, where the reply names that many."""
+box_renew_ms: Final = 7 * 86_400_000
+"""A box is opened anew when it would close sooner than this."""
