@@ -46,6 +46,8 @@ class Settings:
     """Address of the local API; loopback only."""
     api_port: int = DEFAULT_API_PORT
     """Port of the local API; 0 takes a free one."""
+    api_names: list[str] = field(default_factory=list)
+    """Names besides loopback's that the local API answers to."""
     receipt_jitter_ms: int = 5_000
     """Longest random wait before a receipt leaves."""
     retry_base_ms: int = 2_000
@@ -100,7 +102,7 @@ def _bad(where: str, key: str, sentence: str, fix: str) -> ConfigError:
 
 
 def _from_text(key: str, text: str, where: str) -> Any:
-    if key in ("advertise", "peers"):
+    if key in ("advertise", "api_names", "peers"):
         return [part.strip() for part in text.split(",") if part.strip()]
     if isinstance(getattr(Settings(), key), bool):
         if text.lower() not in _TRUE | _FALSE:

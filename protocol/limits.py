@@ -181,8 +181,6 @@ opened_chars_max: Final = 2_000
 """Characters of one disclosed value."""
 receipt_pad_bytes: Final = 256
 """A receipt's plaintext is a multiple of this; one step in practice."""
-box_receipts_max: Final = 1_024
-"""Receipts kept for one box, the oldest going first; guess."""
 put_bits_max: Final = 16
 """Most work our sender does for a place in a full box; guess."""
 post_questions_max: Final = 64
@@ -193,3 +191,51 @@ put_mailboxes_min: Final = 2
 """Mailboxes that hold a letter before it counts as put, where the reply names that many."""
 box_renew_ms: Final = 7 * 86_400_000
 """A box is opened anew when it would close sooner than this."""
+
+# --- gossip and standing (network 2, 4) -----------------------------------------------------
+verify_batch_max: Final = 16
+"""Candidates verified in one run before the loop turns."""
+verify_queue_peer_max: Final = 1_024
+"""Candidates of one peer waiting to be verified; guess."""
+suppliers_max: Final = 16
+"""Peers remembered as suppliers of one object that is not held yet."""
+declined_ids_max: Final = 200_000
+"""Ids refused by policy and remembered, so that they are not asked for again."""
+wanted_ids_max: Final = 20_000
+"""Announced ids waiting to be asked for or served; guess."""
+wants_open_max: Final = 256
+"""Ids asked of one peer and not yet served; guess."""
+want_silence_ms_max: Final = 10_000
+"""A peer that serves nothing of what it announced for this long broke its promise; guess."""
+sought_ids_max: Final = 1_024
+"""Objects this node itself asks everybody for; guess."""
+sought_ms_max: Final = 10 * 60_000
+"""How long such an object is asked of every newcomer; guess."""
+holders_ids_max: Final = 65_536
+"""Objects whose holders among the peers are remembered; guess."""
+heartbeat_ms: Final = 1_000
+"""Period of announcements and of looking after wants."""
+sweep_ms: Final = 60_000
+"""Period of the sweep of expired objects and stale records."""
+catch_up_ms: Final = 5 * 60_000
+"""Period of comparing all ids with one peer."""
+fault_half_life_ms: Final = 30 * 60_000
+"""Fault points halve in this time."""
+fault_points_max: Final = 100
+"""Fault points at which a peer is disconnected and its key refused."""
+ban_ms: Final = 3_600_000
+"""How long a key is refused after that."""
+faults_kept_max: Final = 4_096
+"""Keys whose faults are remembered; guess."""
+hints_per_node_max: Final = 3
+"""Records of one transport key under different signing keys, until a handshake settles it."""
+links_on_demand_max: Final = 32
+"""Links dialled to leave or fetch letters, beyond `outbound_links`; guess."""
+dials_open_max: Final = 16
+"""Dials in flight."""
+dial_backoff_ms_min: Final = 1_000
+"""First wait before an address is dialled again; guess."""
+dial_backoff_ms_max: Final = 5 * 60_000
+"""Longest wait before an address is dialled again; it is tried for ever; guess."""
+clock_peers_min: Final = 3
+"""Peers whose clocks are needed before ours is compared with their median."""

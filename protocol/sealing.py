@@ -15,6 +15,7 @@ from protocol.errors import LocalProtocolError, Reason, SignatureError
 from protocol.ids import BoxKey
 
 SEAL_OVERHEAD_BYTES = 48
+KEY_BYTES = 32
 
 
 def box_public_key(seed: bytes) -> BoxKey:
@@ -57,3 +58,19 @@ def open_sealed(ciphertext: bytes, seed: bytes) -> bytes:
         )
     except Exception as error:  # PyNaCl raises CryptoError, RuntimeError and TypeError here
         raise SignatureError(Reason.BAD_SEAL, "not sealed to this key, or altered") from error
+
+
+def check_box_key(key: bytes) -> None:
+    """Refuse a key nobody can seal to; asked when a box enters a thread.
+
+    Raises:
+        SignatureError: BAD_KEY when it is of low order or wrong length.
+    """
+    # The binding does not look at the length: a short key would be read past its end.
+    if len(key) != KEY_BYTES:
+        raise SignatureError(Reason.BAD_KEY, "a box key has 32 bytes")
+    try:
+        # Any clamped scalar shows it: multiplied with a point of low order it gives zero.
+        bindings.crypto_scalarmult(bytes(range(KEY_BYTES)), key)
+    except RuntimeError as error:
+        raise SignatureError(Reason.BAD_KEY, "not a usable box key") from error

@@ -20,8 +20,8 @@ from node.data.vocabulary import attribute_vocabulary, category_tree
 from node.market.moments import local_date, moment_ms
 from protocol import limits
 from protocol.errors import LocalProtocolError, RemoteProtocolError
-from protocol.market.roster import check_code
-from protocol.now import DAY_MS
+from protocol.market.roster import DEFAULT_TERMS, ROSTER, known_terms
+from protocol.now import DAY_MS, MINUTE_MS
 from protocol.objects.intentcast import (
     AttributeConstraint,
     Budget,
@@ -37,7 +37,6 @@ from protocol.values.money import Money, parse_money
 from protocol.values.place import Where, cell_of, coarsen
 from protocol.values.quantity import parse_quantity
 
-_DEFAULT_TERMS = ["PDC-INTENT", "SD-BASE"]
 _DEFAULT_DECIDE = "+14d"
 _AFTER_DECISION_MS = 7 * DAY_MS
 _DEFAULT_RADIUS_KM = 25
@@ -108,6 +107,8 @@ def read_request(draft: Mapping[str, Any], wall_ms: int) -> Request:
     category = read_category(_text(draft, "category", 160))
     budget, public_budget = _read_budget(draft.get("budget"))
     decide_by = moment_ms(_text(draft, "decide_by", 40, _DEFAULT_DECIDE), "decide_by", wall_ms)
+    # Whole minutes: what is finer would link two casts of one buyer by its clock.
+    decide_by -= decide_by % MINUTE_MS
     expires = min(decide_by + _AFTER_DECISION_MS, _last_expiry(wall_ms))
     if decide_by > expires:
         raise _bad(
@@ -132,7 +133,7 @@ def read_request(draft: Mapping[str, Any], wall_ms: int) -> Request:
         "decide_by": decide_by,
         "vendor_req": _convert(draft.get("vendor_req"), VendorRequirement, "vendor_req"),
         "memberships": _read_memberships(draft.get("memberships", [])),
-        "terms": _read_terms(draft.get("terms", _DEFAULT_TERMS)),
+        "terms": _read_terms(draft.get("terms", list(DEFAULT_TERMS))),
         "max_offers": draft.get("max_offers", 64),
     }
     return Request(
@@ -145,7 +146,7 @@ def read_request(draft: Mapping[str, Any], wall_ms: int) -> Request:
 
 def _last_expiry(wall_ms: int) -> int:
     """Signing happens up to a minute-cut later than now; stay inside the life of a cast."""
-    return wall_ms - wall_ms % 60_000 + limits.cast_ttl_ms_max
+    return wall_ms - wall_ms % MINUTE_MS + limits.cast_ttl_ms_max
 
 
 def _check_keys(draft: Mapping[str, Any]) -> None:
@@ -353,7 +354,13 @@ def _read_memberships(value: Any) -> list[Membership]:
 def _read_terms(value: Any) -> list[str]:
     codes = [str(code) for code in _list(value, "terms", 8)]
     for code in codes:
-        check_code(code)
+        if not known_terms(code):
+            raise _bad(
+                f"'{code[:32]}' is not a terms code",
+                f"Known: {', '.join(ROSTER)}",
+                code="E-TERMS",
+                field="terms",
+            )
     return codes
 
 

@@ -19,9 +19,8 @@ _MS = 1000
 
 def _day(text: str, field: str) -> date:
     try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            raise ValueError(text)
-        return date.fromisoformat(text)
+        # Strict: fromisoformat alone also reads week dates and dates without dashes.
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as error:
         raise LocalProtocolError(
             f"{field} '{text[:40]}' is not a date",

@@ -11,7 +11,7 @@ import asyncio
 from typing import Any
 
 from node.clock import Clock
-from node.keystore import Keyring
+from node.keystore import PROFILE_CONTEXT, Keyring
 from protocol import limits, signing, work
 from protocol.errors import LocalProtocolError
 from protocol.ids import SigningKey
@@ -35,6 +35,10 @@ class Pen:
         """Give the public signing key of a context."""
         return signing.public_key(self._keyring.sign_seed(ctx))
 
+    def profile_key(self) -> SigningKey:
+        """Give the public signing key of this home's vendor identity."""
+        return self.key(PROFILE_CONTEXT)
+
     def _sign(self, ctx: bytes, header: Header, body: Body) -> SignedText:
         return sign_envelope(header, body, self._keyring.sign_seed(ctx))
 
@@ -48,6 +52,7 @@ class Pen:
         thread: bytes,
         prev: bytes | None,
         at: int | None = None,
+        exp: int | None = None,
     ) -> Verified[Any]:
         """Sign an object for one recipient.
 
@@ -60,7 +65,7 @@ class Pen:
             kind=kind,
             key=self.key(ctx),
             at=moment,
-            exp=moment + limits.long_ttl_ms_max,
+            exp=moment + limits.long_ttl_ms_max if exp is None else exp,
             to=to,
             thread=thread,
             prev=prev,

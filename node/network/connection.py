@@ -42,6 +42,8 @@ from protocol.ids import NodeId
 
 REQUEST_FIRST: Final = 2**31
 """`Connection.request` numbers its questions from here; smaller numbers are the machines' own."""
+FRAMES_PER_TURN: Final = 16
+"""Frames of one peer handled before the loop turns to the others; guess."""
 _MS: Final = 1_000
 
 
@@ -82,6 +84,7 @@ class Connection:
         self._numbers = itertools.count(REQUEST_FIRST)
         self._open_requests: dict[int, tuple[type[Answer], asyncio.Future[Answer | None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._ping_nonce = 0
         self._ping_sent_ms = 0
         self._heard_ms = 0
         self.remote_host = pipe.remote_host
@@ -240,18 +243,17 @@ class Connection:
             if self.ending is None:
                 self._is_announced = True
                 self._endpoint.handlers.on_open(self)
-                self.send(Ping(nonce=0))
+                self._ping()
                 self._arm()
                 tasks.append(spawn(self._read(), f"link {name} reads"))
                 await self._ended.wait()
                 tasks[1].cancel()
             await asyncio.wait(tasks, timeout=CLOSE_S)
-            await self._pipe.finish()
         finally:
             self._end(Ending(reason=Reason.SHUTDOWN))
-            self._pipe.abort()
             for task in tasks:
                 task.cancel()
+            await self._pipe.finish()
             self._finished.set()
 
     def _end(self, ending: Ending, *, farewell: bool = False) -> None:
@@ -264,7 +266,7 @@ class Connection:
         for _, answered in self._open_requests.values():
             if not answered.done():
                 answered.set_result(None)
-        self._queue.drop_payload()
+        self._queue.drop(keep_control=farewell)
         if farewell:
             bye = Bye(reason=ending.reason, detail=ending.detail)
             self._queue.put(encode_message(bye), Priority.CONTROL)
@@ -288,7 +290,7 @@ class Connection:
                 await self._ready.wait()
                 self._ready.clear()
                 while frame := self._queue.take(frame_bytes):
-                    self._show(frame, inbound=False)
+                    self._endpoint.show(channel.peer_id, frame, inbound=False)
                     async with asyncio.timeout(self._endpoint.bounds.stall_ms / _MS):
                         await self._pipe.send(channel.sending.encrypt(frame))
         except TimeoutError:
@@ -302,11 +304,16 @@ class Connection:
         """Hand on what comes, until the link ends."""
         channel = self._open_channel()
         try:
-            while self.ending is None:
+            for count in itertools.count(1):
+                if self.ending is not None:
+                    break
                 frame = channel.receiving.decrypt(await self._pipe.receive())
                 self._heard_ms = self._now_ms()
-                self._show(frame, inbound=True)
+                self._endpoint.show(channel.peer_id, frame, inbound=True)
                 self._take(frame)
+                if count % FRAMES_PER_TURN == 0:
+                    # What lies in the buffer already is read without a wait; others wait too.
+                    await asyncio.sleep(0)
         except RemoteProtocolError as error:
             ending = Ending(reason=error.reason, detail=said(error.sentence), fault=error)
             self._end(ending, farewell=True)
@@ -314,10 +321,6 @@ class Connection:
             self._end(Ending(reason=Reason.CLOSED, detail=error.sentence, by_peer=True))
         finally:
             self._end(Ending(reason=Reason.CLOSED, detail="the reader stopped"))
-
-    def _show(self, frame: bytes, *, inbound: bool) -> None:
-        if self._endpoint.tap:
-            self._endpoint.tap(self.peer_id, inbound, frame)
 
     def _take(self, frame: bytes) -> None:
         for raw in unpack_frame(frame):
@@ -330,8 +333,9 @@ class Connection:
         match message:
             case Ping(nonce=nonce):
                 self.send(Pong(nonce=nonce))
-            case Pong():
-                self.rtt_ms = self._now_ms() - self._ping_sent_ms
+            case Pong(nonce=nonce):
+                if nonce == self._ping_nonce:
+                    self.rtt_ms = self._now_ms() - self._ping_sent_ms
             case Bye(reason=reason, detail=detail):
                 self._end(Ending(reason=reason, detail=detail, by_peer=True))
             case Hello():
@@ -377,4 +381,5 @@ class Connection:
 
     def _ping(self) -> None:
         self._ping_sent_ms = self._now_ms()
-        self.send(Ping(nonce=0))
+        self._ping_nonce += 1
+        self.send(Ping(nonce=self._ping_nonce))

@@ -125,7 +125,7 @@ class Handshake:
 
     def _proved(self, noise: HandshakeState) -> NodeId:
         peer_id = noise.remote_static
-        if peer_id is None or peer_id == self._endpoint.node_id:
+        if peer_id == self._endpoint.node_id:
             raise TransportError(
                 "that address is this node's own",
                 code="E-PEER-SELF",
@@ -141,13 +141,11 @@ class Handshake:
 
     async def _send(self, peer_id: NodeId, sending: CipherState, message: Message) -> None:
         for frame in pack_frames([encode_message(message)]):
-            if self._endpoint.tap:
-                self._endpoint.tap(peer_id, False, frame)  # noqa: FBT003 - the shape of a tap
+            self._endpoint.show(peer_id, frame, inbound=False)
             await self._pipe.send(sending.encrypt(frame))
 
     def _hello_in(self, peer_id: NodeId, frame: bytes) -> Hello:
-        if self._endpoint.tap:
-            self._endpoint.tap(peer_id, True, frame)  # noqa: FBT003 - the shape of a tap
+        self._endpoint.show(peer_id, frame, inbound=True)
         first, *others = [decode_message(raw) for raw in unpack_frame(frame)]
         if isinstance(first, Bye):
             raise TransportError(

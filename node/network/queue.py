@@ -64,9 +64,9 @@ class SendQueue:
                 break
         return builder.finish() if len(builder) else None
 
-    def drop_payload(self) -> None:
-        """Forget everything but CONTROL: the link is about to end."""
+    def drop(self, *, keep_control: bool) -> None:
+        """Forget what waits; answers already given may still go out before a goodbye."""
         for priority, lane in self._lanes.items():
-            if priority is not Priority.CONTROL:
+            if not (keep_control and priority is Priority.CONTROL):
                 lane.clear()
         self._bytes = sum(map(len, self._lanes[Priority.CONTROL]))

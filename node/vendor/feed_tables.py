@@ -35,8 +35,6 @@ _RECORD_CHARS_MAX: Final = 256 * 1024
 _QUOTES_LOST_MAX: Final = 1_000
 """Runaway quotes after which the file is taken for something else."""
 
-Cells = list[tuple[str, str]]
-
 
 class _RunawayQuoteError(Exception):
     """A record grew past its bounds: its quote was never closed."""
@@ -113,7 +111,7 @@ def read_table(text: TextIO, delimiter: str, outcome: FeedOutcome) -> FeedEvents
     """Read rows of a table whose first record names the columns.
 
     Args:
-        text: decoded, newlines made `\\n`, undecodable bytes as surrogates.
+        text: decoded, with one kind of newline, undecodable bytes as surrogates.
         delimiter: one character.
         outcome: counted as rows are taken.
 
@@ -121,48 +119,45 @@ def read_table(text: TextIO, delimiter: str, outcome: FeedOutcome) -> FeedEvents
         LocalProtocolError: E-FEED-HEADER or E-FEED-COLUMNS when the header cannot be used.
     """
     lines = _Lines(text)
-    columns, warnings = _header(lines, delimiter)
+    records = _records(lines, delimiter)
+    columns, warnings = _header(records)
     yield from warnings
     quotes_lost = 0
-    for found in _records(lines, delimiter):
+    for found in records:
         if outcome.rows >= ROWS_MAX:
             outcome.complete = False
-            yield problem(
-                found.line if isinstance(found, FeedProblem) else found[0],
-                "E-FEED-ROWS",
-                f"the feed has more than {ROWS_MAX:,} rows; the rest was not read",
-                fix="Split the feed and import the parts with different --source names",
-            )
+            yield _too_many_rows(lines.first)
             return
         if isinstance(found, FeedProblem):
             outcome.rows += 1
             quotes_lost += found.code == "E-FEED-QUOTE"
             yield found
-            if quotes_lost > _QUOTES_LOST_MAX:
-                outcome.complete = False
-                yield _too_many_quotes(found.line)
-                return
-            continue
-        line, cells = found
-        if not any(cells):
-            continue
-        outcome.rows += 1
-        if len(cells) != len(columns) and any(cells[len(columns) :] or [len(cells) < len(columns)]):
-            yield _wrong_width(line, len(cells), len(columns), delimiter, cells)
-            continue
-        pairs = zip(columns, cells, strict=False)
-        yield from check_cells(
-            FeedRow(line=line, cells={name: cell for name, cell in pairs if name})
-        )
+        elif any(found):
+            outcome.rows += 1
+            if _fits(found, columns):
+                pairs = zip(columns, found, strict=False)
+                cells = {name: cell for name, cell in pairs if name}
+                yield from check_cells(FeedRow(line=lines.first, cells=cells))
+            elif lines.spans > 1:
+                # A quote opened here and closed rows later: only its own line is given up.
+                quotes_lost += 1
+                yield _lost_quote(lines.first)
+                lines.skip_first_line()
+            else:
+                yield _wrong_width(lines.first, found, columns, delimiter)
+        if quotes_lost > _QUOTES_LOST_MAX:
+            outcome.complete = False
+            yield _too_many_quotes(lines.first)
+            return
 
 
-def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str]] | FeedProblem]:
-    """Yield (line, cells) of each record, or the problem that refuses its first line."""
+def _records(lines: _Lines, delimiter: str) -> Iterator[list[str] | FeedProblem]:
+    """Yield the cells of each record, or the problem that refuses its first line."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.start_record()
         try:
-            cells = next(reader)
+            cells = [cell.strip() for cell in next(reader)]
         except StopIteration:
             return
         except _OverlongLineError:
@@ -174,35 +169,97 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str]] | 
             )
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
         except (csv.Error, _RunawayQuoteError):
-            yield problem(
-                lines.first,
-                "E-FEED-QUOTE",
-                'a quotation mark is not closed, or stands inside a cell by itself',
-                fix='Put the cell between quotation marks and write "" for each inside it',
-            )
+            yield _lost_quote(lines.first)
             lines.skip_first_line()
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
         else:
-            yield lines.first, [cell.strip() for cell in cells]
+            yield cells
 
 
-def _header(lines: _Lines, delimiter: str) -> tuple[list[str], list[FeedProblem]]:
-    """Read the column names; unnamed columns and repeated ones become empty names."""
-    try:
-        _, names = next(
-            found
-            for found in _records(lines, delimiter)
-            if isinstance(found, FeedProblem) or (any(found[1]) and not _is_directive(found[1]))
-        )
-    except StopIteration:
+def _header(records: Iterator[list[str] | FeedProblem]) -> tuple[list[str], list[FeedProblem]]:
+    """Read the column names; an unnamed or repeated column gets an empty name and is not used."""
+    for found in records:
+        if isinstance(found, FeedProblem):
+            raise unreadable(found.code, f"the header cannot be read: {found.sentence}", found.fix)
+        if any(found) and not "".join(found).lower().startswith("sep="):
+            return _column_names(found)
+    raise unreadable("E-FEED-HEADER", "the feed is empty", "Its first line names the columns")
+
+
+def _column_names(header: list[str]) -> tuple[list[str], list[FeedProblem]]:
+    if len(header) > COLUMNS_MAX:
         raise unreadable(
-            "E-FEED-HEADER", "the feed is empty", "Its first line must name the columns"
-        ) from None
-    except TypeError:  # pragma: no cover - unpacking below decides
-        raise
-    return _named(lines.first, names)
+            "E-FEED-COLUMNS",
+            f"the header names {len(header):,} columns, at most {COLUMNS_MAX} are read",
+            "Export fewer columns, or name the delimiter: --delimiter ';'",
+        )
+    names: list[str] = []
+    warnings: list[FeedProblem] = []
+    for cell in header:
+        name = " ".join(cell.split())[:COLUMN_CHARS_MAX]
+        if not name.isprintable():
+            raise unreadable(
+                "E-FEED-ENCODING",
+                "the column names are not in the file's encoding",
+                "Save the file as UTF-8, or name its encoding: --encoding latin-1",
+            )
+        if name and name in names:
+            warnings.append(
+                problem(
+                    1,
+                    "E-FEED-HEADER",
+                    "stands twice; the first one is used",
+                    fix="Give the second column a name of its own",
+                    column=name,
+                    refused=False,
+                )
+            )
+            name = ""
+        names.append(name)
+    return names, warnings
 
 
-def _is_directive(cells: list[str]) -> bool:
-    """Tell whether a line is the `sep=;` a spreadsheet writes for itself."""
-    return "".join(cells).lower().startswith("sep=")
+def _fits(cells: list[str], columns: list[str]) -> bool:
+    """Tell whether a record is as wide as the header; empty cells may follow."""
+    return len(cells) >= len(columns) and not any(cells[len(columns) :])
+
+
+def _wrong_width(line: int, cells: list[str], columns: list[str], delimiter: str) -> FeedProblem:
+    few = len(cells) < len(columns)
+    return problem(
+        line,
+        "E-FEED-COLUMNS",
+        f"has {len(cells)} cells, the header names {len(columns)} columns",
+        fix="Add the missing cells, empty if need be"
+        if few
+        else f"Put cells that hold a {DELIMITERS.get(delimiter, delimiter)} between "
+        "quotation marks",
+        value=delimiter.join(cells[:20]),
+    )
+
+
+def _lost_quote(line: int) -> FeedProblem:
+    return problem(
+        line,
+        "E-FEED-QUOTE",
+        "a quotation mark is not closed, or stands inside a quoted cell by itself",
+        fix='Put the cell between quotation marks and write "" for each inside it',
+    )
+
+
+def _too_many_quotes(line: int) -> FeedProblem:
+    return problem(
+        line,
+        "E-FEED-QUOTE",
+        f"more than {_QUOTES_LOST_MAX:,} rows have lost quotation marks; the rest was not read",
+        fix="Check the export's quoting and the delimiter",
+    )
+
+
+def _too_many_rows(line: int) -> FeedProblem:
+    return problem(
+        line,
+        "E-FEED-ROWS",
+        f"the feed has more than {ROWS_MAX:,} rows; the rest was not read",
+        fix="Split the feed and import the parts with different --source names",
+    )

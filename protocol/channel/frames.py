@@ -94,7 +94,7 @@ def unpack_frame(plaintext: bytes) -> list[bytes]:
         raise FrameError(Reason.TOO_LARGE, f"{len(plaintext)} bytes in a frame")
     try:
         messages = [bytes(message) for message in _DECODER.decode(plaintext)]
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise FrameError(Reason.BAD_ENCODING, "a frame is an array of messages") from error
     if not messages:
         raise FrameError(Reason.BAD_ENCODING, "an empty frame")

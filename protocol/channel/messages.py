@@ -303,8 +303,8 @@ class Receipt(_Fields, frozen=True, kw_only=True, tag=56):
     """The box's reader key, proved on this link."""
     letter_hash: Hash
     """The letter it is for."""
-    receipt: SealedReceipt
-    """Sealed to the letter's author."""
+    receipt: Annotated[bytes, Meta(max_length=limits.receipt_bytes_max)]
+    """Sealed to the letter's author; empty to let the letter go without a receipt."""
 
 
 class ReceiptStored(_Fields, frozen=True, kw_only=True, tag=57):
@@ -393,7 +393,7 @@ def decode_message(raw: bytes) -> Message:
         raise MessageError(Reason.TOO_LARGE, f"a message of {len(raw)} bytes")
     try:
         message: Message = _DECODER.decode(raw)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _refusal(raw, str(error)) from error
     if _ENCODER.encode(message) != raw:
         raise MessageError(Reason.NOT_CANONICAL, "not the shortest form")

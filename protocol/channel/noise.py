@@ -159,10 +159,6 @@ class HandshakeState:
     """One handshake seen from one end; after any error it is dead.
 
     Write and read in turn, the initiator writing first, until `is_finished`; then `split`.
-
-    Attributes:
-        remote_static: the far end's transport key; the initiator knows it after the second message
-            (and may stop there, its own key still unsaid), the responder after the third.
     """
 
     def __init__(
@@ -180,7 +176,7 @@ class HandshakeState:
         self._static = static_secret
         self._ephemeral = ephemeral_secret
         self._remote_ephemeral = b""
-        self.remote_static: NodeId | None = None
+        self._remote_static = b""
         self._symmetric = _SymmetricState()
         self._symmetric.mix_hash(prologue)
         self._left = deque(_XX)
@@ -190,6 +186,20 @@ class HandshakeState:
     def is_finished(self) -> bool:
         """Whether all three messages have passed."""
         return not self._left and not self._is_dead
+
+    @property
+    def remote_static(self) -> NodeId:
+        """The far end's transport key, proved once its message has been read whole.
+
+        The initiator knows it after the second message, and may stop there with its own key still
+        unsaid; the responder after the third.
+
+        Raises:
+            LocalProtocolError: it is not known yet, or the handshake failed.
+        """
+        if self._is_dead or not self._remote_static:
+            raise LocalProtocolError("the handshake is not at that point")
+        return NodeId(self._remote_static)
 
     @property
     def handshake_hash(self) -> bytes:
@@ -266,7 +276,7 @@ class HandshakeState:
                 self._remote_ephemeral = taken
                 self._symmetric.mix_hash(taken)
             else:
-                self.remote_static = NodeId(self._symmetric.decrypt_and_hash(taken))
+                self._remote_static = self._symmetric.decrypt_and_hash(taken)
             return rest
         self._mix_shared(step)
         return message
@@ -275,8 +285,8 @@ class HandshakeState:
         """Mix the shared secret that a two-letter step names: initiator's key, responder's key."""
         mine, theirs = (0, 1) if self._initiator else (1, 0)
         secret = self._static if step[mine] == "s" else self._ephemeral
-        public = self.remote_static if step[theirs] == "s" else self._remote_ephemeral
-        self._symmetric.mix_key(_shared_secret(secret, public or b""))
+        public = self._remote_static if step[theirs] == "s" else self._remote_ephemeral
+        self._symmetric.mix_key(_shared_secret(secret, public))
 
     def split(self) -> tuple[CipherState, CipherState]:
         """Give the cipher states of the link: (to send, to receive), from this end's view.

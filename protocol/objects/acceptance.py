@@ -30,7 +30,7 @@ class AcceptedLine(msgspec.Struct, frozen=True):
 class CommittedField(msgspec.Struct, frozen=True):
     """A field to be disclosed after confirmation, by name and salted hash."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    name: Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z0-9_]{0,39}\Z")]
     """Such as name, phone, address."""
     hash: Key32
     """BLAKE2b-256(canonical [cast id, name, salt, value])."""
@@ -52,7 +52,7 @@ class Acceptance(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Indexes of the optional lines taken."""
     slot: Annotated[int, msgspec.Meta(ge=0, le=19)] | None = None
     """Index of the slot taken."""
-    cur: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
+    cur: Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]{3}\Z")]
     """The offer's currency."""
     total: Minor
     """Recomputed from the lines."""

@@ -27,7 +27,6 @@ BUNDLE_BYTES_MAX = 6 * limits.sealed_bytes_max
 _NAMES = ("cast", "profile", "offer", "acceptance", "confirmed", "agreed")
 _TYPES: tuple[type, ...] = (Intentcast, Profile, Offer, Acceptance, Confirmed, Agreed)
 _UNACKNOWLEDGED = 5
-_NAME_BYTES_MAX = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +100,7 @@ def _net_of(signed: bytes) -> str:
     """Read which network the first object claims; all others must say the same."""
     tree = decode(signed, bytes_max=limits.sealed_bytes_max)
     net = tree[1] if type(tree) is list and len(tree) > 1 else None
-    if type(net) is not str or len(net) > _NAME_BYTES_MAX:
+    if type(net) is not str or not 0 < len(net) <= limits.net_chars_max:
         raise ObjectError(Reason.BAD_SHAPE, "a network id", field="net")
     return net
 

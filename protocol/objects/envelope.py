@@ -179,7 +179,10 @@ def _must_understand(value: Any) -> None:
 def _typed_body(header: Header, tree: dict[str, Any]) -> Body:
     _must_understand(tree)
     try:
-        body: Body = msgspec.convert(tree, _BODY_TYPE[header.kind], strict=True)
+        # Naming bytes as native keeps text from being taken for base64.
+        body: Body = msgspec.convert(
+            tree, _BODY_TYPE[header.kind], strict=True, builtin_types=(bytes,)
+        )
     except msgspec.ValidationError as error:
         raise ObjectError(Reason.BAD_SHAPE, str(error)[:200], field="body") from error
     if isinstance(body, Intentcast | Offer | Acceptance | Profile):
@@ -254,6 +257,8 @@ def sign_envelope(header: Header, body: Body, seed: bytes) -> SignedText:
         read_header(decode(signed, bytes_max=limits.sealed_bytes_max), net=header.net)
         _typed_body(final, tree)
         _check_size(signed, public=header.public)
+        if signing.public_key(seed) != header.key:
+            raise ObjectError(Reason.NOT_PARTY, "the seed is not the signer's", field="key")
     except RemoteProtocolError as error:
         raise LocalProtocolError(
             f"this {header.kind.value} cannot be signed: {error.sentence}",

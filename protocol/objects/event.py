@@ -14,7 +14,7 @@ from protocol.objects.acceptance import Acceptance, Fields
 from protocol.objects.header import Header
 from protocol.objects.reply import Key32, Reply
 
-ReasonText = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{0,39}$")]
+ReasonText = Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z_]{0,39}\Z")]
 """A reason code."""
 
 

@@ -125,7 +125,7 @@ def read_header(fields: Any, *, net: str) -> tuple[Header, dict[str, Any]]:
     version, its_net, kind, key, at, exp, to, thread, prev, by, target, body = fields
     if version != VERSION or type(version) is not int:
         raise ObjectError(Reason.WRONG_VERSION, f"version {str(version)[:20]}", field="v")
-    if type(its_net) is not str or len(its_net) > limits.net_chars_max:
+    if type(its_net) is not str or not 0 < len(its_net) <= limits.net_chars_max:
         raise ObjectError(Reason.BAD_SHAPE, "a network id", field="net")
     if its_net != net:
         raise ObjectError(Reason.WRONG_NETWORK, f"of network {its_net!r}", field="net")

@@ -7,6 +7,7 @@ Source: market design 3; docs/protocol/11-intentcast.md.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 import msgspec
@@ -21,9 +22,9 @@ from protocol.values.quantity import Quantity, decimal_of
 
 Text40 = Annotated[str, msgspec.Meta(max_length=40)]
 Text80 = Annotated[str, msgspec.Meta(max_length=80)]
-LocalDate = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+LocalDate = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 """A calendar day in the zone beside it."""
-Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9-]{1,31}$")]
+Code = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z][A-Z0-9-]{1,31}\Z")]
 """A terms code of the IEEE 7012 roster."""
 
 Operator = Literal["eq", "ne", "in", "nin", "ge", "le", "between", "present", "absent", "match"]
@@ -91,10 +92,31 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True):
     """First day."""
     end: LocalDate
     """Last day, not before the first."""
-    tz: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_+/-]{1,40}$")]
+    tz: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_+/-]{1,40}\Z")]
     """IANA zone."""
     flex_days: Annotated[int, msgspec.Meta(ge=0, le=30)] = 0
     """Days either end may move."""
+
+    def days(self) -> tuple[date, date]:
+        """Give the first and the last day.
+
+        Raises:
+            ValueError: one is no day of the calendar; `check` refuses it before anybody asks.
+        """
+        return date.fromisoformat(self.start), date.fromisoformat(self.end)
+
+    def check(self, field: str = "when") -> None:
+        """Refuse days that are none, and an end before the start.
+
+        Raises:
+            ObjectError: OUT_OF_RANGE, naming `field`.
+        """
+        try:
+            first, last = self.days()
+        except ValueError as error:
+            raise ObjectError(Reason.OUT_OF_RANGE, "no day of the calendar", field=field) from error
+        if last < first:
+            raise ObjectError(Reason.OUT_OF_RANGE, "ends before it starts", field=field)
 
 
 class Budget(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -140,7 +162,7 @@ class Intentcast(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One line."""
     text: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     """Free words; never parsed for state."""
-    lang: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")] = "en"
+    lang: Annotated[str, msgspec.Meta(pattern=r"\A[a-z]{2,3}(-[A-Za-z0-9]{2,8})?\Z")] = "en"
     """BCP 47 language of title and text."""
     category: str
     """Path of 1-4 slugs."""
@@ -196,8 +218,7 @@ class Intentcast(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
             for attribute in item.attrs:
                 attribute.check()
         for window in self.when:
-            if window.end < window.start:
-                raise ObjectError(Reason.OUT_OF_RANGE, "ends before it starts", field="when")
+            window.check()
         self._check_budget()
 
     def _check_budget(self) -> None:

@@ -6,7 +6,7 @@ is asked by `protocol/market/offer_check`. Source: market design 4; docs/protoco
 
 from __future__ import annotations
 
-from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Literal
 
 import msgspec
@@ -16,7 +16,7 @@ from protocol.errors import ObjectError, Reason
 from protocol.objects.intentcast import Code, Text40, Text80, Window
 from protocol.objects.reply import Key32, Reply, UnixMs
 from protocol.values.money import MINOR_DIGITS
-from protocol.values.place import Where
+from protocol.values.place import Where, resolution_of
 from protocol.values.quantity import Quantity, decimal_of
 
 Minor = Annotated[int, msgspec.Meta(ge=0, le=limits.money_minor_max)]
@@ -41,7 +41,9 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """Authoritative line total, minor units."""
     sku: Text80 | None = None
     """The vendor's own number."""
-    gtin: Annotated[str, msgspec.Meta(pattern=r"^\d{8}(\d{4}(\d(\d)?)?)?$")] | None = None
+    gtin: Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{8}([0-9]{4}([0-9][0-9]?)?)?\Z")] | None = (
+        None
+    )
     """GS1 number, 8, 12, 13 or 14 digits."""
     mpn: Text80 | None = None
     """The maker's number."""
@@ -55,8 +57,8 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
             ObjectError: OUT_OF_RANGE.
         """
         if (self.total <= 0) if self.kind == "discount" else (self.total >= 0 and self.unit >= 0):
-            quantity = decimal_of(self.qty.n)
-            if quantity > 0 and abs(quantity * self.unit - Decimal(self.total)) <= 1:
+            quantity = Fraction(decimal_of(self.qty.n))  # exact, whatever the number of digits
+            if quantity > 0 and abs(quantity * self.unit - self.total) <= 1:
                 return
             raise ObjectError(Reason.OUT_OF_RANGE, "is not qty x unit price", field="lines.total")
         raise ObjectError(Reason.OUT_OF_RANGE, "wrong sign for its kind", field="lines.total")
@@ -94,6 +96,20 @@ class Fulfilment(msgspec.Struct, frozen=True, omit_defaults=True):
     place: Where | None = None
     """Where, when the buyer comes."""
 
+    def check(self) -> None:
+        """Refuse days that are none and a place that is none.
+
+        Raises:
+            ObjectError: OUT_OF_RANGE, naming the field.
+        """
+        for window in [*([] if self.window is None else [self.window]), *self.slots]:
+            window.check("fulfil")
+        if self.place is not None:
+            if (self.place.cell is None) != self.place.remote:
+                raise ObjectError(Reason.OUT_OF_RANGE, "either a cell or remote", field="fulfil")
+            if self.place.cell is not None:
+                resolution_of(self.place.cell)
+
 
 class CancelTerm(msgspec.Struct, frozen=True):
     """What leaving costs up to a moment."""
@@ -111,7 +127,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
     """Cash, card, transfer, ..."""
     when: Literal["before", "at", "after"]
     """Relative to fulfilment."""
-    link: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^https://")] | None = None
+    link: Annotated[str, msgspec.Meta(pattern=r"\Ahttps://[!-~]{1,192}\Z")] | None = None
     """Hand-off address; never fetched by a node."""
 
 
@@ -143,7 +159,7 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The vendor confirms or refuses within this, ms."""
     profile: Key32
     """Id of the vendor's profile; the offer's key is the profile's."""
-    cur: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
+    cur: Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]{3}\Z")]
     """The one currency, ISO 4217."""
     lines: Annotated[list[Line], msgspec.Meta(min_length=1, max_length=50)]
     """What the total is made of."""
@@ -193,6 +209,7 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         places = [(answer.item, answer.attr) for answer in self.answers]
         if len(set(places)) != len(places):
             raise ObjectError(Reason.BAD_SHAPE, "a constraint is answered twice", field="answers")
+        self.fulfil.check()
         self.reply.check()
 
     def option_indexes(self) -> list[int]:

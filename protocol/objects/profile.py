@@ -52,7 +52,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     contact: Contact | None = None
     """Outside this network."""
     domain: (
-        Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] | None
+        Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")] | None
     ) = None
     """A domain that claims this key; shown as checked only when it was."""
     reply: Reply

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
@@ -44,7 +44,7 @@ class AttributeType(StrEnum):
     ENUM = "enum"
     """One slug of a closed list."""
     FLAG = "flag"
-    """True or false; `absent` is met by false and by no mention at all."""
+    """True or false; "no insurance" is `insurance-required` absent, which false meets."""
     TEXT = "text"
     """Free text, compared by folded equality only."""
     LIST = "list"
@@ -126,6 +126,8 @@ class AttributeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 return AttributeValue(value=self._allowed(text))
             case AttributeType.TEXT:
                 return AttributeValue(value=self._text(text))
+            case _:
+                assert_never(self.type)
 
     def _refusal(self, text: str, fix: str) -> LocalProtocolError:
         shown = " ".join(text[:40].split())
@@ -154,8 +156,10 @@ class AttributeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def _without_own_name(self, text: str) -> str:
         """Drop the attribute's own name after a number: `5 seats`, `3 HDMI ports`."""
         number, _, word = text.strip().partition(" ")
-        names = {fold(name) for name in self.spellings()}
-        return number if word and fold(word) in names else text
+        # A word that is a unit stays: `30 mpg` is not thirty litres, whatever the column is called.
+        if not word or unit_code(word) is not None:
+            return text
+        return number if fold(word) in {fold(name) for name in self.spellings()} else text
 
     def _in_range(self, number: Decimal) -> bool:
         low_enough = self.maximum is None or number <= self.maximum
@@ -297,7 +301,7 @@ class AttributeVocabulary:
         if known not in self._names:
             self._names[known] = _names(self.for_category(known))
         names = self._names[known]
-        found = (names.get(folded) for folded in folds(spelling[: limits.input_chars_max]))
+        found = (names.get(name) for name in sorted(folds(spelling[: limits.input_chars_max])))
         return next((key for key in found if key is not None), None)
 
     def _nearest_known(self, path: str) -> str:

@@ -50,7 +50,10 @@ def nearest(word: str, candidates: Iterable[str], count: int) -> list[str]:
     matcher = difflib.SequenceMatcher(autojunk=False)
     matcher.set_seq2(wanted)
     for candidate in candidates:
-        matcher.set_seq1(fold(candidate)[:_WORD_CHARS_MAX])
+        known = fold(candidate)[:_WORD_CHARS_MAX]
+        if not known or not wanted:  # two signs without letters are equal only to the matcher
+            continue
+        matcher.set_seq1(known)
         if matcher.real_quick_ratio() >= _CUTOFF and matcher.quick_ratio() >= _CUTOFF:
             ratio = matcher.ratio()
             if ratio >= _CUTOFF:

@@ -164,6 +164,7 @@ voltage | KVT 1000: kv, kilovolt
 voltage | 2Z 1/1000: millivolt, millivolts
 current | AMP 1: a, amp, amps, ampere, amperes
 current | 4K 1/1000: ma, milliamp, milliampere
+resistance | OHM 1: ohm, ohms, Ω
 charge | AMH 1: ah, ampere hour, amp hour, amp hours
 charge | E09 1/1000: mah, milliamp hour, milliampere hour
 force | NEW 1: N, newton, newtons

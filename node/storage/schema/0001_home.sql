@@ -30,8 +30,9 @@ CREATE TABLE objects (
   checksum BLOB NOT NULL,
   raw BLOB NOT NULL
 ) STRICT;
--- Covers the listing at start, so that no body is read for it; also serves the sweep.
-CREATE INDEX objects_live ON objects (exp, at, id, kind)
+-- Covers the listing at start, so that no body is read for it; the two columns that are always NULL
+-- stand in it because SQLite 3.40 would look them up in the row otherwise.
+CREATE INDEX objects_live ON objects (exp, at, id, kind, to_key, replaced_by)
   WHERE to_key IS NULL AND replaced_by IS NULL;
 CREATE INDEX objects_passing ON objects (exp) WHERE own = 0 AND pinned = 0;
 CREATE INDEX objects_thread ON objects (thread, seq) WHERE thread IS NOT NULL;

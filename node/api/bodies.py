@@ -1,0 +1,145 @@
+"""What requests may say: one typed record per body, and how bytes become one.
+
+Enters: a request. Leaves: a typed body, or a refusal that names the member at fault. Unknown
+members are refused with the nearest known one: a misspelt `disclose` must not be ignored.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from node.api.guards import BODY_BYTES_MAX, body_too_large
+from node.api.strict_json import read_json
+from protocol.errors import LocalProtocolError
+
+FIELD_CHARS_MAX = 2_000
+"""Characters of one disclosed value."""
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+Value = Annotated[str, msgspec.Meta(min_length=1, max_length=FIELD_CHARS_MAX)]
+HandleText = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+
+
+class AcceptBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /v1/offers/{handle}/accept."""
+
+    options: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=0, le=49)]], msgspec.Meta(max_length=50)
+    ] = []
+    """Indexes of optional lines taken."""
+    slot: Annotated[int, msgspec.Meta(ge=0, le=19)] | None = None
+    """Index of the time chosen."""
+    disclose: Annotated[dict[Name, Value], msgspec.Meta(max_length=16)] | None = None
+    """Field -> value for this vendor alone; null takes what the cast's owner wrote down."""
+    anyway: bool = False
+    """Accept although a must is unmet or the budget is passed."""
+
+
+class DecideBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /v1/deals/{handle}/decide."""
+
+    confirm: bool
+    """Yes or no."""
+    reason: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    """Reason code of a no."""
+
+
+class RevokeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /v1/revoke."""
+
+    handle: HandleText
+    """Cast or offer."""
+
+
+class PeerBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /v1/peers."""
+
+    address: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    """`host:port` or `intentcast://KEY@host:port`."""
+
+
+class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """GET /v1/events."""
+
+    after: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
+    """Cursor of the last event already seen."""
+    wait: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0
+    """Seconds to wait for one."""
+
+
+class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Most paths take no parameters."""
+
+
+T = TypeVar("T")
+_UNKNOWN = re.compile(r"unknown field `(?P<name>.*?)`")
+_AT = re.compile(r" - at `\$\.?(?P<path>.*?)`$")
+
+
+def converted(value: Any, kind: type[T], *, strict: bool = True) -> T:
+    """Type a plain value.
+
+    Raises:
+        LocalProtocolError: E-FIELD, naming the member.
+    """
+    try:
+        return msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error), kind) from error
+
+
+def _refusal(sentence: str, kind: Any) -> LocalProtocolError:
+    names = [field.encode_name for field in msgspec.structs.fields(kind)]
+    if found := _UNKNOWN.search(sentence):
+        name = found["name"]
+        near = difflib.get_close_matches(name, names, 1)
+        known = ", ".join(names) or "none"
+        return LocalProtocolError(
+            f"'{name[:40]}' is not known here",
+            code="E-FIELD",
+            fix=f"Did you mean {near[0]}?" if near else f"Known: {known}",
+            field=name[:40],
+        )
+    where = _AT.search(sentence)
+    field = where["path"] if where else ""
+    detail = _AT.sub("", sentence)
+    return LocalProtocolError(
+        f"{field}: {detail}" if field else detail,
+        code="E-FIELD",
+        fix=f"Correct {field}" if field else f"Known: {', '.join(names)}",
+        field=field,
+    )
+
+
+async def json_body(request: web.Request) -> tuple[bytes, Any]:
+    """Read a JSON body: its bytes and its value.
+
+    Raises:
+        GateError: 413 when it is larger than it said or may be.
+        LocalProtocolError: E-JSON.
+    """
+    raw = bytearray()
+    async for chunk in request.content.iter_any():
+        raw += chunk
+        if len(raw) > BODY_BYTES_MAX:
+            raise body_too_large()
+    return bytes(raw), read_json(bytes(raw))
+
+
+def query(request: web.Request, kind: type[T]) -> T:
+    """Type the parameters of a path.
+
+    Raises:
+        LocalProtocolError: E-FIELD, also when one stands twice.
+    """
+    for name in request.query:
+        if len(request.query.getall(name)) > 1:
+            raise LocalProtocolError(
+                f"'{name[:40]}' stands twice", code="E-FIELD", fix="Send it once", field=name[:40]
+            )
+    return converted(dict(request.query), kind, strict=False)

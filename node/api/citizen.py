@@ -1,0 +1,108 @@
+"""What a face may ask of a node: the shape of the handle, as the API and its tests know it.
+
+Every method gives JSON-ready values and raises only `IntentcastError`. The real one is
+`node/runtime/handle.py`; that it has this shape is checked where the daemon joins the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+"""A JSON object with a `schema` tag such as `intentcast.status/1`."""
+
+
+class Citizen(Protocol):
+    """One node, seen from its owner's side."""
+
+    async def status(self) -> Document:
+        """Tell how the node is."""
+        ...
+
+    async def create_cast(self, draft: Document) -> Document:
+        """Sign a draft, record it and send it out."""
+        ...
+
+    async def preview_cast(self, draft: Document) -> Document:
+        """Tell what would be public and who would see what; nothing is kept."""
+        ...
+
+    async def casts(self) -> Document:
+        """List own casts, newest first."""
+        ...
+
+    async def cast(self, handle: str) -> Document:
+        """Give one cast."""
+        ...
+
+    async def offers(self, cast_handle: str) -> Document:
+        """Give a cast's offers, ranked."""
+        ...
+
+    async def accept(
+        self,
+        offer_handle: str,
+        *,
+        options: Sequence[int],
+        slot: int | None,
+        disclose: Mapping[str, str] | None,
+        anyway: bool,
+    ) -> Document:
+        """Sign an acceptance, record it and send it."""
+        ...
+
+    async def deals(self) -> Document:
+        """List deals, newest first."""
+        ...
+
+    async def deal(self, handle: str) -> Document:
+        """Give one deal."""
+        ...
+
+    async def decide_deal(self, handle: str, *, confirm: bool, reason: str) -> Document:
+        """Confirm or refuse an acceptance that waits for a person."""
+        ...
+
+    async def agreement(self, handle: str) -> tuple[str, bytes]:
+        """Give a deal's bundle and a name for its file."""
+        ...
+
+    async def revoke(self, handle: str) -> Document:
+        """Take back a cast or an offer."""
+        ...
+
+    async def peers(self) -> Document:
+        """List links."""
+        ...
+
+    async def add_peer(self, address: str) -> Document:
+        """Stay connected to one more address."""
+        ...
+
+    async def outbox(self) -> Document:
+        """List letters on their way."""
+        ...
+
+    async def vendor_status(self) -> Document:
+        """Tell what this home sells and what it answered."""
+        ...
+
+    async def vendor_import(self, data: Path, options: Document) -> Document:
+        """Read a feed into the catalogue."""
+        ...
+
+    def events(self, after: int) -> AsyncIterator[Document]:
+        """Give what happened after a cursor, in order."""
+        ...
+
+    async def wait_changed(self, after: int, timeout_s: float) -> int:
+        """Wait until the cursor passes `after` or time is up; give the cursor."""
+        ...
+
+    async def idempotent(
+        self, key: str, body_hash: bytes, make: Callable[[], Awaitable[Document]]
+    ) -> Document:
+        """Do a thing once for a key; a second call gives the first answer again."""
+        ...

@@ -1,0 +1,98 @@
+"""The API's server: binds loopback, serves the routes behind the guards, and lets go in time.
+
+Enters: a handle, settings, the token. Leaves: the port it listens on. Never listens on an address
+others can reach; never writes a request into a log.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Final
+
+from aiohttp import web
+
+from node.api.citizen import Citizen
+from node.api.guards import BODY_BYTES_MAX, gate, put_headers
+from node.api.routes import Routes
+from node.config import Settings
+from node.errors import ConfigError
+
+_STOP_S: Final = 1.0
+_LINE_BYTES_MAX: Final = 8190
+_BACKLOG: Final = 64
+_PORTS: Final = 65_536
+
+
+class ApiServer:
+    """One running API."""
+
+    def __init__(self, handle: Citizen, settings: Settings, token: str) -> None:
+        """Keep what is served; `start` binds.
+
+        Raises:
+            ValueError: the token is empty, which would let everybody in.
+        """
+        if not token:
+            raise ValueError("the API has no token")
+        self._handle = handle
+        self._settings = settings
+        self._token = token
+        self._runner: web.AppRunner | None = None
+
+    def app(self) -> web.Application:
+        """Put the application together."""
+        names = {name.lower() for name in self._settings.api_names}
+        app = web.Application(
+            middlewares=[gate(self._token, names)], client_max_size=BODY_BYTES_MAX
+        )
+        app.on_response_prepare.append(put_headers)
+        app.add_routes(Routes(self._handle).table())
+        return app
+
+    async def start(self) -> int:
+        """Bind and serve.
+
+        Returns:
+            The port, which may have been chosen by the system.
+
+        Raises:
+            ConfigError: E-PORT when it is taken or forbidden.
+        """
+        runner = web.AppRunner(
+            self.app(),
+            access_log=None,
+            shutdown_timeout=_STOP_S,
+            handle_signals=False,
+            max_line_size=_LINE_BYTES_MAX,
+            max_field_size=_LINE_BYTES_MAX,
+        )
+        await runner.setup()
+        host, port = self._settings.api_host, self._settings.api_port
+        try:
+            await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise _cannot_bind(error, port) from error
+        self._runner = runner
+        return int(runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Stop listening; what is being answered has a second to end. May be called twice."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+
+def _cannot_bind(error: OSError, port: int) -> ConfigError:
+    other = f"Use another: intentcast up --api-port {(port + 1) % _PORTS}"
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(
+            f"Port {port} is taken by another program",
+            code="E-PORT",
+            fix=f"{other}        or stop that program",
+            field="api_port",
+        )
+    reason = error.strerror or str(error)
+    return ConfigError(
+        f"Port {port} cannot be used: {reason}", code="E-PORT", fix=other, field="api_port"
+    )

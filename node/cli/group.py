@@ -1,0 +1,144 @@
+"""The list of commands, each loaded only when it is called: `--help` must stay quick.
+
+Enters: a command line. Leaves: one loaded command. Without a command's name the daemon starts.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+
+from node.cli.failures import no_such_command
+from node.cli.session import OPTIONS
+
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "up": ("node.cli.up:up", "Start the node; makes its keys on first run."),
+    "status": ("node.cli.status:status", "Show how the node is."),
+    "cast": ("node.cli.cast:cast", "Say what you want: FILE.json, or words and options."),
+    "casts": ("node.cli.casts:casts", "List what you asked for."),
+    "offers": ("node.cli.offers:offers", "Show a cast's offers, itemised and ranked."),
+    "accept": ("node.cli.accept:accept", "Accept an offer."),
+    "deal": ("node.cli.deal:deal", "List deals, show one, save its agreement, answer one."),
+    "revoke": ("node.cli.revoke:revoke", "Take back a cast or an offer."),
+    "verify": ("node.cli.verify:verify", "Check an agreement's file; needs no node."),
+    "categories": ("node.cli.categories:categories", "Find a category and its attributes."),
+    "peers": ("node.cli.peers:peers", "List the nodes this one is linked to; add one."),
+    "outbox": ("node.cli.outbox:outbox", "List letters on their way."),
+    "paths": ("node.cli.paths:paths", "Show where this node keeps what."),
+    "vendor": ("node.cli.vendor:vendor", "Sell: init, import, serve, status."),
+    "testnet": ("node.cli.testnet:testnet", "Run a small network on this machine."),
+    "demo": ("node.cli.demo:demo", "Play the Park City story on this machine."),
+}
+"""Name -> where it lives, and its line in the list."""
+
+_VALUED: Final = frozenset({"--home"})
+_FLAGS: Final = frozenset({"--json", "--quiet", "-q", "--yes", "-y", "--help", "-h", "--version"})
+
+
+def with_default(args: list[str]) -> list[str]:
+    """Put `up` where no command stands: `intentcast --api-port 8421` starts the node."""
+    i = 0
+    while i < len(args):
+        word = args[i]
+        if word in _VALUED:
+            i += 2
+        elif word in _FLAGS or word.partition("=")[0] in _VALUED:
+            i += 1
+        else:
+            break
+    asks = {"--help", "-h", "--version"} & set(args[:i])
+    if asks or (i < len(args) and not args[i].startswith("-")):
+        return args
+    return [*args[:i], "up", *args[i:]]
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported by name."""
+
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        """Keep the table of names."""
+        super().__init__(*args, **kwargs)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List names in the order a person meets them."""
+        return [*self._lazy, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command."""
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = self._lazy[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101 - the table above is ours
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a line.
+
+        Raises:
+            LocalProtocolError: E-USAGE, naming the nearest.
+        """
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise no_such_command(ctx.command_path, args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list without loading anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in self._lazy.items()])
+
+
+class NounGroup(click.Group):
+    """A command with verbs of its own, whose unknown verbs are answered with the nearest."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb.
+
+        Raises:
+            LocalProtocolError: E-USAGE, naming the nearest.
+        """
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise no_such_command(ctx.command_path, args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"intentcast {version('intentcast')}")
+        ctx.exit()
+
+
+def root() -> LazyGroup:
+    """Make the command `intentcast`."""
+
+    def keep(**values: Any) -> None:
+        values.pop("version", None)
+        click.get_current_context().obj = values
+
+    version = click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_version,
+        help="Show the version.",
+    )
+    return LazyGroup(
+        "intentcast",
+        lazy=COMMANDS,
+        callback=keep,
+        params=[*OPTIONS, version],
+        help="A demand-first market with no central broker: say what you want, get signed offers.",
+        epilog="Without a command the node starts. Help on one: intentcast COMMAND --help",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )

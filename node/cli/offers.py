@@ -1,0 +1,112 @@
+"""`intentcast offers`: what vendors would do, itemised and ranked; now, or as they come."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from node.cli.client import Document, NodeClient, handle_path
+from node.cli.deadline import Deadline
+from node.cli.exits import Exit
+from node.cli.offer_text import explained, overview
+from node.cli.session import Session, session_options
+from node.cli.spoken import plural
+from node.errors import TransportError
+from protocol.errors import LocalProtocolError
+
+_WAIT = re.compile(r"(?:offers\s*)?(?:>=)?\s*(?P<count>\d{1,4})")
+_FOR_EVER_S = 30 * 86_400.0
+
+
+@click.command(short_help="Show a cast's offers, itemised and ranked.")
+@click.argument("handle", metavar="CAST")
+@click.option("--watch", is_flag=True, help="Show them again whenever something changes.")
+@click.option("--explain", is_flag=True, help="Show every line, wish and term of the ranking.")
+@click.option("--wait", "wait", metavar="N", help="Wait until there are N offers.")
+@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Longest wait.")
+@session_options
+def offers(  # noqa: PLR0917 - one parameter per option
+    session: Session,
+    handle: str,
+    watch: bool,  # noqa: FBT001
+    explain: bool,  # noqa: FBT001
+    wait: str | None,
+    timeout: float | None,
+) -> int | None:
+    """Show the offers for CAST, the best first; the total is the sum of its lines."""
+    wanted = _count(wait)
+    client = session.client()
+    path = f"/v1/casts/{handle_path(handle)}/offers"
+    deadline = Deadline(_FOR_EVER_S if timeout is None else timeout)
+    if watch:
+        return _watch(session, client, path, deadline, explain=explain)
+    cursor = client.cursor()
+    found = client.get(path)
+    while len(found["offers"]) < wanted and not deadline.over():
+        _, cursor = client.news(cursor, deadline.left_s())
+        found = client.get(path)
+    _print(session, found, explain=explain)
+    if len(found["offers"]) < wanted:
+        raise TransportError(
+            f"there are {len(found['offers'])} of {wanted} offers after {timeout:g} s",
+            code="E-TIMEOUT",
+            fix=f"Wait on:  intentcast offers {handle} --watch",
+        )
+    return None
+
+
+def _count(text: str | None) -> int:
+    if text is None:
+        return 0
+    found = _WAIT.fullmatch(text.strip())
+    if found is None:
+        raise LocalProtocolError(
+            f"--wait '{text[:40]}' is not a number of offers",
+            code="E-WAIT",
+            fix='Write:  --wait 3',
+            field="--wait",
+        )
+    return int(found["count"])
+
+
+def _watch(
+    session: Session, client: NodeClient, path: str, deadline: Deadline, *, explain: bool
+) -> int:
+    """Print whenever the offers differ from what was printed; Ctrl-C ends it."""
+    shown: Document | None = None
+    try:
+        cursor = client.cursor()
+        while True:
+            found = client.get(path)
+            if shown is None or found["offers"] != shown["offers"]:
+                _print(session, found, explain=explain, line=True)
+                shown = found
+            if deadline.over():
+                return Exit.OK
+            _, cursor = client.news(cursor, deadline.left_s())
+    except KeyboardInterrupt:
+        return Exit.OK
+
+
+def _print(session: Session, found: Document, *, explain: bool, line: bool = False) -> None:
+    console = session.console
+    if session.as_json:
+        console.document(found, line=line)
+        return
+    listed = found["offers"]
+    title = found["cast"]["title"]
+    if not listed:
+        console.say(f"No offers yet for '{title}'. They come in until its date; try --watch.")
+        return
+    if explain:
+        for offer in listed:
+            for text in explained(offer):
+                console.data(text)
+    else:
+        for text in overview(listed, console.width()):
+            console.data(text)
+    console.say(
+        f"{plural(len(listed), 'offer')} for '{title}'.   Why this order: --explain   "
+        "Take one:  intentcast accept OFFER"
+    )

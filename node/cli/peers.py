@@ -1,0 +1,61 @@
+"""`intentcast peers`: the nodes this one is linked to, and one more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from node.cli.group import NounGroup
+from node.cli.session import Session, session_options
+from node.cli.spoken import duration, plural, size
+from node.cli.table import table
+
+
+@click.group(cls=NounGroup, invoke_without_command=True, short_help="List linked nodes; add one.")
+@session_options
+def peers(session: Session) -> None:
+    """List the nodes this one is linked to."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return
+    found = session.client().get("/v1/peers")
+    if session.as_json:
+        session.console.document(found)
+        return
+    known = plural(found["known"], "node")
+    if not found["peers"]:
+        session.console.say(f"No links; {known} known. Add one:  intentcast peers add HOST:PORT")
+        return
+    headings = ("node", "address", "way", "roles", "rtt", "for", "in", "out", "objects")
+    rows = [_row(peer) for peer in found["peers"]]
+    right = ("rtt", "in", "out", "objects")
+    for line in table(headings, rows, columns=session.console.width(), right=right):
+        session.console.data(line)
+    session.console.say(f"{plural(len(rows), 'link')}, {known} known")
+
+
+def _row(peer: dict[str, Any]) -> tuple[object, ...]:
+    rtt = peer.get("rtt_ms")
+    return (
+        peer["node"],
+        peer.get("address"),
+        peer["direction"],
+        ", ".join(peer["roles"]) or "leaf",
+        None if rtt is None else f"{rtt} ms",
+        duration(peer["connected_s"]),
+        size(peer["bytes_in"]),
+        size(peer["bytes_out"]),
+        peer["objects"],
+    )
+
+
+@peers.command("add", short_help="Stay linked to one more node.")
+@click.argument("address", metavar="ADDRESS")
+@session_options
+def add(session: Session, address: str) -> None:
+    """Stay linked to ADDRESS: host:port, or intentcast://KEY@host:port as `up` prints it."""
+    found = session.client().post("/v1/peers", {"address": address})
+    if session.as_json:
+        session.console.document(found)
+    else:
+        session.console.say(session.console.tick(f"Added {address}. See: intentcast peers"))

@@ -1,0 +1,45 @@
+"""`intentcast status`: how the node is, in a few lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from node.cli.session import Session, session_options
+from node.cli.spoken import counted, duration
+from node.cli.table import pairs
+
+
+@click.command(short_help="Show how the node is.")
+@session_options
+def status(session: Session) -> None:
+    """Show how the node is: links, what is under way, and what needs a look."""
+    found = session.client().get("/v1/status")
+    if session.as_json:
+        session.console.document(found)
+        return
+    for line in pairs(_rows(found)):
+        session.console.data(line)
+    for notice in found.get("notices", []):
+        session.console.say(f"! {notice}")
+
+
+def _rows(found: dict[str, Any]) -> list[tuple[str, object]]:
+    outbox = found.get("outbox", {})
+    late = [f"{outbox[name]} {name}" for name in ("expired", "refused") if outbox.get(name)]
+    letters = ", ".join([f"{outbox.get('pending', 0)} on their way", *late])
+    roles = [name for name in ("relay", "mailbox") if found.get(name)] or ["leaf"]
+    return [
+        ("Node", found["node"]),
+        ("Network", found["net"]),
+        ("Running for", f"{duration(found['uptime_s'])} (pid {found['pid']})"),
+        ("Home", found["home"]),
+        ("Peers", found["peers"]),
+        ("Roles", ", ".join(roles)),
+        ("Listens at", found.get("listen") or "nowhere; it dials others"),
+        ("Sells as", found.get("vendor") or "nobody; make it a shop: intentcast vendor init"),
+        ("Casts", counted(found.get("casts", {}))),
+        ("Deals", counted(found.get("deals", {}))),
+        ("Letters", letters),
+    ]

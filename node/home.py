@@ -1,0 +1,75 @@
+"""The folder of one node: its files, their rights, and who holds it.
+
+Enters: a path. Leaves: the folder, made private; the API's token and address files. Two daemons
+never hold one home. Nothing in here is secret but the token, which is written 0600.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from node.entropy import Entropy
+from node.errors import ConfigError
+
+DATABASE_FILE = "node.db"
+TOKEN_FILE = "api.token"
+ADDRESS_FILE = "api.json"
+LOCK_FILE = "node.lock"
+LOG_FILE = "node.log"
+_TOKEN_BYTES = 32
+
+
+def prepare_home(home: Path) -> Path:
+    """Make the folder, private to its owner.
+
+    Raises:
+        ConfigError: E-HOME when it cannot be made or is not a folder.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
+            raise PermissionError(13, "not writable")
+    except OSError as error:
+        raise ConfigError(
+            f"the home {home} cannot be used: {error.strerror}",
+            code="E-HOME",
+            fix="Choose another: --home FOLDER, or INTENTCAST_HOME",
+        ) from error
+    return home
+
+
+def private_write(path: Path, data: bytes) -> None:
+    """Write a file only its owner can read, whole or not at all."""
+    draft = path.with_name(path.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+    draft.replace(path)
+
+
+def api_token(home: Path, entropy: Entropy) -> str:
+    """Give the API's token, made on first use."""
+    path = home / TOKEN_FILE
+    if path.exists():
+        return path.read_text(encoding="ascii").strip()
+    token = base64.urlsafe_b64encode(entropy.bytes(_TOKEN_BYTES)).decode().rstrip("=")
+    private_write(path, token.encode())
+    return token
+
+
+def write_address(home: Path, url: str, pid: int) -> None:
+    """Tell the command line where the API answers."""
+    private_write(home / ADDRESS_FILE, json.dumps({"url": url, "pid": pid}).encode())
+
+
+def remove_address(home: Path) -> None:
+    """Take that back at the end."""
+    with contextlib.suppress(FileNotFoundError):
+        (home / ADDRESS_FILE).unlink()

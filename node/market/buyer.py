@@ -1,0 +1,422 @@
+"""The buyer's room: offers in, one yes.
+
+Enters: offers and events from vendors, a person's choice. Leaves: acceptances and answers in the
+outbox. Nothing a vendor has not been promised leaves before its confirmation is recorded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from node.errors import NotFoundError, RefusedError, TransportError
+from node.market.deals import Deals, state_of, write_opened
+from node.market.desk import ACCEPT_LIFE_MS, Desk, Way, newest_box, write_reply
+from node.market.letters import Dropped, Opened, Taken, Verdict, Waits
+from node.market.requests import last_day_ms, read_local
+from node.storage import casts, deals, objects, threads
+from node.storage.casts import OwnCast
+from node.storage.deals import Deal as DealRow
+from node.storage.outbox import Priority
+from node.storage.threads import Thread
+from protocol import limits, signing
+from protocol.errors import Reason, RemoteProtocolError
+from protocol.ids import CastId, DealId, NodeId, ObjectId, OfferId
+from protocol.market import cast as cast_machine
+from protocol.market import deal as deal_machine
+from protocol.market import thread as thread_machine
+from protocol.market.cast import CastEvent, CastState
+from protocol.market.deal import DealState, Role
+from protocol.market.disclosure import SALT_BYTES, commit_fields
+from protocol.market.thread import ThreadEvent, ThreadState
+from protocol.objects.acceptance import Acceptance, accepted_lines
+from protocol.objects.envelope import Verified
+from protocol.objects.event import Cancelled, Confirmed, Moved, Refused, check_answers
+from protocol.objects.header import Kind
+from protocol.objects.intentcast import Intentcast
+from protocol.objects.offer import Offer
+from protocol.objects.profile import Profile
+from protocol.objects.reply import Reply
+from protocol.objects.revoke import Revoke
+
+if TYPE_CHECKING:
+    import sqlite3
+
+ROLE = Role.BUYER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a person chose of an offer."""
+
+    offer_id: bytes
+    """The exact offer."""
+    options: Sequence[int] = ()
+    """Indexes of optional lines."""
+    slot: int | None = None
+    """Index of a slot."""
+    disclose: Mapping[str, str] | None = None
+    """Field -> value; None takes those of the cast."""
+
+
+class Buyer:
+    """All requests of one home."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Keep the tools."""
+        self._desk = desk
+        self._deals = Deals(desk)
+
+    # --- offers and events in -------------------------------------------------------------
+
+    def take(
+        self, conn: sqlite3.Connection, ctx: bytes, verified: Verified[Any], opened: Opened
+    ) -> Verdict:
+        """Record an object from a vendor; see RoleRoom.take."""
+        del opened  # Vendors disclose nothing beside an envelope.
+        own = casts.cast_of(conn, ctx)
+        if own is None or own.root_id is None or verified.header.thread != own.root_id:
+            return Dropped(reason=Reason.MISMATCH)
+        thread = threads.thread_of(conn, own.root_id, ROLE, ctx, verified.header.key)
+        if isinstance(verified.body, Offer):
+            return self._take_offer(conn, own, thread, verified)
+        if thread is None:
+            return Waits()
+        return self._take_event(conn, thread, verified)
+
+    def _take_event(
+        self, conn: sqlite3.Connection, thread: Thread, verified: Verified[Any]
+    ) -> Verdict:
+        match verified.body:
+            case Confirmed() | Refused() | Cancelled():
+                return self._take_deal_event(conn, thread, verified)
+            case Revoke():
+                return self._take_revoke(conn, thread, verified)
+            case Moved():
+                reply = verified.body.reply
+                self._keep(conn, thread, verified, write_reply(reply))
+                self._deals.follow(conn, thread, reply)
+            case _:
+                # Unknown or out-of-role events are kept and ignored.
+                self._keep(conn, thread, verified)
+        return Taken()
+
+    def _keep(
+        self,
+        conn: sqlite3.Connection,
+        thread: Thread,
+        verified: Verified[Any],
+        reply: bytes | None = None,
+        **changes: Any,
+    ) -> Thread:
+        self._desk.record(conn, verified)
+        kept = replace(
+            thread,
+            last_other_id=verified.id,
+            other_reply=reply or thread.other_reply,
+            updated_ms=self._desk.wall_ms(),
+            **changes,
+        )
+        threads.save(conn, kept)
+        return kept
+
+    def _take_offer(
+        self,
+        conn: sqlite3.Connection,
+        own: OwnCast,
+        thread: Thread | None,
+        verified: Verified[Offer],
+    ) -> Verdict:
+        body = verified.body
+        if body.cast not in (own.cast_id, own.root_id):
+            return Dropped(reason=Reason.MISMATCH)
+        if own.state not in cast_machine.LIVE:
+            return Dropped(reason=Reason.CLOSED)
+        profile = self._desk.load(conn, body.profile)
+        if profile is None:
+            return Waits(want=body.profile)
+        if not isinstance(profile.body, Profile) or profile.header.key != verified.header.key:
+            return Dropped(reason=Reason.NOT_PARTY)
+        refusal = self._offer_place(conn, own, thread, verified)
+        if refusal is not None:
+            return Dropped(reason=refusal)
+        root = CastId(own.root_id or b"")
+        base = thread or Thread(
+            cast_id=root,
+            role=ROLE,
+            own_ctx=own.nonce,
+            other_key=verified.header.key,
+            state=ThreadState.OFFERED,
+            offer_id=None,
+            profile_id=None,
+            last_own_id=None,
+            last_other_id=None,
+            other_reply=None,
+            updated_ms=0,
+        )
+        objects.pin(conn, [profile.id])
+        self._keep(
+            conn,
+            base,
+            verified,
+            write_reply(body.reply),
+            state=ThreadState.OFFERED,
+            offer_id=OfferId(verified.id),
+            profile_id=profile.id,
+        )
+        self._desk.note(conn, "offer", [verified.id, root])
+        return Taken()
+
+    def _offer_place(
+        self,
+        conn: sqlite3.Connection,
+        own: OwnCast,
+        thread: Thread | None,
+        verified: Verified[Offer],
+    ) -> Reason | None:
+        """Ask whether there is room: one live offer per vendor, so many vendors per cast."""
+        body = verified.body
+        if thread is None:
+            cast = self._desk.load(conn, own.cast_id or b"")
+            most = min(cast.body.max_offers if cast else 0, limits.offers_per_cast_max)
+            full = threads.count_of_cast(conn, own.root_id or b"", ROLE) >= most
+            return Reason.QUOTA if full else None
+        if body.supersedes != thread.offer_id:
+            return Reason.DUPLICATE
+        return thread_machine.step(thread.state, ThreadEvent.OFFER_REVISED).refusal
+
+    def _take_revoke(
+        self, conn: sqlite3.Connection, thread: Thread, verified: Verified[Revoke]
+    ) -> Verdict:
+        target = self._desk.load(conn, verified.body.target)
+        if target is None:
+            return Waits()
+        try:
+            verified.body.check_target(verified.header, target.id, target.header)
+        except RemoteProtocolError as error:
+            return Dropped(reason=error.reason)
+        moved = thread_machine.step(thread.state, ThreadEvent.OFFER_REVOKED)
+        state = moved.state if OfferId(target.id) == thread.offer_id else thread.state
+        self._keep(conn, thread, verified, state=state)
+        self._desk.note(conn, "offer.withdrawn", [target.id, thread.cast_id])
+        return Taken()
+
+    def _take_deal_event(
+        self, conn: sqlite3.Connection, thread: Thread, verified: Verified[Any]
+    ) -> Verdict:
+        body = verified.body
+        row = deals.deal_of(conn, body.of)
+        acceptance = self._desk.load(conn, body.of)
+        if row is None or acceptance is None:
+            return Waits()
+        try:
+            if isinstance(body, Confirmed):
+                body.check_acceptance(
+                    verified.header, acceptance.id, acceptance.header, acceptance.body
+                )
+            else:
+                check_answers(verified.header, acceptance.header)
+        except RemoteProtocolError as error:
+            return Dropped(reason=error.reason)
+        kept = self._keep(conn, thread, verified)
+        self._deals.apply(conn, row, kept, _deal_event(verified))
+        return Taken()
+
+    # --- one yes --------------------------------------------------------------------------
+
+    async def accept(self, choice: Choice) -> DealRow:
+        """Sign and queue the acceptance of an offer.
+
+        Raises:
+            NotFoundError: E-OFFER-UNKNOWN.
+            RefusedError: E-OFFER-EXPIRED, E-OFFER-GONE, E-AWARDED, E-OPTION, E-SLOT.
+        """
+        await self._extend_boxes(choice.offer_id)
+        row = await self._desk.storage.write(lambda conn: self._accept(conn, choice))
+        self._desk.committed()
+        return row
+
+    async def _extend_boxes(self, offer_id: bytes) -> None:
+        """In a deal the way back outlives the last promised date by 60 days."""
+
+        def look(conn: sqlite3.Connection) -> tuple[Thread, int, Reply] | None:
+            offer = self._desk.load(conn, offer_id)
+            thread = threads.by_offer(conn, offer_id, ROLE)
+            if offer is None or thread is None:
+                return None
+            cast = self._desk.load(conn, offer.body.cast)
+            if cast is None:
+                return None
+            promised = last_day_ms(_windows_of(offer.body)) + limits.reply_margin_ms
+            return thread, promised, cast.body.reply
+
+        found = await self._desk.storage.write(look)
+        if found is not None and found[1] > found[2].until:
+            thread, promised, reply = found
+            most = self._desk.wall_ms() + limits.box_until_ms_max
+            mailboxes = [NodeId(key) for key in reply.at]
+            with contextlib.suppress(TransportError):
+                # Out of reach just now: the box stands as it is and is extended later.
+                await self._desk.post.open_box(thread.own_ctx, mailboxes, min(promised, most))
+
+    def _accept(self, conn: sqlite3.Connection, choice: Choice) -> DealRow:
+        offer, thread, own, cast = self._acceptable(conn, choice.offer_id)
+        body: Offer = offer.body
+        _check_choice(body, choice)
+        now = self._desk.wall_ms()
+        disclose = read_local(own.local).disclose if choice.disclose is None else choice.disclose
+        opened = {
+            name: (self._desk.entropy.bytes(SALT_BYTES), text) for name, text in disclose.items()
+        }
+        root = CastId(own.root_id or b"")
+        acceptance = Acceptance(
+            offer=offer.id,
+            lines=accepted_lines(body, list(choice.options)),
+            options=sorted(choice.options),
+            slot=choice.slot,
+            cur=body.cur,
+            total=body.total_with(list(choice.options)),
+            confirm_by=now + body.confirm_within,
+            review_key=signing.public_key(self._desk.keyring.review_seed(offer.id)),
+            fields=commit_fields(
+                body.cast, disclose, {name: salt for name, (salt, _) in opened.items()}
+            ),
+            reply=self._current_reply(conn, own, cast),
+        )
+        sent = self._desk.send(
+            conn,
+            thread,
+            Kind.ACCEPTANCE,
+            acceptance,
+            Way(priority=Priority.ACCEPTANCE, expires_at=acceptance.confirm_by + ACCEPT_LIFE_MS),
+            at=now,
+        )
+        row = DealRow(
+            deal_id=DealId(sent.id),
+            role=ROLE,
+            own_ctx=own.nonce,
+            cast_id=root,
+            offer_id=OfferId(offer.id),
+            other_key=offer.header.key,
+            state=DealState.ACCEPT_SENT,
+            confirm_by=acceptance.confirm_by,
+            opened=write_opened(opened),
+            created_ms=now,
+            updated_ms=now,
+        )
+        deals.insert(conn, row)
+        self._award(conn, own, thread, sent.id)
+        self._desk.note(conn, "deal.accept_sent", [sent.id, root])
+        return row
+
+    def _award(
+        self, conn: sqlite3.Connection, own: OwnCast, thread: Thread, acceptance_id: ObjectId
+    ) -> None:
+        moved = cast_machine.step(own.state, CastEvent.ACCEPTED)
+        casts.save(conn, replace(own, state=moved.state))
+        accepted = thread_machine.step(thread.state, ThreadEvent.ACCEPTED)
+        threads.save(
+            conn,
+            replace(
+                thread,
+                state=accepted.state,
+                last_own_id=acceptance_id,
+                updated_ms=self._desk.wall_ms(),
+            ),
+        )
+
+    def _acceptable(
+        self, conn: sqlite3.Connection, offer_id: bytes
+    ) -> tuple[Verified[Offer], Thread, OwnCast, Verified[Intentcast]]:
+        offer = self._desk.load(conn, offer_id)
+        thread = threads.by_offer(conn, offer_id, ROLE)
+        own = casts.cast_of(conn, thread.own_ctx) if thread else None
+        if offer is None or thread is None or own is None:
+            raise NotFoundError(
+                "no such offer is here", code="E-OFFER-UNKNOWN", fix="List them: intentcast offers"
+            )
+        cast = self._desk.load(conn, offer.body.cast)
+        if cast is None:
+            raise NotFoundError("the cast of this offer is gone", code="E-CAST-UNKNOWN")
+        if cast_machine.step(own.state, CastEvent.ACCEPTED).refused:
+            raise RefusedError(
+                f"this request is {own.state} already",
+                code="E-AWARDED" if own.state is CastState.AWARDED else "E-CAST-CLOSED",
+                fix="See its deal: intentcast deal",
+            )
+        if thread.state is not ThreadState.OFFERED or thread.offer_id != offer_id:
+            raise RefusedError(
+                f"that offer is {thread.state}",
+                code="E-OFFER-GONE",
+                fix="Choose another: intentcast offers",
+            )
+        late = self._desk.wall_ms() - offer.body.valid_until
+        if late >= 0:
+            raise RefusedError(
+                f"that offer ended {late // 60_000} minutes ago",
+                code="E-OFFER-EXPIRED",
+                fix="Choose another: intentcast offers",
+            )
+        return offer, thread, own, cast
+
+    def _current_reply(
+        self, conn: sqlite3.Connection, own: OwnCast, cast: Verified[Intentcast]
+    ) -> Reply:
+        """Give the cast's way back, with the mailboxes and the time its box has now."""
+        box = newest_box(conn, own.nonce)
+        if box is None:
+            return cast.body.reply
+        return msgspec.structs.replace(
+            cast.body.reply, at=list(box.mailboxes), until=max(box.until, cast.body.reply.until)
+        )
+
+    def void_due(
+        self, conn: sqlite3.Connection, deal_id: bytes, boxes_read_since_ms: int | None
+    ) -> bool:
+        """Ask the machine whether a silent deal may be voided; tells whether it was."""
+        row = deals.deal_of(conn, deal_id)
+        if row is None or row.state is not DealState.ACCEPT_SENT:
+            return False
+        thread = threads.thread_of(conn, row.cast_id, ROLE, row.own_ctx, row.other_key)
+        if thread is None:
+            return False
+        event = deal_machine.VoidDue(boxes_read_since_ms=boxes_read_since_ms)
+        if deal_machine.step(state_of(row), event, self._desk.clock.now()).refusal:
+            # Too early is the usual answer; it is not worth a line of audit.
+            return False
+        return self._deals.apply(conn, row, thread, event)[1] is None
+
+
+def _deal_event(verified: Verified[Any]) -> deal_machine.DealEvent:
+    match verified.body:
+        case Confirmed():
+            return deal_machine.ConfirmedReceived(id=verified.id)
+        case Refused():
+            return deal_machine.RefusedReceived(reason=verified.body.reason)
+        case _:
+            return deal_machine.CancelReceived()
+
+
+def _check_choice(offer: Offer, choice: Choice) -> None:
+    wrong = [i for i in choice.options if i not in offer.option_indexes()]
+    if wrong or len(set(choice.options)) != len(choice.options):
+        raise RefusedError(
+            f"option {wrong[0] if wrong else choice.options[0]} is not one of this offer",
+            code="E-OPTION",
+            fix=f"Options: {offer.option_indexes() or 'none'}",
+        )
+    if choice.slot is not None and not 0 <= choice.slot < len(offer.fulfil.slots):
+        raise RefusedError(
+            f"slot {choice.slot} is not one of this offer",
+            code="E-SLOT",
+            fix=f"Slots: 0 to {len(offer.fulfil.slots) - 1}" if offer.fulfil.slots else "None",
+        )
+
+
+def _windows_of(offer: Offer) -> list[str]:
+    windows = [offer.fulfil.window] if offer.fulfil.window else []
+    return [window.end for window in [*windows, *offer.fulfil.slots]]

@@ -1,0 +1,155 @@
+"""What time alone brings about: drafts that can go out now, ends, voids, and patience run out.
+
+Enters: the present, once a second. Leaves: steps of the market machines, each in a transaction.
+Whatever is stored is judged by the wall clock and judged again after every start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from node.market.buyer import ROLE as BUYER
+from node.market.buyer import Buyer
+from node.market.desk import EVENT_LIFE_MS, Desk, newest_box
+from node.market.requests import Requests
+from node.market.seller import Seller
+from node.storage import casts, deals, threads
+from node.storage.boxes_own import OwnBox
+from node.storage.casts import OwnCast
+from node.storage.deals import Deal as DealRow
+from node.storage.outbox import Priority
+from protocol import limits
+from protocol.market import cast as cast_machine
+from protocol.market import deal as deal_machine
+from protocol.market import thread as thread_machine
+from protocol.market.cast import CastEvent, CastState
+from protocol.market.deal import DealState
+from protocol.market.thread import ThreadEvent, ThreadState
+from protocol.objects.event import Closed
+from protocol.objects.header import Kind
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_PERIOD_S = 1.0
+_OPEN_THREADS = (ThreadState.OFFERED, ThreadState.WITHDRAWN)
+
+
+class Clockwork:
+    """Ticks for both roles."""
+
+    def __init__(self, desk: Desk, requests: Requests, buyer: Buyer, seller: Seller) -> None:
+        """Keep the tools and the rooms."""
+        self._desk = desk
+        self._requests = requests
+        self._buyer = buyer
+        self._seller = seller
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            await self.tick()
+            await asyncio.sleep(_PERIOD_S)
+
+    async def tick(self) -> None:
+        """Do all that is due now."""
+        drafts = await self._desk.storage.write(
+            lambda conn: casts.in_states(conn, [CastState.DRAFT])
+        )
+        now = self._desk.wall_ms()
+        for row in drafts:
+            if (row.exp or 0) > now and await self._requests.publish(row.nonce):
+                self._desk.changed()
+        if await self._desk.storage.write(self._ends):
+            self._desk.committed()
+        await self._voids()
+
+    # --- casts ------------------------------------------------------------------------------
+
+    def _ends(self, conn: sqlite3.Connection) -> bool:
+        now = self._desk.wall_ms()
+        states = [CastState.DRAFT, CastState.OPEN, CastState.DECIDING, CastState.AWARDED]
+        acted = False
+        for row in casts.in_states(conn, states):
+            for event in _due_events(row, now):
+                acted = self.move_cast(conn, row.nonce, event) or acted
+        for deal in deals.in_states(conn, [DealState.CONFIRMED]):
+            if (deal.confirmed_ms or now) + deal_machine.NO_ACK_MS < now:
+                acted = True
+                self._seller.move(conn, deal.deal_id, deal_machine.AckOverdue())
+        return acted
+
+    def move_cast(self, conn: sqlite3.Connection, nonce: bytes, event: CastEvent) -> bool:
+        """Take one step of an own cast inside a transaction; tells whether anything changed."""
+        row = casts.cast_of(conn, nonce)
+        if row is None:
+            return False
+        outcome = cast_machine.step(row.state, event)
+        if outcome.refused:
+            return False
+        closed = 0
+        if outcome.actions:
+            closed = self._close_threads(conn, row)
+        if outcome.state is not row.state:
+            casts.save(conn, replace(row, state=outcome.state))
+            self._desk.note(conn, f"cast.{outcome.state.value}", [row.cast_id or row.nonce])
+            return True
+        return closed > 0
+
+    def _close_threads(self, conn: sqlite3.Connection, row: OwnCast) -> int:
+        """Tell every losing vendor the one word."""
+        count = 0
+        for thread in threads.of_cast(conn, row.root_id or b"", BUYER):
+            if thread.state not in _OPEN_THREADS or thread.offer_id is None:
+                continue
+            moved = thread_machine.step(thread.state, ThreadEvent.CLOSED)
+            self._desk.send(
+                conn,
+                replace(thread, state=moved.state),
+                Kind.EVENT,
+                Closed(of=thread.offer_id),
+                self._desk.way(Priority.RECEIPT, EVENT_LIFE_MS),
+            )
+            count += 1
+        return count
+
+    # --- voids ------------------------------------------------------------------------------
+
+    async def _voids(self) -> None:
+        now = self._desk.wall_ms()
+        waiting = await self._desk.storage.write(
+            lambda conn: [
+                (row, newest_box(conn, row.own_ctx))
+                for row in deals.in_states(conn, [DealState.ACCEPT_SENT])
+                if row.role is BUYER and now > row.confirm_by + limits.void_grace_ms
+            ]
+        )
+        for row, box in waiting:
+            read_since = self._oldest_read(box) if box is not None else None
+            if await self._void(row, read_since):
+                self._desk.committed()
+
+    def _oldest_read(self, box: OwnBox) -> int | None:
+        """Give when all reachable mailboxes of a box had been read; None if one never was."""
+        post = self._desk.post
+        places = [(bytes(box.reader), bytes(mailbox)) for mailbox in box.mailboxes]
+        reachable = [place for place in places if place not in post.failing_since]
+        if not reachable or any(place not in post.read_since for place in reachable):
+            return None
+        return min(post.read_since[place] for place in reachable)
+
+    async def _void(self, row: DealRow, read_since: int | None) -> bool:
+        return await self._desk.storage.write(
+            lambda conn: self._buyer.void_due(conn, row.deal_id, read_since)
+        )
+
+
+def _due_events(row: OwnCast, now: int) -> list[CastEvent]:
+    events = []
+    if row.decide_by is not None and row.decide_by <= now:
+        events.append(CastEvent.DECIDE_BY_PASSED)
+    if row.exp is not None and row.exp <= now:
+        events.append(CastEvent.EXPIRED)
+    return events

@@ -1,0 +1,429 @@
+"""The vendor's room: hears requests, answers those the shop can serve, confirms what it promised.
+
+Enters: verified intentcasts from the network, acceptances and events from buyers, the shop's own
+quotes. Leaves: one sealed offer per request, confirmations and refusals in the outbox. How a price
+is made is not known here; a `Shop` is handed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from node.keystore import PROFILE_CONTEXT
+from node.market.deals import Deals, write_opened
+from node.market.desk import Desk, Way, write_reply
+from node.market.letters import Dropped, Opened, Taken, Verdict, Waits
+from node.storage import deals, objects, offers_sent, threads
+from node.storage.deals import Deal as DealRow
+from node.storage.outbox import Priority
+from node.storage.threads import Thread
+from protocol import limits, signing
+from protocol.errors import IntentcastError, ObjectError, Reason, RemoteProtocolError
+from protocol.ids import CastId, DealId, ObjectId, OfferId
+from protocol.market import deal as deal_machine
+from protocol.market import thread as thread_machine
+from protocol.market.deal import DealState, Role
+from protocol.market.disclosure import check_opened
+from protocol.market.thread import ThreadEvent, ThreadState
+from protocol.objects.acceptance import Acceptance
+from protocol.objects.envelope import Verified
+from protocol.objects.event import Agreed, Closed, Confirmed, Moved, Void, check_answers
+from protocol.objects.header import Kind
+from protocol.objects.intentcast import Intentcast
+from protocol.objects.offer import Offer
+from protocol.objects.profile import Profile
+from protocol.objects.reply import Reply
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_LOG = logging.getLogger(__name__)
+ROLE = Role.VENDOR
+_WAITING_MAX = 10_000
+_SKIPPED_KEPT = 200
+_LOOK_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """The shop does not answer a request."""
+
+    reason: str
+    """A code."""
+    words: str
+    """Why, for the shopkeeper."""
+
+
+class Shop(Protocol):
+    """Whoever makes prices."""
+
+    async def offer_for(
+        self, cast: Verified[Intentcast], *, profile_id: bytes, reply: Reply, now_ms: int
+    ) -> Offer | Skipped:
+        """Quote a request, or say why not."""
+        ...
+
+    async def refusal(self, offer: Offer, promised: Sequence[Offer]) -> Reason | None:
+        """Ask at acceptance whether the shop can still keep this offer; None means yes.
+
+        Args:
+            offer: the accepted one.
+            promised: offers of deals that hold already.
+        """
+        ...
+
+    def confirms_by_itself(self, offer: Offer) -> bool:
+        """Whether an acceptance needs no human."""
+        ...
+
+
+class Seller:
+    """The vendor identity of one home."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Keep the tools; nothing is answered before `open`."""
+        self._desk = desk
+        self._deals = Deals(desk)
+        self._shop: Shop | None = None
+        self._profile: Verified[Profile] | None = None
+        self._waiting: asyncio.Queue[Verified[Intentcast]] = asyncio.Queue(_WAITING_MAX)
+        self._held: set[bytes] = set()
+        self.skipped: dict[bytes, Skipped] = {}
+        self._undecided = asyncio.Event()
+        self._running: list[asyncio.Task[Any]] = []
+        self.quoted = 0
+
+    @property
+    def profile(self) -> Verified[Profile] | None:
+        """The published profile, or None before `open`."""
+        return self._profile
+
+    def open(self, shop: Shop, profile: Verified[Profile]) -> None:
+        """Start answering under this profile; a second call replaces shop and profile."""
+        first = self._shop is None
+        self._shop, self._profile = shop, profile
+        if first:
+            self._running = [
+                self._desk.tasks.spawn(self._serve(), "seller quotes"),
+                self._desk.tasks.spawn(self._decide_all(), "seller decides"),
+            ]
+
+    def hear(self, cast: Verified[Intentcast]) -> None:
+        """Take note of a request; more than can wait are heard again at the next start."""
+        if self._shop is None or cast.id in self._held or self._waiting.full():
+            return
+        if cast.header.key == self._desk.pen.key(PROFILE_CONTEXT):
+            return
+        self._held.add(cast.id)
+        self._waiting.put_nowait(cast)
+
+    async def _serve(self) -> None:
+        while True:
+            cast = await self._waiting.get()
+            try:
+                await self._answer(cast)
+            except IntentcastError as error:
+                # A rule that raises never sends; the request stays visible as skipped.
+                self._skip(cast.id, Skipped(reason=error.code, words=str(error)))
+            except Exception:  # noqa: BLE001 - a shop's rule may raise anything; nothing is sent
+                _LOG.exception("quoting failed; nothing was sent")
+                self._skip(cast.id, Skipped(reason="E-INTERNAL", words="a rule failed; see log"))
+            finally:
+                self._held.discard(cast.id)
+
+    def _skip(self, cast_id: bytes, skipped: Skipped) -> None:
+        self.skipped[cast_id] = skipped
+        while len(self.skipped) > _SKIPPED_KEPT:
+            self.skipped.pop(next(iter(self.skipped)))
+        self._desk.changed()
+
+    async def _answer(self, cast: Verified[Intentcast]) -> None:
+        shop, profile = self._shop, self._profile
+        now = self._desk.wall_ms()
+        if shop is None or profile is None or cast.header.exp <= now:
+            return
+        root = cast.header.thread or cast.id
+        if await self._desk.storage.read(
+            lambda db: offers_sent.load_offer_of(db, cast.id, PROFILE_CONTEXT, 0)
+        ):
+            return
+        found = await shop.offer_for(
+            cast, profile_id=profile.id, reply=profile.body.reply, now_ms=now
+        )
+        if isinstance(found, Skipped):
+            self._skip(cast.id, found)
+            return
+        signing.check_key(cast.header.key)
+        await self._desk.storage.write(lambda conn: self._send(conn, root, cast, found))
+        self.quoted += 1
+        self.skipped.pop(cast.id, None)
+        self._desk.committed()
+
+    def _send(
+        self, conn: sqlite3.Connection, root: bytes, cast: Verified[Intentcast], offer: Offer
+    ) -> None:
+        if offers_sent.offer_of(conn, cast.id, PROFILE_CONTEXT, offer.round) is not None:
+            return
+        objects.insert(conn, cast, own=False, now_ms=self._desk.wall_ms())
+        objects.pin(conn, [cast.id])
+        thread = threads.thread_of(conn, root, ROLE, PROFILE_CONTEXT, cast.header.key) or Thread(
+            cast_id=CastId(root),
+            role=ROLE,
+            own_ctx=PROFILE_CONTEXT,
+            other_key=cast.header.key,
+            state=ThreadState.OFFERED,
+            offer_id=None,
+            profile_id=ObjectId(offer.profile),
+            last_own_id=None,
+            last_other_id=None,
+            other_reply=write_reply(cast.body.reply),
+            updated_ms=self._desk.wall_ms(),
+        )
+        sent = self._desk.send(
+            conn,
+            thread,
+            Kind.OFFER,
+            offer,
+            Way(priority=Priority.OFFER, expires_at=offer.valid_until),
+        )
+        current = threads.thread_of(conn, root, ROLE, PROFILE_CONTEXT, cast.header.key)
+        threads.save(
+            conn, replace(current or thread, offer_id=OfferId(sent.id), last_own_id=sent.id)
+        )
+        offers_sent.claim(
+            conn,
+            cast_id=cast.id,
+            own_ctx=PROFILE_CONTEXT,
+            round_number=offer.round,
+            offer_id=OfferId(sent.id),
+            now_ms=self._desk.wall_ms(),
+            exp=cast.header.exp,
+        )
+        self._desk.note(conn, "offer.sent", [sent.id, root])
+
+    # --- acceptances and events in ----------------------------------------------------------
+
+    def take(
+        self, conn: sqlite3.Connection, ctx: bytes, verified: Verified[Any], opened: Opened
+    ) -> Verdict:
+        """Record an object from a buyer; see RoleRoom.take."""
+        root = verified.header.thread or b""
+        thread = threads.thread_of(conn, root, ROLE, ctx, verified.header.key)
+        if thread is None:
+            # A buyer speaks to a vendor only in a thread the vendor began with an offer.
+            return Dropped(reason=Reason.UNKNOWN_PARENT)
+        match verified.body:
+            case Acceptance():
+                return self._take_acceptance(conn, thread, verified)
+            case Agreed():
+                return self._take_agreed(conn, thread, verified, opened)
+            case Void():
+                return self._take_void(conn, thread, verified)
+            case _:
+                return self._take_other(conn, thread, verified)
+
+    def _keep(
+        self,
+        conn: sqlite3.Connection,
+        thread: Thread,
+        verified: Verified[Any],
+        reply: bytes | None = None,
+        state: ThreadState | None = None,
+    ) -> Thread:
+        self._desk.record(conn, verified)
+        kept = replace(
+            thread,
+            last_other_id=verified.id,
+            other_reply=reply or thread.other_reply,
+            state=state or thread.state,
+            updated_ms=self._desk.wall_ms(),
+        )
+        threads.save(conn, kept)
+        return kept
+
+    def _take_other(
+        self, conn: sqlite3.Connection, thread: Thread, verified: Verified[Any]
+    ) -> Verdict:
+        match verified.body:
+            case Moved():
+                self._keep(conn, thread, verified, write_reply(verified.body.reply))
+                self._deals.follow(conn, thread, verified.body.reply)
+            case Closed():
+                moved = thread_machine.step(thread.state, ThreadEvent.CLOSED)
+                self._keep(conn, thread, verified, state=moved.state)
+                self._desk.note(conn, "thread.closed", [thread.cast_id])
+            case _:
+                self._keep(conn, thread, verified)
+        return Taken()
+
+    def _take_acceptance(
+        self, conn: sqlite3.Connection, thread: Thread, verified: Verified[Acceptance]
+    ) -> Verdict:
+        body = verified.body
+        offer = self._desk.load(conn, body.offer)
+        if offer is None or not isinstance(offer.body, Offer):
+            return Dropped(reason=Reason.MISMATCH)
+        try:
+            body.check_offer(verified.header, offer.id, offer.header, offer.body)
+        except RemoteProtocolError as error:
+            return Dropped(reason=error.reason)
+        now = self._desk.wall_ms()
+        refusal = self._refusal(thread, offer, verified)
+        row = DealRow(
+            deal_id=DealId(verified.id),
+            role=ROLE,
+            own_ctx=thread.own_ctx,
+            cast_id=thread.cast_id,
+            offer_id=OfferId(offer.id),
+            other_key=thread.other_key,
+            state=DealState.OFFERED,
+            confirm_by=body.confirm_by,
+            created_ms=now,
+            updated_ms=now,
+        )
+        if not isinstance(deals.insert(conn, row), deals.DealInserted):
+            # Only one acceptance of an offer can hold; the buyer's own rules forbid a second.
+            return Dropped(reason=Reason.DUPLICATE)
+        accepted = thread_machine.step(thread.state, ThreadEvent.ACCEPTED)
+        kept = self._keep(conn, thread, verified, write_reply(body.reply), state=accepted.state)
+        self._desk.note(conn, "deal.offered", [verified.id, thread.cast_id])
+        if refusal is not None:
+            self._deals.apply(conn, row, kept, deal_machine.Refuse(reason=refusal))
+        self._undecided.set()
+        return Taken()
+
+    def _refusal(
+        self, thread: Thread, offer: Verified[Offer], acceptance: Verified[Acceptance]
+    ) -> Reason | None:
+        state = thread_machine.step(thread.state, ThreadEvent.ACCEPTED)
+        if state.refusal is not None:
+            return state.refusal
+        if thread.offer_id != OfferId(offer.id):
+            return Reason.WITHDRAWN
+        late = acceptance.header.at > offer.body.valid_until + limits.expiry_tolerance_ms
+        return Reason.EXPIRED if late else None
+
+    def _take_agreed(
+        self,
+        conn: sqlite3.Connection,
+        thread: Thread,
+        verified: Verified[Agreed],
+        opened: Opened,
+    ) -> Verdict:
+        confirmed = self._desk.load(conn, verified.body.of)
+        if confirmed is None or not isinstance(confirmed.body, Confirmed):
+            return Dropped(reason=Reason.MISMATCH)
+        row = deals.deal_of(conn, confirmed.body.of)
+        acceptance = self._desk.load(conn, confirmed.body.of)
+        offer = self._desk.load(conn, row.offer_id) if row else None
+        if row is None or acceptance is None or offer is None or row.confirmed_id != confirmed.id:
+            return Dropped(reason=Reason.MISMATCH)
+        try:
+            check_answers(verified.header, confirmed.header)
+            held = _opened_values(offer.body.cast, acceptance, verified, opened)
+        except RemoteProtocolError as error:
+            return Dropped(reason=error.reason)
+        kept = self._keep(conn, thread, verified)
+        changed, refusal = self._deals.apply(conn, row, kept, deal_machine.AgreedReceived())
+        if refusal is None:
+            given = {name: (opened or {})[name] for name in held}
+            deals.update(conn, replace(changed, agreed_id=verified.id, opened=write_opened(given)))
+        return Taken()
+
+    def _take_void(
+        self, conn: sqlite3.Connection, thread: Thread, verified: Verified[Void]
+    ) -> Verdict:
+        row = deals.deal_of(conn, verified.body.of)
+        acceptance = self._desk.load(conn, verified.body.of)
+        if row is None or acceptance is None:
+            return Waits()
+        if acceptance.header.key != verified.header.key:
+            return Dropped(reason=Reason.NOT_PARTY)
+        kept = self._keep(conn, thread, verified)
+        self._deals.apply(conn, row, kept, deal_machine.VoidReceived())
+        return Taken()
+
+    # --- the shop's own yes or no -------------------------------------------------------------
+
+    async def _decide_all(self) -> None:
+        """Decide recorded acceptances, also those a restart or a crash left undecided."""
+        while True:
+            self._undecided.clear()
+            for row in await self._waiting_deals():
+                try:
+                    await self._decide_one(row)
+                except IntentcastError as error:
+                    _LOG.error("a deal could not be decided: %s", error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._undecided.wait(), _LOOK_AGAIN_S)
+
+    async def _waiting_deals(self) -> list[DealRow]:
+        return await self._desk.storage.write(
+            lambda conn: deals.in_states(conn, [DealState.OFFERED])
+        )
+
+    async def _decide_one(self, row: DealRow) -> None:
+        shop = self._shop
+        offer, promised = await self._desk.storage.write(lambda conn: self._promised(conn, row))
+        if shop is None or offer is None:
+            return
+        event: deal_machine.DealEvent
+        if self._desk.wall_ms() > row.confirm_by:
+            # The machine turns a yes that comes too late into a lapse, and says so to the buyer.
+            event = deal_machine.Confirm()
+        elif not shop.confirms_by_itself(offer):
+            return
+        else:
+            refusal = await shop.refusal(offer, promised)
+            event = deal_machine.Refuse(reason=refusal) if refusal else deal_machine.Confirm()
+        await self._desk.storage.write(lambda conn: self.move(conn, row.deal_id, event))
+        self._desk.committed()
+
+    def _promised(self, conn: sqlite3.Connection, row: DealRow) -> tuple[Offer | None, list[Offer]]:
+        held = deals.in_states(conn, [DealState.CONFIRMED, DealState.AGREED])
+        others = [self._desk.load(conn, each.offer_id) for each in held if each.role is ROLE]
+        offer = self._desk.load(conn, row.offer_id)
+        return offer.body if offer else None, [each.body for each in others if each is not None]
+
+    # --- a human's word and the clock ---------------------------------------------------------
+
+    async def decide(self, deal_id: bytes, *, confirm: bool, reason: Reason) -> Reason | None:
+        """Confirm or refuse a waiting acceptance by hand; gives the rules' own refusal, if any."""
+        event: deal_machine.DealEvent = (
+            deal_machine.Confirm() if confirm else deal_machine.Refuse(reason=reason)
+        )
+        refusal = await self._desk.storage.write(lambda conn: self.move(conn, deal_id, event))
+        self._desk.committed()
+        return refusal
+
+    def move(
+        self, conn: sqlite3.Connection, deal_id: bytes, event: deal_machine.DealEvent
+    ) -> Reason | None:
+        """Take one step of a vendor's deal inside a transaction."""
+        row = deals.deal_of(conn, deal_id)
+        thread = (
+            threads.thread_of(conn, row.cast_id, ROLE, row.own_ctx, row.other_key) if row else None
+        )
+        if row is None or thread is None:
+            return Reason.NOT_FOUND
+        return self._deals.apply(conn, row, thread, event)[1]
+
+
+def _opened_values(
+    cast_id: bytes, acceptance: Verified[Acceptance], agreed: Verified[Agreed], opened: Opened
+) -> dict[str, str]:
+    """Hold the disclosed values against what the acceptance committed to.
+
+    Raises:
+        ObjectError: MISMATCH, naming the field.
+    """
+    fields = acceptance.body.fields
+    if agreed.body.fields != fields:
+        raise ObjectError(Reason.MISMATCH, "are not the acceptance's", field="fields")
+    pairs = {name: [salt, text] for name, (salt, text) in (opened or {}).items()}
+    return check_opened(fields, pairs, cast_id)

@@ -1,0 +1,126 @@
+"""The vendor's public face: one signed profile, published and renewed.
+
+Enters: what the shopkeeper wrote about the shop. Leaves: a profile object with boxes opened for
+it, reused over restarts while it says the same. A vendor that can be dialled names its own node
+and at least one other, so that buyer and vendor need never be online together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from node.errors import TransportError
+from node.keystore import PROFILE_CONTEXT
+from node.market.desk import Desk, newest_box
+from node.storage import boxes_own, objects
+from node.storage.boxes_own import OwnBox
+from protocol import limits, sealing, signing
+from protocol.ids import BoxKey, NodeId, SigningKey
+from protocol.now import DAY_MS
+from protocol.objects.envelope import Verified, open_stored
+from protocol.objects.header import Kind
+from protocol.objects.profile import Profile
+from protocol.objects.reply import Reply
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_PROFILE_LIFE_MS = 300 * DAY_MS
+_RENEW_BEFORE_MS = 90 * DAY_MS
+_PATIENCE_S = 3.0
+_STEP_S = 0.1
+
+
+class Storefront:
+    """Publishes the profile of this home's vendor."""
+
+    def __init__(self, desk: Desk, *, dialled: bool) -> None:
+        """Keep the tools.
+
+        Args:
+            desk: the tools.
+            dialled: whether others can dial this node, which then serves its own box.
+        """
+        self._desk = desk
+        self._dialled = dialled
+
+    async def publish(self, described: Profile) -> Verified[Profile]:
+        """Give the current profile, signing a new one when what it says has changed.
+
+        Args:
+            described: what the shopkeeper wrote; its `reply` is ignored.
+        """
+        kept = await self._kept()
+        if kept is not None and self._still_holds(kept, described):
+            box = await self._desk.storage.write(lambda conn: newest_box(conn, PROFILE_CONTEXT))
+            if box is not None:
+                self._desk.network.publish(kept, kept.raw)
+                await self._desk.post.watch(box)
+                return kept
+        return await self._renew(described)
+
+    async def _kept(self) -> Verified[Profile] | None:
+        key = self._desk.pen.key(PROFILE_CONTEXT)
+        raw = await self._desk.storage.write(lambda conn: objects.newest_profile(conn, key))
+        return None if raw is None else open_stored(raw, net=self._desk.net)
+
+    def _still_holds(self, kept: Verified[Profile], described: Profile) -> bool:
+        same = msgspec.structs.replace(described, reply=kept.body.reply) == kept.body
+        lasts = min(kept.header.exp, kept.body.reply.until)
+        return same and lasts > self._desk.wall_ms() + _RENEW_BEFORE_MS
+
+    async def _renew(self, described: Profile) -> Verified[Profile]:
+        until = self._desk.wall_ms() + _PROFILE_LIFE_MS
+        until -= until % DAY_MS
+        opened: list[NodeId] = []
+        while not opened:
+            chosen = await self._choose_mailboxes()
+            try:
+                opened = await self._desk.post.open_box(PROFILE_CONTEXT, chosen, until)
+            except TransportError:
+                await asyncio.sleep(_STEP_S)
+        reply = Reply(
+            box=sealing.box_public_key(self._desk.keyring.box_seed(PROFILE_CONTEXT)),
+            reader=signing.public_key(self._desk.keyring.reader_seed(PROFILE_CONTEXT)),
+            at=list(opened),
+            until=until,
+        )
+        body = msgspec.structs.replace(described, reply=reply)
+        exp = self._desk.clock.now().minute_ms() + _PROFILE_LIFE_MS
+        verified = await self._desk.pen.public(PROFILE_CONTEXT, Kind.PROFILE, body, exp=exp)
+        box = OwnBox(
+            reader=SigningKey(reply.reader),
+            ctx=PROFILE_CONTEXT,
+            box=BoxKey(reply.box),
+            mailboxes=tuple(opened),
+            until=until,
+            opened_at=tuple(opened),
+            closed=False,
+        )
+        await self._desk.storage.write(lambda conn: self._keep(conn, verified, box))
+        self._desk.network.publish(verified, verified.raw)
+        await self._desk.post.watch(box)
+        return verified
+
+    def _keep(self, conn: sqlite3.Connection, verified: Verified[Any], box: OwnBox) -> None:
+        self._desk.record(conn, verified)
+        boxes_own.save(conn, box)
+        self._desk.note(conn, "profile", [verified.id])
+
+    async def _choose_mailboxes(self) -> list[NodeId]:
+        """Own node first when it can be dialled, then others as they become known."""
+        own = self._desk.network.node_id
+        others: list[NodeId] = []
+        for _ in range(int(_PATIENCE_S / _STEP_S)):
+            found = (NodeId(record.key) for record in self._desk.network.mailboxes())
+            others = [key for key in found if key != own]
+            if len(others) >= limits.mailboxes_per_reply_max - 1:
+                break
+            await asyncio.sleep(_STEP_S)
+        start = int(self._desk.entropy.jitter(0, len(others))) if others else 0
+        drawn = others[start:] + others[:start]
+        first = [own] if self._dialled else []
+        return (first + drawn)[: limits.mailboxes_per_reply_max]

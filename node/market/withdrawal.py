@@ -1,0 +1,135 @@
+"""Taking back: a request before it is awarded, or as a vendor an offer before it is accepted.
+
+Enters: an id as typed. Leaves: a signed revoke that travels as its target did, in one transaction
+with the state it changes. What is agreed is never taken back here; that is a cancellation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from node.errors import NotFoundError, RefusedError
+from node.market.clockwork import Clockwork
+from node.market.desk import EVENT_LIFE_MS, Desk
+from node.storage import casts, objects, threads
+from node.storage.casts import OwnCast
+from node.storage.outbox import Priority
+from node.storage.threads import Thread
+from protocol.errors import LocalProtocolError
+from protocol.ids import ObjectId
+from protocol.market import thread as thread_machine
+from protocol.market.cast import CastEvent, CastState
+from protocol.market.deal import Role
+from protocol.market.thread import ThreadEvent
+from protocol.objects.envelope import Verified
+from protocol.objects.header import Kind
+from protocol.objects.revoke import Revoke
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_REVOCABLE = (CastState.OPEN, CastState.DECIDING)
+
+
+class Withdrawal:
+    """Revokes for both roles."""
+
+    def __init__(self, desk: Desk, clockwork: Clockwork) -> None:
+        """Keep the tools; the clockwork closes the threads of a revoked request."""
+        self._desk = desk
+        self._clockwork = clockwork
+
+    async def revoke(self, handle: str) -> tuple[str, bytes, str]:
+        """Take back what goes by `handle`.
+
+        Returns:
+            Its kind (`cast` or `offer`), its id, and its state now.
+
+        Raises:
+            NotFoundError: E-CAST-UNKNOWN when it is neither.
+            RefusedError: E-AWARDED or E-CLOSED when it is too late.
+        """
+        offer = handle.strip().lower().startswith("offer")
+        found = [] if offer else await self._casts(handle)
+        if len(found) == 1:
+            return await self._revoke_cast(found[0])
+        rows = [] if found else await self._offers(handle)
+        if len(rows) == 1:
+            return await self._revoke_offer(rows[0])
+        count = len(found) + len(rows)
+        raise NotFoundError(
+            f"'{handle[:60]}' means {count} things here" if count else "nothing goes by that id",
+            code="E-AMBIGUOUS" if count else "E-CAST-UNKNOWN",
+            fix="Type more of the id" if count else "List them: intentcast casts",
+        )
+
+    async def _casts(self, handle: str) -> list[OwnCast]:
+        return await self._desk.storage.read(lambda db: casts.load_by_handle(db, "cast", handle))
+
+    async def _offers(self, handle: str) -> list[ObjectId]:
+        try:
+            rows = await self._desk.storage.read(
+                lambda db: objects.load_by_handle(db, "offer", handle)
+            )
+        except LocalProtocolError:
+            return []
+        own = self._desk.pen.profile_key()
+        return [row.id for row in rows if row.kind is Kind.OFFER and row.key == own]
+
+    async def _revoke_cast(self, row: OwnCast) -> tuple[str, bytes, str]:
+        if row.state not in _REVOCABLE or row.cast_id is None or row.exp is None:
+            raise RefusedError(
+                f"this request is {row.state.value}; it cannot be taken back",
+                code="E-AWARDED" if row.state is CastState.AWARDED else "E-CAST-CLOSED",
+                fix="See its deal: intentcast deal" if row.state is CastState.AWARDED else "",
+            )
+        target_id = row.cast_id
+        target = await self._desk.storage.write(lambda conn: self._desk.load(conn, target_id))
+        if target is None:
+            raise NotFoundError("the request's bytes are gone", code="E-CAST-UNKNOWN")
+        signed = await self._desk.pen.public(
+            row.nonce,
+            Kind.REVOKE,
+            Revoke(target=target_id),
+            exp=target.header.exp,
+            thread=row.root_id,
+        )
+        await self._desk.storage.write(lambda conn: self._keep_cast(conn, row, signed))
+        self._desk.network.publish(signed, signed.raw)
+        self._desk.committed()
+        return "cast", target_id, CastState.REVOKED.value
+
+    def _keep_cast(self, conn: sqlite3.Connection, row: OwnCast, signed: Verified[Revoke]) -> None:
+        if not self._clockwork.move_cast(conn, row.nonce, CastEvent.REVOKED):
+            raise RefusedError("this request was awarded meanwhile", code="E-AWARDED")
+        objects.replace_by_revoke(
+            conn, ObjectId(signed.body.target), signed, own=True, now_ms=self._desk.wall_ms()
+        )
+
+    async def _revoke_offer(self, offer_id: ObjectId) -> tuple[str, bytes, str]:
+        state = await self._desk.storage.write(lambda conn: self._keep_offer(conn, offer_id))
+        self._desk.committed()
+        return "offer", offer_id, state
+
+    def _keep_offer(self, conn: sqlite3.Connection, offer_id: ObjectId) -> str:
+        thread: Thread | None = threads.by_offer(conn, offer_id, Role.VENDOR)
+        offer = self._desk.load(conn, offer_id)
+        if thread is None or offer is None:
+            raise NotFoundError("no such offer is here", code="E-OFFER-UNKNOWN")
+        moved = thread_machine.step(thread.state, ThreadEvent.OFFER_REVOKED)
+        if moved.refusal is not None:
+            raise RefusedError(
+                f"that offer is {thread.state.value}; it cannot be taken back",
+                code="E-OFFER-GONE",
+            )
+        self._desk.send(
+            conn,
+            replace(thread, state=moved.state),
+            Kind.REVOKE,
+            Revoke(target=offer_id),
+            self._desk.way(Priority.CONFIRMED, EVENT_LIFE_MS),
+            exp=offer.header.exp,
+        )
+        self._desk.note(conn, "offer.withdrawn", [offer_id, thread.cast_id])
+        return moved.state.value

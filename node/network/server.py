@@ -1,0 +1,249 @@
+"""The door: peers' WebSockets on one port, path `/peer`, and nothing else.
+
+Enters: TCP connections from anywhere. Leaves: proved links, handed to `Links`. Whoever does not
+finish a handshake in time is cut, whether it speaks HTTP or nothing. Never here: any other page or
+route, TLS, messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from node.errors import TransportError
+from node.network.connection import Connection
+from node.network.endpoint import Endpoint
+from node.network.links import Links
+from node.network.pipe import CLOSE_S, PEER_PATH, SOCKET_BYTES_MAX, Pipe
+from protocol import limits
+from protocol.errors import Reason
+
+_LOG = logging.getLogger(__name__)
+_HTTP_LOG = logging.getLogger(f"{__name__}.http")
+
+RESERVE_LINKS: Final = 16
+"""Inbound links beyond `inbound_links_max`, for those who come for their letters; guess."""
+GUESTS_MAX: Final = 64
+"""TCP connections that have not finished a handshake; guess."""
+PAUSE_S: Final = 1.0
+"""Rest after the machine has refused us a descriptor, s."""
+_BACKLOG: Final = 128
+_PORT_MAX: Final = 65_535
+_GUEST_LEFT: Final = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM}
+"""The guest is gone already, or a firewall refused it: the next one may do."""
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Drop what aiohttp would log, with a traceback, for each guest that speaks no HTTP."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_HTTP_LOG.addFilter(_is_worth_a_line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """How many may come in."""
+
+    links_max: int = limits.inbound_links_max
+    """Inbound links before the node calls itself full."""
+    reserve: int = RESERVE_LINKS
+    """Further links taken while full; the daemon keeps those that read a box here."""
+    guests_max: int = GUESTS_MAX
+    """Connections that have not finished a handshake."""
+    per_host_max: int | None = None
+    """Connections from one IP address; None where many nodes share one, as in a testnet."""
+
+
+class Server:
+    """Listens, shakes hands, and hands links on."""
+
+    def __init__(self, endpoint: Endpoint, links: Links, *, caps: Caps | None = None) -> None:
+        """Prepare; `start` begins to listen."""
+        self._endpoint = endpoint
+        self._links = links
+        self._caps = caps or Caps()
+        self._web: web.Server | None = None
+        self._socket: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._guests: dict[asyncio.Transport, tuple[str, asyncio.TimerHandle | None]] = {}
+        self.refused = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether only the reserve is left."""
+        return self._links.inbound_count >= self._caps.links_max
+
+    # --- start and stop -------------------------------------------------------------------------
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen on one address and give the port, which is chosen by the machine when 0.
+
+        Raises:
+            TransportError: E-PORT, the port is taken or the address is not this machine's.
+        """
+        try:
+            self._socket = await _listening_socket(host, port)
+        except OSError as error:
+            raise _port_error(host, port, error) from error
+        self._socket.settimeout(0)
+        self._web = web.Server(self._answer, access_log=None, logger=_HTTP_LOG)
+        self._accepting = self._endpoint.spawn(
+            self._accept(self._socket, self._web), "server accepts"
+        )
+        chosen: int = self._socket.getsockname()[1]
+        return chosen
+
+    async def stop(self) -> None:
+        """Stop listening and say goodbye to every inbound link."""
+        if self._accepting:
+            self._accepting.cancel()
+            await asyncio.wait([self._accepting])
+        if self._socket:
+            self._socket.close()
+            self._socket = None
+        inbound = [link for link in self._links if not link.outbound]
+        for link in inbound:
+            link.close(Reason.SHUTDOWN)
+        for transport, (_, timer) in self._guests.items():
+            if timer:
+                timer.cancel()
+                transport.abort()
+        self._guests.clear()
+        await asyncio.gather(*(link.wait_closed() for link in inbound))
+        if self._web:
+            await self._web.shutdown(timeout=CLOSE_S)
+            self._web = None
+
+    # --- TCP ------------------------------------------------------------------------------------
+
+    async def _accept(self, listening: socket.socket, protocols: web.Server) -> None:
+        loop = asyncio.get_running_loop()
+        is_short = False
+        while True:
+            try:
+                guest, address = await loop.sock_accept(listening)
+            except OSError as error:
+                if error.errno in _GUEST_LEFT:
+                    continue
+                # Usually out of descriptors. One line in the log, however long it lasts.
+                if not is_short:
+                    _LOG.warning("no more connections for now: %s", error.strerror)
+                is_short = True
+                await asyncio.sleep(PAUSE_S)
+                continue
+            is_short = False
+            if not self._has_room(address[0]):
+                self.refused += 1
+                guest.close()
+                continue
+            try:
+                transport, _ = await loop.connect_accepted_socket(protocols, guest)
+            except OSError:
+                guest.close()
+            else:
+                self._welcome(transport, address[0])
+
+    def _has_room(self, host: str) -> bool:
+        self._guests = {
+            transport: guest
+            for transport, guest in self._guests.items()
+            if not transport.is_closing()
+        }
+        hosts = Counter(host for host, _ in self._guests.values())
+        waiting = sum(1 for _, timer in self._guests.values() if timer)
+        settled = len(self._guests) - waiting
+        per_host_max = self._caps.per_host_max
+        return (
+            waiting < self._caps.guests_max
+            and settled < self._caps.links_max + self._caps.reserve + self._caps.guests_max
+            and (per_host_max is None or hosts[host] < per_host_max)
+        )
+
+    def _welcome(self, transport: asyncio.Transport, host: str) -> None:
+        """Set the deadline that holds even for a guest who never asks for anything."""
+        deadline_s = self._endpoint.bounds.handshake_ms / 1_000
+        loop = asyncio.get_running_loop()
+        self._guests[transport] = (host, loop.call_later(deadline_s, transport.abort))
+
+    def _settle(self, transport: asyncio.Transport) -> None:
+        """Lift the deadline: the guest is a proved peer."""
+        host, timer = self._guests.get(transport, ("", None))
+        if timer:
+            timer.cancel()
+            self._guests[transport] = (host, None)
+
+    # --- HTTP -----------------------------------------------------------------------------------
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        socket_ = web.WebSocketResponse(
+            compress=False, max_msg_size=SOCKET_BYTES_MAX, timeout=CLOSE_S
+        )
+        transport = request.transport
+        # A browser names the page that dials; no page has business here.
+        is_peer = request.path == PEER_PATH and hdrs.ORIGIN not in request.headers
+        if transport is None or not is_peer or not socket_.can_prepare(request).ok:
+            refusal = web.Response(status=404, headers={hdrs.SERVER: "intentcast"})
+            refusal.force_close()
+            return refusal
+        socket_.headers[hdrs.SERVER] = "intentcast"
+        await socket_.prepare(request)
+        pipe = Pipe(
+            socket_, abort=transport.abort, remote_host=request.remote or "", outbound=False
+        )
+        await self._link(Connection(self._endpoint, pipe), transport)
+        return socket_
+
+    async def _link(self, link: Connection, transport: asyncio.Transport) -> None:
+        try:
+            await link.open()
+        except TransportError as error:
+            _LOG.debug("no link from %s: %s", link.remote_host, error)
+            return
+        self._settle(transport)
+        links_max = self._caps.links_max + self._caps.reserve
+        if self._links.inbound_count >= links_max and not self._links.get(link.peer_id):
+            link.close(Reason.QUOTA, "this node has no room for another link")
+        else:
+            self._links.admit(link)
+        await self._links.carry(link)
+
+
+async def _listening_socket(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= _PORT_MAX:
+        # The resolver would cut it to 16 bits, and the node listen somewhere else.
+        raise OSError(errno.EINVAL, "there is no such port")
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    family, _, _, _, address = found[0]
+    is_any_v6 = family == socket.AF_INET6 and address[0] == "::"
+    return socket.create_server(
+        address[:2],
+        family=family,
+        backlog=_BACKLOG,
+        dualstack_ipv6=is_any_v6 and socket.has_dualstack_ipv6(),
+    )
+
+
+def _port_error(host: str, port: int, error: OSError) -> TransportError:
+    """Say in a person's words why the port cannot be had."""
+    where = f"{host or '*'}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        sentence = f"another program already listens on {where}"
+        fix = "Choose another port, or stop that program; perhaps this node runs already"
+    elif error.errno == errno.EACCES:
+        sentence = f"this user may not listen on {where}"
+        fix = "Choose a port of 1024 or above"
+    else:
+        sentence = f"cannot listen on {where}: {error.strerror or error}"
+        fix = "Use an address of this machine, such as 127.0.0.1 or 0.0.0.0, and a port below 65536"
+    return TransportError(sentence, code="E-PORT", fix=fix)

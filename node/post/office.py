@@ -1,0 +1,422 @@
+"""The post office: one citizen's post, as the rooms above it see it.
+
+Enters: letters of our own inside the market's transactions, boxes to open and to watch, messages of
+peers to our mailbox. Leaves: letters for `on_letter`, receipts, the fate of what was sent. Never
+here: what a letter is worth; a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from node.clock import Clock
+from node.entropy import Entropy
+from node.errors import StorageError, TransportError
+from node.keystore import PROFILE_CONTEXT
+from node.post.carrier import Carrier, Channel, Keys, Network, Running, Spawner
+from node.post.desk import Desk, OnLetter
+from node.post.letters import OutgoingLetter
+from node.post.mailbox import Mailbox
+from node.post.opener import Opened, Opener
+from node.post.reader import BoxReader
+from node.post.receipts import Receipts
+from node.post.retry import Backoff
+from node.post.sender import OnEnded, Sender
+from node.post.window import Window
+from node.storage import boxes_own, objects, outbox
+from node.storage.boxes_own import OwnBox
+from node.storage.database import Storage
+from node.storage.outbox import Outgoing, OutgoingState
+from protocol import limits
+from protocol.channel.messages import Message
+from protocol.ids import LetterHash, NodeId, ObjectId
+from protocol.now import DAY_MS
+from protocol.objects.reply import Reply
+from protocol.post import letters
+from protocol.post.letters import Contents
+from protocol.post.letters import Opened as OpenedValues
+
+_LOG = logging.getLogger(__name__)
+_SEED_BYTES: Final = 32
+_LATECOMERS_S: Final = 2.0
+"""How long the remaining mailboxes are waited for when enough have opened the box; guess."""
+_UPKEEP_S: Final = 600.0
+"""How often boxes are looked after."""
+_PROFILE_BOX_MS: Final = 60 * DAY_MS
+"""How far ahead the box of a long-lived identity is kept open."""
+
+NeededUntil = Callable[[OwnBox], int]
+"""Gives the Unix ms to which a box is needed; a time already covered asks for nothing."""
+
+
+class Post:
+    """One per node: `start` it, and `stop` it before the storage closes."""
+
+    def __init__(
+        self,
+        *,
+        net: str,
+        clock: Clock,
+        entropy: Entropy,
+        tasks: Spawner,
+        storage: Storage,
+        network: Network,
+        keyring: Keys,
+        serve: bool,
+        own_only: bool,
+        receipt_jitter_ms: int,
+        on_letter: OnLetter,
+        backoff: Backoff | None = None,
+        read_wait_ms: int = limits.read_wait_ms_max,
+        on_ended: OnEnded | None = None,
+        needed_until: NeededUntil | None = None,
+    ) -> None:
+        """Put the rooms together.
+
+        Args:
+            net: network id.
+            clock: both clocks.
+            entropy: seals, challenges and jitter.
+            tasks: owns the background tasks.
+            storage: the home's database.
+            network: reaches other nodes.
+            keyring: seeds of our boxes and readers.
+            serve: keep boxes for anybody (role mailbox).
+            own_only: keep boxes for our own readers alone.
+            receipt_jitter_ms: longest wait before a receipt leaves.
+            on_letter: records a letter; never called twice at once.
+            backoff: waits between tries; the defaults of the design when None.
+            read_wait_ms: how long a mailbox is asked to wait for a letter,
+                1..`limits.read_wait_ms_max`.
+            on_ended: told the fate of each letter after its commit: `acked` or `expired`.
+            needed_until: how long a box is needed; when None, boxes of the profile are kept open
+                and others close as they were opened.
+        """
+        backoff = backoff or Backoff()
+        self._clock = clock
+        self._entropy = entropy
+        self._tasks = tasks
+        self._storage = storage
+        self._needed_until = needed_until or self._profile_until
+        self._own_readers: set[bytes] = set()
+        self._running: list[Running] = []
+        self.mailbox = Mailbox(
+            net=net,
+            node_id=network.node_id,
+            clock=clock,
+            entropy=entropy,
+            storage=storage,
+            for_all=serve and not own_only,
+            for_own=own_only,
+            is_own=self._own_readers.__contains__,
+            on_receipt=self._receipt_kept,
+        )
+        self._window = Window(mailbox=self.mailbox, tasks=tasks)
+        carrier = Carrier(network, self.mailbox, entropy.bytes(_SEED_BYTES))
+        self._opener = Opener(net=net, carrier=carrier, keys=keyring, storage=storage)
+        self._sender = Sender(
+            net=net,
+            clock=clock,
+            entropy=entropy,
+            tasks=tasks,
+            storage=storage,
+            carrier=carrier,
+            keys=keyring,
+            backoff=backoff,
+            on_ended=on_ended or _nobody,
+        )
+        self._desk = Desk(
+            net=net,
+            clock=clock,
+            entropy=entropy,
+            keys=keyring,
+            receipts=Receipts(
+                carrier=carrier,
+                entropy=entropy,
+                tasks=tasks,
+                jitter_ms=receipt_jitter_ms,
+                backoff=backoff,
+            ),
+            on_letter=on_letter,
+        )
+        self._reader = BoxReader(
+            net=net,
+            clock=clock,
+            entropy=entropy,
+            tasks=tasks,
+            carrier=carrier,
+            keys=keyring,
+            opener=self._opener,
+            desk=self._desk,
+            backoff=backoff,
+            read_wait_ms=read_wait_ms,
+        )
+
+    @property
+    def read_since(self) -> dict[tuple[bytes, bytes], int]:
+        """(reader, mailbox) -> Unix ms before which every letter there was dealt with."""
+        return self._reader.read_since
+
+    @property
+    def failing_since(self) -> dict[tuple[bytes, bytes], int]:
+        """(reader, mailbox) -> Unix ms since which a watched box cannot be read there."""
+        return self._reader.failing_since
+
+    @property
+    def parked(self) -> int:
+        """Letters that wait for what they follow."""
+        return self._desk.parked
+
+    async def start(self) -> None:
+        """Begin to send, to read our open boxes and to look after them."""
+        now_ms = self._clock.now().wall_ms
+        for box in await self._storage.read(lambda db: boxes_own.load_open(db, now_ms)):
+            await self.watch(box)
+        self._running = [
+            self._tasks.spawn(self._sender.run(), "post sends"),
+            self._tasks.spawn(self._desk.run(), "post looks at parked letters"),
+            self._tasks.spawn(self._upkeep(), "post looks after boxes"),
+        ]
+        if self.mailbox.serves_somebody:
+            self._running.append(self._tasks.spawn(self.mailbox.run(), "mailbox"))
+
+    async def stop(self) -> None:
+        """Stop sending and reading; what was recorded waits for the next start."""
+        self._reader.stop()
+        for task in self._running:
+            task.cancel()
+        self._running.clear()
+        await asyncio.sleep(0)
+
+    # --- boxes of ours ----------------------------------------------------------------------------
+
+    async def open_box(
+        self, ctx: bytes, mailboxes: Sequence[NodeId], until: int, need: int = 1
+    ) -> list[NodeId]:
+        """Open a context's box at mailboxes, all at once, or extend it there.
+
+        A box that is watched is read to the later time from then on, and its row says so.
+
+        Args:
+            ctx: our identity context.
+            mailboxes: whom to ask.
+            until: Unix ms.
+            need: how many have to agree.
+
+        Returns:
+            Those that agreed, in the order given; slow ones are not waited for once `need` have.
+
+        Raises:
+            TransportError: E-MAILBOX-NONE, fewer than `need` agreed.
+        """
+        reader = self._opener.reader_key(ctx)
+        self._own_readers.add(reader)
+        agreed = await self._ask_all(ctx, mailboxes, until, need)
+        if len(agreed) < need:
+            raise TransportError(
+                f"{len(agreed)} of {len(mailboxes)} mailboxes opened a box, {need} needed",
+                code="E-MAILBOX-NONE",
+                fix="Connect to more nodes with the role mailbox, then try again",
+            )
+        await self._prolong(reader, until)
+        return [box for box in mailboxes if box in agreed]
+
+    async def _prolong(self, reader: bytes, until: int) -> None:
+        """Remember that a box we watch is open for longer now."""
+        box = self._reader.box_of(reader)
+        if box is None or until <= box.until:
+            return
+        prolonged = replace(box, until=until)
+        await self._storage.write(lambda conn: boxes_own.save(conn, prolonged))
+        self._reader.watch(prolonged)
+
+    async def _ask_all(
+        self, ctx: bytes, mailboxes: Sequence[NodeId], until: int, need: int
+    ) -> set[NodeId]:
+        """Gather who says yes; when enough have, give the others a moment and let them be."""
+        answers: asyncio.Queue[tuple[NodeId, bool]] = asyncio.Queue()
+        asking = [
+            self._tasks.spawn(
+                self._ask_one(ctx, mailbox, until, answers), f"box at {mailbox.hex()[:8]}"
+            )
+            for mailbox in mailboxes
+        ]
+        agreed: set[NodeId] = set()
+        try:
+            for _ in mailboxes:
+                async with asyncio.timeout(_LATECOMERS_S if len(agreed) >= need else None):
+                    mailbox, is_open = await answers.get()
+                agreed |= {mailbox} if is_open else set()
+        except TimeoutError:
+            _LOG.info("%d of %d mailboxes opened a box in time", len(agreed), len(mailboxes))
+        finally:
+            for task in asking:
+                task.cancel()
+        return agreed
+
+    async def _ask_one(
+        self,
+        ctx: bytes,
+        mailbox: NodeId,
+        until: int,
+        answers: asyncio.Queue[tuple[NodeId, bool]],
+    ) -> None:
+        is_open = False
+        try:
+            is_open = isinstance(await self._opener.open(ctx, mailbox, until), Opened)
+        except (TransportError, StorageError) as error:
+            _LOG.info("no box at %s: %s", mailbox.hex()[:8], error)
+        finally:
+            answers.put_nowait((mailbox, is_open))
+
+    async def watch(self, box: OwnBox) -> None:
+        """Read a box at all its mailboxes until it closes; returns at once.
+
+        Called again with a changed box, the change takes effect.
+        """
+        self._own_readers.add(box.reader)
+        self._reader.watch(box)
+
+    def unwatch(self, reader: bytes) -> None:
+        """Read a box no more; its row is closed by whoever decided so."""
+        self._reader.unwatch(reader)
+
+    def reread(self) -> None:
+        """Look again at parked letters: something they may follow has come."""
+        self._desk.reread()
+
+    async def _upkeep(self) -> None:
+        while True:
+            try:
+                await self._storage.write(self._sweep, promise=False)
+                for box in self._reader.boxes:
+                    await self._extend(box)
+            except StorageError as error:
+                _LOG.error("boxes cannot be looked after: %s", error)
+            await asyncio.sleep(_UPKEEP_S)
+
+    def _sweep(self, conn: sqlite3.Connection) -> None:
+        now_ms = self._clock.now().wall_ms
+        boxes_own.close_outlived(conn, now_ms)
+        outbox.sweep(conn, now_ms)
+
+    async def _extend(self, box: OwnBox) -> None:
+        """Open a box for longer when it would close soon and is needed after that."""
+        if box.until - self._clock.now().wall_ms >= limits.box_renew_ms:
+            return
+        until = self._needed_until(box)
+        if until <= box.until:
+            return
+        try:
+            await self.open_box(box.ctx, box.mailboxes, until)
+        except TransportError as error:
+            _LOG.warning("a box could not be extended: %s", error)
+
+    def _profile_until(self, box: OwnBox) -> int:
+        is_lasting = box.ctx == PROFILE_CONTEXT
+        return self._clock.now().wall_ms + _PROFILE_BOX_MS if is_lasting else box.until
+
+    # --- letters of ours --------------------------------------------------------------------------
+
+    def queue(self, conn: sqlite3.Connection, outgoing: OutgoingLetter) -> None:
+        """Seal a letter and put it into the outbox, inside the change that makes it due.
+
+        Call `nudge` after the commit. A second letter for one envelope changes nothing.
+
+        Raises:
+            LocalProtocolError: E-LETTER it is too large; E-KEY the recipient's box is unusable.
+            StorageError: E-DB-QUOTA too many letters are on their way.
+        """
+        now_ms = self._clock.now().wall_ms
+        contents = Contents(envelope=outgoing.envelope, opened=outgoing.opened)
+        letter = letters.seal_letter(contents, outgoing.reply.box, self._entropy.bytes(_SEED_BYTES))
+        row = Outgoing(
+            envelope_id=outgoing.envelope_id,
+            kind=outgoing.kind,
+            own_ctx=outgoing.ctx,
+            to_key=outgoing.to_key,
+            thread=outgoing.thread,
+            letter=letter,
+            letter_hash=letters.letter_hash(letter),
+            reader=outgoing.reply.reader,
+            mailboxes=tuple(NodeId(key) for key in outgoing.reply.at),
+            priority=outgoing.priority,
+            next_at=now_ms,
+            expires_at=outgoing.expires_at,
+            updated_ms=now_ms,
+        )
+        outbox.add(conn, row)
+
+    def reseal(
+        self,
+        conn: sqlite3.Connection,
+        ctx: bytes,
+        to_key: bytes,
+        thread: bytes,
+        new_reply: Reply,
+        *,
+        opened_of: Callable[[ObjectId], OpenedValues | None],
+    ) -> int:
+        """Seal a party's pending letters again for its new box, inside the change that moved it.
+
+        Args:
+            conn: the change.
+            ctx: our identity context.
+            to_key: the party that moved.
+            thread: root cast.
+            new_reply: its new way back.
+            opened_of: the values an object discloses beside it, by the object's id: they are
+                sealed to the old box and cannot be read back.
+
+        Returns:
+            How many letters. Call `nudge` after the commit.
+
+        Raises:
+            LocalProtocolError: E-KEY the new box is unusable.
+        """
+        now_ms = self._clock.now().wall_ms
+        count = 0
+        for row in outbox.of_thread(conn, thread):
+            is_theirs = row.to_key == to_key and row.own_ctx == ctx
+            envelope = objects.raw_of(conn, row.envelope_id) if is_theirs else None
+            if envelope is None or row.state is not OutgoingState.PENDING:
+                continue
+            contents = Contents(envelope=envelope, opened=opened_of(row.envelope_id))
+            letter = letters.seal_letter(contents, new_reply.box, self._entropy.bytes(_SEED_BYTES))
+            count += outbox.reseal(
+                conn,
+                row.id,
+                letter=letter,
+                letter_hash=letters.letter_hash(letter),
+                reader=new_reply.reader,
+                mailboxes=[NodeId(key) for key in new_reply.at],
+                now_ms=now_ms,
+            )
+        return count
+
+    def nudge(self) -> None:
+        """Send what is due now; call after the commit."""
+        self._sender.nudge()
+
+    # --- from the network -------------------------------------------------------------------------
+
+    def handle_message(self, connection: Channel, message: Message) -> None:
+        """Answer a peer's question to our mailbox; any other message is let be."""
+        self._window.handle(connection, message)
+
+    def link_up(self, node_id: NodeId) -> None:
+        """A link to a node has come up: what waited for it goes on at once."""
+        self._sender.link_up(node_id)
+        self._reader.link_up(node_id)
+
+    def _receipt_kept(self, letter_hash: LetterHash) -> None:
+        self._sender.receipt_kept(letter_hash)
+
+
+def _nobody(_envelope_id: ObjectId, _state: str) -> None:
+    """Nobody wants to know."""

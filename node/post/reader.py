@@ -1,0 +1,224 @@
+"""The reader: looks after every box of ours at each of its mailboxes until it closes.
+
+Enters: boxes to watch, links that come up. Leaves: sealed letters for the desk, and when each box
+was last read to its end at each mailbox. Never: a mailbox's word believed for more than its own
+box; a busy loop, whatever a mailbox answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from node.clock import Clock
+from node.entropy import Entropy
+from node.errors import TransportError
+from node.post.carrier import ASK_MS, Carrier, Keys, Link, Running, Spawner
+from node.post.desk import Desk, Taken
+from node.post.opener import Opened, Opener
+from node.post.retry import Backoff
+from node.storage.boxes_own import OwnBox
+from protocol.channel.messages import Answer, BoxChallenge, BoxNonce, BoxRead, Letters, Refused
+from protocol.errors import Reason
+from protocol.ids import NodeId
+from protocol.post.mailbox import ReadProof
+
+_LOG = logging.getLogger(__name__)
+_AFRESH_MS: Final = 30 * 60_000
+"""A box is read from its oldest letter this often, whatever was given before."""
+_PAUSE_MS: Final = 1_000
+"""Between two readings that brought nothing new though the mailbox did not wait."""
+_MS: Final = 1_000
+
+
+class BoxReader:
+    """One per node."""
+
+    def __init__(
+        self,
+        *,
+        net: str,
+        clock: Clock,
+        entropy: Entropy,
+        tasks: Spawner,
+        carrier: Carrier,
+        keys: Keys,
+        opener: Opener,
+        desk: Desk,
+        backoff: Backoff,
+        read_wait_ms: int,
+    ) -> None:
+        """Start with nothing to read.
+
+        Args:
+            net: network id.
+            clock: both clocks.
+            entropy: draws the waits.
+            tasks: owns the tasks that read.
+            carrier: the way to the mailboxes.
+            keys: the readers' seeds.
+            opener: opens boxes a mailbox has forgotten.
+            desk: takes what was read.
+            backoff: waits after failures.
+            read_wait_ms: how long a mailbox is asked to wait for a letter,
+                1..`limits.read_wait_ms_max`.
+        """
+        self._net = net
+        self._clock = clock
+        self._entropy = entropy
+        self._tasks = tasks
+        self._carrier = carrier
+        self._keys = keys
+        self._opener = opener
+        self._desk = desk
+        self._backoff = backoff
+        self._read_wait_ms = read_wait_ms
+        self._boxes: dict[bytes, OwnBox] = {}
+        self._watching: dict[tuple[bytes, NodeId], Running] = {}
+        self._reachable: dict[NodeId, asyncio.Event] = {}
+        self.read_since: dict[tuple[bytes, bytes], int] = {}
+        """(reader, mailbox) -> Unix ms before which every letter there was dealt with."""
+        self.failing_since: dict[tuple[bytes, bytes], int] = {}
+        """(reader, mailbox) -> Unix ms since which it cannot be read."""
+
+    @property
+    def boxes(self) -> list[OwnBox]:
+        """The boxes that are watched."""
+        return list(self._boxes.values())
+
+    def box_of(self, reader: bytes) -> OwnBox | None:
+        """Give a box that is watched."""
+        return self._boxes.get(reader)
+
+    def watch(self, box: OwnBox) -> None:
+        """Read a box at all its mailboxes until it closes; a changed box replaces itself."""
+        if box.closed or box.until <= self._clock.now().wall_ms:
+            self.unwatch(box.reader)
+            return
+        self._boxes[box.reader] = box
+        for mailbox in box.mailboxes:
+            way = (box.reader, mailbox)
+            task = self._watching.get(way)
+            if task is None or task.done():
+                name = f"box {box.reader.hex()[:8]} at {mailbox.hex()[:8]}"
+                self._watching[way] = self._tasks.spawn(self._watch(box.reader, mailbox), name)
+        for reader, mailbox in list(self._watching):
+            if reader == box.reader and mailbox not in box.mailboxes:
+                self._leave((reader, mailbox))
+
+    def unwatch(self, reader: bytes) -> None:
+        """Read a box no more."""
+        self._boxes.pop(reader, None)
+        self._desk.forget(reader)
+        for way in [way for way in self._watching if way[0] == reader]:
+            self._leave(way)
+
+    def _leave(self, way: tuple[bytes, NodeId]) -> None:
+        task = self._watching.pop(way, None)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+        self.read_since.pop(way, None)
+        self.failing_since.pop(way, None)
+
+    def stop(self) -> None:
+        """Read nothing any more."""
+        for reader in list(self._boxes):
+            self.unwatch(reader)
+
+    def link_up(self, node_id: NodeId) -> None:
+        """Read again at once what this mailbox holds, if it was out of reach."""
+        reachable = self._reachable.get(node_id)
+        if reachable is not None:
+            reachable.set()
+
+    # --- one box at one mailbox -------------------------------------------------------------------
+
+    def _box(self, reader: bytes) -> OwnBox | None:
+        """Give the box as it is now, or None when its time is over."""
+        box = self._boxes.get(reader)
+        if box is None or box.until <= self._clock.now().wall_ms:
+            return None
+        return box
+
+    async def _watch(self, reader: bytes, mailbox: NodeId) -> None:
+        way = (reader, mailbox)
+        tries = 0
+        while self._box(reader) is not None:
+            try:
+                link = await self._carrier.link(mailbox)
+                while (box := self._box(reader)) is not None:
+                    await self._read_for_a_while(link, box, mailbox)
+                    tries = 0
+            except TransportError as error:
+                _LOG.info("box %s at %s: %s", reader.hex()[:8], mailbox.hex()[:8], error)
+                tries = 1 if way not in self.failing_since else tries + 1
+                self.failing_since.setdefault(way, self._clock.now().wall_ms)
+                await self._pause(mailbox, tries)
+        if reader in self._boxes:
+            self.unwatch(reader)
+
+    async def _pause(self, mailbox: NodeId, tries: int) -> None:
+        """Wait for the next try, or for a link to the mailbox."""
+        reachable = self._reachable.setdefault(mailbox, asyncio.Event())
+        reachable.clear()
+        try:
+            async with asyncio.timeout(self._backoff.wait_ms(tries, self._entropy) / _MS):
+                await reachable.wait()
+        except TimeoutError:
+            pass
+
+    async def _read_for_a_while(self, link: Link, box: OwnBox, mailbox: NodeId) -> None:
+        """Read from the oldest letter, then wait for new ones until it is time to begin again."""
+        begun_ms = self._clock.now().mono_ms
+        wait_ms = 0
+        while self._clock.now().mono_ms - begun_ms < _AFRESH_MS and self._box(box.reader) == box:
+            asked = self._clock.now()
+            letters = await self._ask(link, box, mailbox, wait_ms)
+            taken = {await self._desk.take(box, mailbox, sealed) for sealed in letters.letters}
+            self.failing_since.pop((box.reader, mailbox), None)
+            if Taken.NO_ROOM in taken:
+                await asyncio.sleep(_PAUSE_MS / _MS)
+                return
+            if not letters.more:
+                self.read_since[box.reader, mailbox] = asked.wall_ms
+            did_wait = self._clock.now().mono_ms - asked.mono_ms >= wait_ms
+            if wait_ms and Taken.NEW not in taken and not did_wait:
+                await asyncio.sleep(_PAUSE_MS / _MS)
+            wait_ms = self._read_wait_ms
+
+    async def _ask(self, link: Link, box: OwnBox, mailbox: NodeId, wait_ms: int) -> Letters:
+        """Read, opening the box where the mailbox does not know it (any more).
+
+        Raises:
+            TransportError: the link is lost, or the mailbox refuses.
+        """
+        answer = await self._read(link, box, mailbox, wait_ms)
+        if isinstance(answer, Refused) and answer.reason is Reason.NOT_OPEN:
+            result = await self._opener.open(box.ctx, mailbox, box.until)
+            if not isinstance(result, Opened):
+                raise _refusal(f"does not open the box: {result.reason}")
+            answer = await self._read(link, box, mailbox, wait_ms)
+        if not isinstance(answer, Letters):
+            raise _refusal(f"does not let us read: {answer}")
+        return answer
+
+    async def _read(self, link: Link, box: OwnBox, mailbox: NodeId, wait_ms: int) -> Answer:
+        """Prove to be the reader, and ask."""
+        answer = await link.request(BoxChallenge(reader=box.reader), ASK_MS)
+        if not isinstance(answer, BoxNonce):
+            return answer
+        proof = ReadProof(
+            net=self._net,
+            mailbox=mailbox,
+            reader=box.reader,
+            handshake_hash=link.handshake_hash,
+            challenge=answer.challenge,
+        )
+        signature = proof.sign(self._keys.reader_seed(box.ctx))
+        question = BoxRead(reader=box.reader, signature=signature, wait_ms=wait_ms)
+        return await link.request(question, ASK_MS + wait_ms)
+
+
+def _refusal(what: str) -> TransportError:
+    return TransportError(f"the mailbox {what}", code="E-MAILBOX-REFUSED")

@@ -1,0 +1,107 @@
+"""Leaving receipts at the mailboxes of our boxes.
+
+Enters: a letter's hash and the sealed receipt, after what it is for was committed; or no receipt,
+to let a letter go. Leaves: nothing. Never here: deciding what deserves a receipt.
+
+Nothing is kept on disk: a receipt that was lost is made again when its letter is read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from node.crashpoint import crashpoint
+from node.entropy import Entropy
+from node.errors import TransportError
+from node.post.carrier import ASK_MS, Carrier, Spawner
+from node.post.retry import Backoff
+from protocol.channel.messages import Receipt, Refused
+from protocol.errors import Reason
+from protocol.ids import LetterHash, NodeId
+
+_LOG = logging.getLogger(__name__)
+_TRIES: Final = 5
+"""A reader proves itself anew on each link; later than this, the letter is read again anyway."""
+_LEAVING_MAX: Final = 4_096
+"""Receipts on their way at a time; guess."""
+_MS: Final = 1_000
+
+
+class Receipts:
+    """Receipts on their way to mailboxes."""
+
+    def __init__(
+        self,
+        *,
+        carrier: Carrier,
+        entropy: Entropy,
+        tasks: Spawner,
+        jitter_ms: int,
+        backoff: Backoff,
+    ) -> None:
+        """Start with none.
+
+        Args:
+            carrier: the way to the mailboxes.
+            entropy: draws the waits.
+            tasks: owns the tasks that carry.
+            jitter_ms: longest wait before a receipt leaves, so that its time tells less.
+            backoff: waits between tries.
+        """
+        self._carrier = carrier
+        self._entropy = entropy
+        self._tasks = tasks
+        self._jitter_ms = jitter_ms
+        self._backoff = backoff
+        self._leaving: set[tuple[bytes, bytes]] = set()
+
+    def leave(
+        self, reader: bytes, letter: LetterHash, receipt: bytes, mailboxes: Iterable[bytes]
+    ) -> None:
+        """Carry a receipt to each mailbox, in the background.
+
+        Args:
+            reader: the box.
+            letter: which letter.
+            receipt: sealed to its author; empty to let the letter go.
+            mailboxes: where the box is kept.
+        """
+        for mailbox in mailboxes:
+            way = (letter, mailbox)
+            if way in self._leaving or len(self._leaving) >= _LEAVING_MAX:
+                continue
+            self._leaving.add(way)
+            self._tasks.spawn(
+                self._leave(reader, letter, receipt, NodeId(mailbox)),
+                f"receipt for {letter.hex()[:8]} to {mailbox.hex()[:8]}",
+            )
+
+    async def _leave(
+        self, reader: bytes, letter: LetterHash, receipt: bytes, mailbox: NodeId
+    ) -> None:
+        try:
+            if receipt and self._jitter_ms:
+                await asyncio.sleep(self._entropy.jitter(0, self._jitter_ms) / _MS)
+            message = Receipt(reader=reader, letter_hash=letter, receipt=receipt)
+            for tries in range(1, _TRIES + 1):
+                if await self._try(mailbox, message):
+                    return
+                await asyncio.sleep(self._backoff.wait_ms(tries, self._entropy) / _MS)
+            _LOG.info("mailbox %s takes no receipt now", mailbox.hex()[:8])
+        finally:
+            self._leaving.discard((letter, mailbox))
+
+    async def _try(self, mailbox: NodeId, message: Receipt) -> bool:
+        """Ask once; True when there is no point in asking again."""
+        try:
+            link = await self._carrier.link(mailbox)
+            crashpoint("post.before_receipt")
+            answer = await link.request(message, ASK_MS)
+        except TransportError:
+            return False
+        crashpoint("post.after_receipt")
+        # Not yet proved on this link: whoever reads the box there does so in a moment.
+        return not (isinstance(answer, Refused) and answer.reason is Reason.NOT_PARTY)

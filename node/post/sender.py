@@ -1,0 +1,364 @@
+"""The sender: carries every letter of the outbox until its recipient's own receipt, or its end.
+
+Enters: pending rows, links that come up. Leaves: letters at mailboxes, rows that end acked or
+expired. Never: a row that ends on a mailbox's word, a letter changed between two tries, a wait that
+a restart forgets. Source: node design 2 (I4, I5, "Retry"); network design 6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from node.clock import Clock
+from node.crashpoint import crashpoint
+from node.entropy import Entropy
+from node.errors import StorageError, TransportError
+from node.post.carrier import ASK_MS, Carrier, Keys, Link, Spawner
+from node.post.labour import labour
+from node.post.retry import Backoff
+from node.storage import audit, outbox
+from node.storage.database import Storage
+from node.storage.outbox import Outgoing
+from protocol import limits
+from protocol.channel.messages import Put, PutDone, ReceiptAnswer, ReceiptQuery, Refused
+from protocol.errors import Reason, RemoteProtocolError
+from protocol.ids import NodeId, ObjectId
+from protocol.post.mailbox import put_digest
+from protocol.post.receipt import check_receipt, open_receipt
+
+_LOG = logging.getLogger(__name__)
+PUTS_PER_MAILBOX: Final = 8
+"""Letters on their way to one mailbox at a time."""
+_STEPS_MAX: Final = 64
+"""Letters worked on at a time; guess."""
+_TRACKED_MAX: Final = 1_000
+"""Pending letters known at start to be hurried when a mailbox comes into reach; guess."""
+_PUT_AGAIN_MS: Final = 30 * 60_000
+"""A mailbox may have dropped the letter, for another or for want of a parent: it is put again."""
+_DOWN_MS: Final = 5_000
+"""A mailbox out of reach is not dialled again for every letter; guess."""
+_EXPIRE_MS: Final = 10_000
+"""How often rows whose time is over are ended; they are not sent meanwhile."""
+_LOOK_S: Final = 10.0
+"""The outbox is looked at this often at least: the wall clock may have jumped."""
+_MS: Final = 1_000
+
+OnEnded = Callable[[ObjectId, str], None]
+"""Told (envelope id, state) after a row's end is committed."""
+
+
+def is_put(row: Outgoing) -> bool:
+    """Tell whether enough mailboxes hold a letter: two, or the one there is."""
+    return len(row.put_at) >= min(limits.put_mailboxes_min, len(row.mailboxes))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Progress:
+    """What one run knows of a sealed letter; a restart loses it, and asks a few questions more."""
+
+    letter_hash: bytes
+    mailboxes: Sequence[NodeId]
+    put_ms: dict[NodeId, int] = field(default_factory=dict)
+    """Mailbox -> monotonic time of the last put."""
+    bits: dict[NodeId, int] = field(default_factory=dict)
+    """Mailbox -> work, where its box was full."""
+    has_ended: bool = False
+
+
+class Sender:
+    """One per node; `run` it."""
+
+    def __init__(
+        self,
+        *,
+        net: str,
+        clock: Clock,
+        entropy: Entropy,
+        tasks: Spawner,
+        storage: Storage,
+        carrier: Carrier,
+        keys: Keys,
+        backoff: Backoff,
+        on_ended: OnEnded,
+    ) -> None:
+        """Start with nothing on its way."""
+        self._net = net
+        self._clock = clock
+        self._entropy = entropy
+        self._tasks = tasks
+        self._storage = storage
+        self._carrier = carrier
+        self._keys = keys
+        self._backoff = backoff
+        self._on_ended = on_ended
+        self._nudged = asyncio.Event()
+        self._expire_ms = 0
+        self._slots: dict[NodeId, asyncio.Semaphore] = {}
+        self._down: dict[NodeId, int] = {}
+        self._working: set[ObjectId] = set()
+        self._hurried: set[ObjectId] = set()
+        self._progress: dict[ObjectId, _Progress] = {}
+
+    # --- what is due ------------------------------------------------------------------------------
+
+    def nudge(self) -> None:
+        """Look at the outbox now."""
+        self._nudged.set()
+
+    def link_up(self, node_id: NodeId) -> None:
+        """Hurry everything that waits for this mailbox."""
+        self._down.pop(node_id, None)
+        hurried = {
+            envelope_id
+            for envelope_id, progress in self._progress.items()
+            if node_id in progress.mailboxes
+        }
+        if hurried:
+            self._hurried |= hurried
+            self._nudged.set()
+
+    def receipt_kept(self, letter_hash: bytes) -> None:
+        """Our own mailbox has the receipt of a letter, perhaps of ours."""
+        for envelope_id, progress in self._progress.items():
+            if progress.letter_hash == letter_hash:
+                self._hurried.add(envelope_id)
+                self._nudged.set()
+
+    async def run(self) -> None:
+        """Carry letters; never ends by itself."""
+        for row in await self._storage.read(lambda db: outbox.load_pending(db, limit=_TRACKED_MAX)):
+            self._track(row)
+        while True:
+            try:
+                wait_s = await self._start_what_is_due()
+            except StorageError as error:
+                _LOG.error("the outbox cannot be read: %s", error)
+                wait_s = _LOOK_S
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._nudged.wait()
+            except TimeoutError:
+                pass
+            self._nudged.clear()
+
+    async def _start_what_is_due(self) -> float:
+        """Start a step for each due letter; give the seconds until something else is due."""
+        await self._end_outlived()
+        room = _STEPS_MAX - len(self._working)
+        if room <= 0:
+            return _LOOK_S
+        for row in [*await self._load_hurried(room), *await self._load_due()][:room]:
+            if row.envelope_id not in self._working:
+                self._working.add(row.envelope_id)
+                self._hurried.discard(row.envelope_id)
+                self._tasks.spawn(self._step(row), f"letter {row.letter_hash.hex()[:8]}")
+        return await self._seconds_to_next()
+
+    async def _load_due(self) -> list[Outgoing]:
+        limit = _STEPS_MAX + len(self._working)
+        now_ms = self._clock.now().wall_ms
+        return await self._storage.read(lambda db: outbox.load_due(db, now_ms, limit=limit))
+
+    async def _load_hurried(self, room: int) -> list[Outgoing]:
+        found = []
+        for envelope_id in [e for e in self._hurried if e not in self._working][:room]:
+            row = await self._storage.read(
+                partial(outbox.load_by_envelope, envelope_id=envelope_id)
+            )
+            if row is None or row.state is not outbox.OutgoingState.PENDING:
+                self._forget(envelope_id)
+            else:
+                found.append(row)
+        return found
+
+    async def _seconds_to_next(self) -> float:
+        """Sleep until the next row is due, unless a step that ends will nudge anyway."""
+        wake_at = await self._storage.read(outbox.load_wake_at)
+        if wake_at is None:
+            return _LOOK_S
+        wait_ms = wake_at - self._clock.now().wall_ms
+        # What is due and in work nudges when its step is over.
+        low_ms = _MS if wait_ms <= 0 else 1
+        return min(_LOOK_S, max(wait_ms, low_ms) / _MS)
+
+    async def _end_outlived(self) -> None:
+        """End rows whose time is over; looked at now and then, since it is a change."""
+        now = self._clock.now()
+        if now.mono_ms < self._expire_ms:
+            return
+        self._expire_ms = now.mono_ms + _EXPIRE_MS
+        now_ms = now.wall_ms
+
+        def end(conn: sqlite3.Connection) -> list[Outgoing]:
+            rows = outbox.expire(conn, now_ms)
+            for row in rows:
+                _note(conn, row, "letter_expired", now_ms)
+            return rows
+
+        for row in await self._storage.write(end, promise=False):
+            self._ended(row, "expired")
+
+    # --- one letter -------------------------------------------------------------------------------
+
+    def _track(self, row: Outgoing) -> _Progress:
+        progress = self._progress.get(row.envelope_id)
+        if progress is None or progress.letter_hash != row.letter_hash:
+            progress = _Progress(letter_hash=row.letter_hash, mailboxes=row.mailboxes)
+            self._progress[row.envelope_id] = progress
+        return progress
+
+    def _forget(self, envelope_id: ObjectId) -> None:
+        self._progress.pop(envelope_id, None)
+        self._hurried.discard(envelope_id)
+
+    async def _step(self, row: Outgoing) -> None:
+        """Visit every mailbox of a letter once, then set the time of the next round."""
+        progress = self._track(row)
+        try:
+            await asyncio.gather(*(self._visit(row, progress, box) for box in row.mailboxes))
+            if not progress.has_ended:
+                await self._count_try(row)
+        except StorageError as error:
+            _LOG.error("the outbox cannot be written: %s", error)
+            await asyncio.sleep(self._backoff.base_ms / _MS)
+        finally:
+            self._working.discard(row.envelope_id)
+            self._nudged.set()
+
+    async def _count_try(self, row: Outgoing) -> None:
+        now_ms = self._clock.now().wall_ms
+        wait_ms = self._backoff.wait_ms(row.tries + 1, self._entropy)
+
+        def count(conn: sqlite3.Connection) -> None:
+            # A letter sealed anew meanwhile is due at once: its time stays as it is.
+            if _is_current(conn, row):
+                outbox.mark_tried(conn, row.id, now_ms + wait_ms, now_ms)
+
+        await self._storage.write(count, promise=False)
+
+    async def _visit(self, row: Outgoing, progress: _Progress, mailbox: NodeId) -> None:
+        """Ask a mailbox for the receipt and see to it that it holds the letter."""
+        if self._clock.now().mono_ms < self._down.get(mailbox, 0):
+            return
+        slot = self._slots.setdefault(mailbox, asyncio.Semaphore(PUTS_PER_MAILBOX))
+        async with slot:
+            try:
+                link = await self._carrier.link(mailbox)
+            except TransportError as error:
+                _LOG.info("mailbox %s: %s", mailbox.hex()[:8], error)
+                self._down[mailbox] = self._clock.now().mono_ms + _DOWN_MS
+                return
+            try:
+                if row.tries or mailbox in row.put_at:
+                    await self._ask_receipt(row, progress, link)
+                if not progress.has_ended and self._is_put_due(progress, mailbox):
+                    await self._put(row, progress, mailbox, link)
+            except TransportError as error:
+                _LOG.info("mailbox %s: %s", mailbox.hex()[:8], error)
+
+    def _is_put_due(self, progress: _Progress, mailbox: NodeId) -> bool:
+        put_ms = progress.put_ms.get(mailbox)
+        return put_ms is None or self._clock.now().mono_ms - put_ms >= _PUT_AGAIN_MS
+
+    async def _put(self, row: Outgoing, progress: _Progress, mailbox: NodeId, link: Link) -> None:
+        bits = progress.bits.get(mailbox, limits.put_bits_min)
+        digest = put_digest(mailbox, row.reader, row.letter_hash)
+        nonce = await labour(digest, bits)
+        crashpoint("post.before_put")
+        answer = await link.request(Put(reader=row.reader, letter=row.letter, work=nonce), ASK_MS)
+        match answer:
+            case PutDone(letter_hash=held) if held == row.letter_hash:
+                progress.put_ms[mailbox] = self._clock.now().mono_ms
+                crashpoint("post.after_put")
+                await self._note_put(row, mailbox)
+            case Refused(reason=Reason.QUOTA):
+                # The next try brings more work, which ranks higher in a full box.
+                progress.bits[mailbox] = min(bits + 1, limits.put_bits_max)
+            case _:
+                _LOG.info("mailbox %s did not take a letter: %s", mailbox.hex()[:8], answer)
+
+    async def _note_put(self, row: Outgoing, mailbox: NodeId) -> None:
+        if mailbox in row.put_at:
+            return
+        now_ms = self._clock.now().wall_ms
+
+        def note(conn: sqlite3.Connection) -> None:
+            if not _is_current(conn, row):
+                return
+            before = outbox.outgoing_of(conn, row.id)
+            outbox.mark_put(conn, row.id, mailbox, now_ms)
+            after = outbox.outgoing_of(conn, row.id)
+            if before and after and is_put(after) and not is_put(before):
+                _note(conn, row, "letter_put", now_ms)
+
+        # Promises nothing: put again, the mailbox knows it.
+        await self._storage.write(note, promise=False)
+
+    # --- receipts ---------------------------------------------------------------------------------
+
+    async def _ask_receipt(self, row: Outgoing, progress: _Progress, link: Link) -> None:
+        question = ReceiptQuery(letter_hashes=[row.letter_hash])
+        answer = await link.request(question, ASK_MS)
+        if not isinstance(answer, ReceiptAnswer):
+            return
+        for letter_hash, sealed in answer.receipts:
+            if letter_hash == row.letter_hash and self._holds(row, sealed):
+                await self._end_acked(row, progress)
+                return
+
+    def _holds(self, row: Outgoing, sealed: bytes) -> bool:
+        """Tell whether this is the recipient's own receipt for this very letter."""
+        try:
+            receipt = open_receipt(sealed, self._keys.box_seed(row.own_ctx), signer=row.to_key)
+            check_receipt(
+                receipt, net=self._net, envelope_id=row.envelope_id, letter=row.letter_hash
+            )
+        except RemoteProtocolError as error:
+            _LOG.info("a receipt does not hold: %s", error)
+            return False
+        return True
+
+    async def _end_acked(self, row: Outgoing, progress: _Progress) -> None:
+        if progress.has_ended:
+            return
+        progress.has_ended = True
+        now_ms = self._clock.now().wall_ms
+
+        def end(conn: sqlite3.Connection) -> bool:
+            # A receipt of the object holds even when the letter was sealed anew meanwhile.
+            ended = outbox.mark_acked(conn, row.id, now_ms)
+            if ended:
+                _note(conn, row, "letter_acked", now_ms)
+            crashpoint("post.before_acked_commit")
+            return ended
+
+        try:
+            ended = await self._storage.write(end)
+        except StorageError:
+            progress.has_ended = False
+            raise
+        crashpoint("post.after_acked_commit")
+        if ended:
+            self._ended(row, "acked")
+
+    def _ended(self, row: Outgoing, state: str) -> None:
+        self._forget(row.envelope_id)
+        self._on_ended(row.envelope_id, state)
+
+
+def _is_current(conn: sqlite3.Connection, row: Outgoing) -> bool:
+    """Tell whether the row still carries the letter that was worked on."""
+    found = outbox.outgoing_of(conn, row.id)
+    return found is not None and found.letter_hash == row.letter_hash
+
+
+def _note(conn: sqlite3.Connection, row: Outgoing, what: str, now_ms: int) -> None:
+    """Write history, in the change it is about."""
+    ids = [row.envelope_id] if row.thread is None else [row.envelope_id, row.thread]
+    audit.append(conn, at=now_ms, what=what, ids=ids, detail={"kind": row.kind})

@@ -1,0 +1,435 @@
+"""What faces call: everything a person can ask of their node, as plain documents.
+
+Enters: ids and drafts as typed. Leaves: JSON-ready documents with a schema tag, or an
+IntentcastError with a code and the next step. No face reaches past this handle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from node.config import Settings
+from node.errors import RefusedError
+from node.market.buyer import Buyer, Choice
+from node.market.desk import Desk
+from node.market.drafts import read_request
+from node.market.requests import Requests, read_local, write_local
+from node.market.seller import Seller
+from node.market.withdrawal import Withdrawal
+from node.runtime import views
+from node.runtime.lookups import Lookups
+from node.storage import audit, idempotency, outbox
+from node.storage.casts import OwnCast
+from node.storage.outbox import OutgoingState
+from node.version import VERSION
+from protocol.errors import LocalProtocolError, Reason
+from protocol.ids import to_text
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from node.runtime.network import Network
+
+_PUBLISH_PATIENCE_S = 5.0
+_EVENTS_PAGE = 200
+_OUTBOX_SHOWN = 500
+_CLOCK_OFF_MS = 2 * 60_000
+Document = dict[str, Any]
+
+
+class ShopDesk(Protocol):
+    """What the handle asks of the vendor's rooms; absent in homes that sell nothing."""
+
+    async def status(self) -> Document:
+        """Tell name, stock and what was answered."""
+        ...
+
+    async def import_feed(self, data: Path, options: Document) -> Document:
+        """Read a feed into the catalogue."""
+        ...
+
+
+class Signal:
+    """Wakes whoever waits for a change."""
+
+    def __init__(self) -> None:
+        """Start quiet."""
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake all who wait now."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait for the next ring, or the end of patience."""
+        try:
+            await asyncio.wait_for(self._event.wait(), timeout_s)
+        except TimeoutError:
+            return
+
+
+@dataclass(slots=True, kw_only=True)
+class Rooms:
+    """The rooms the handle leads to."""
+
+    desk: Desk
+    requests: Requests
+    buyer: Buyer
+    seller: Seller
+    withdrawal: Withdrawal
+    network: Network
+    shop: ShopDesk
+
+
+class Handle:
+    """One node, as its owner sees it."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        *,
+        settings: Settings,
+        home: Path,
+        pid: int,
+        signal: Signal,
+        notices: Sequence[str],
+    ) -> None:
+        """Keep the rooms; nothing is started here."""
+        self._rooms = rooms
+        self._desk = rooms.desk
+        self._lookups = Lookups(rooms.desk)
+        self._settings = settings
+        self._home = home
+        self._pid = pid
+        self._signal = signal
+        self._notices = list(notices)
+        self._started_ms = rooms.desk.clock.now().mono_ms
+
+    # --- the node itself ----------------------------------------------------------------------
+
+    async def status(self) -> Document:
+        """Tell how the node is."""
+        network, settings = self._rooms.network, self._settings
+        counts = await self._desk.storage.read(outbox.load_counts)
+        own = await self._lookups.all_casts()
+        deals = await self._lookups.all_deals()
+        profile = self._rooms.seller.profile
+        port = network.port
+        return {
+            "schema": "intentcast.status/1",
+            "version": VERSION,
+            "net": settings.net,
+            "node": to_text("node", network.node_id),
+            "home": str(self._home),
+            "pid": self._pid,
+            "uptime_s": (self._desk.clock.now().mono_ms - self._started_ms) // 1000,
+            "peers": len(network.peers()),
+            "relay": port is not None,
+            "listen": f"{settings.listen_host}:{port}" if port is not None else None,
+            "mailbox": settings.mailbox,
+            "vendor": profile.body.name if profile else None,
+            "casts": dict(Counter(row.state.value for row in own)),
+            "deals": dict(Counter(row.state.value for row in deals)),
+            "outbox": {
+                state.value: counts.get(state, 0)
+                for state in (OutgoingState.PENDING, OutgoingState.EXPIRED, OutgoingState.REFUSED)
+            },
+            "clock_offset_ms": network.clock_median_ms(),
+            "notices": self._notices_now(),
+        }
+
+    def _notices_now(self) -> list[str]:
+        found = list(self._notices)
+        if not self._rooms.network.peers():
+            found.append("No peers. What you send waits here until one connects.")
+        if self._clock_is_off():
+            found.append("This computer's clock differs from its peers' by over 2 minutes.")
+        return found
+
+    def _clock_is_off(self) -> bool:
+        offset = self._rooms.network.clock_median_ms()
+        return offset is not None and abs(offset) > _CLOCK_OFF_MS
+
+    def _check_clock(self) -> None:
+        if self._clock_is_off():
+            raise RefusedError(
+                "this computer's clock differs from its peers' by over 2 minutes",
+                code="E-CLOCK",
+                fix="Set the clock, then try again; nothing was signed",
+            )
+
+    async def peers(self) -> Document:
+        """List links."""
+        network = self._rooms.network
+        return {
+            "schema": "intentcast.peers/1",
+            "peers": [peer.document() for peer in network.peers()],
+            "known": len(network.mailboxes()),
+        }
+
+    async def add_peer(self, address: str) -> Document:
+        """Stay connected to one more address."""
+        await self._rooms.network.add_peer(address)
+        return await self.peers()
+
+    async def outbox(self) -> Document:
+        """List letters on their way, and those that ended without a receipt."""
+        found = []
+        for state in (OutgoingState.PENDING, OutgoingState.EXPIRED, OutgoingState.REFUSED):
+            read = partial(outbox.load_by_state, state=state, limit=_OUTBOX_SHOWN)
+            found += await self._desk.storage.read(read)
+        return {
+            "schema": "intentcast.outbox/1",
+            "letters": [
+                {
+                    "kind": row.kind,
+                    "to": to_text("key", row.to_key),
+                    "state": row.state.value,
+                    "tries": row.tries,
+                    "mailboxes": len(row.mailboxes),
+                    "put": len(row.put_at),
+                    "next_at": views.iso(row.next_at),
+                    "expires_at": views.iso(row.expires_at),
+                    "reason": row.reason,
+                }
+                for row in found
+            ],
+        }
+
+    # --- requests -----------------------------------------------------------------------------
+
+    async def preview_cast(self, draft: Document) -> Document:
+        """Tell what would be public and who would see what; nothing is kept."""
+        request = read_request(draft, self._desk.wall_ms())
+        local = read_local(write_local(request))
+        public = views.public_view(local.body)
+        for private in ("nonce", "reply"):
+            public.pop(private, None)
+        return {
+            "schema": "intentcast.preview/1",
+            "public": public,
+            "sees": views.who_sees_what(local.body, local),
+        }
+
+    async def create_cast(self, draft: Document) -> Document:
+        """Keep a request, then sign and send it as soon as a mailbox takes its box."""
+        self._check_clock()
+        request = read_request(draft, self._desk.wall_ms())
+        nonce = await self._rooms.requests.draft(request, draft)
+        for _ in range(int(_PUBLISH_PATIENCE_S * 5)):
+            if await self._rooms.requests.publish(nonce):
+                break
+            await asyncio.sleep(0.2)
+        rows = [row for row in await self._lookups.all_casts() if row.nonce == nonce]
+        return await self._cast_document(rows[0])
+
+    async def _cast_document(self, row: OwnCast) -> Document:
+        return {"schema": "intentcast.cast/1", "cast": await self._cast_view(row)}
+
+    async def _cast_view(self, row: OwnCast) -> Document:
+        sent_to = self._rooms.network.seen_at(row.cast_id)[0] if row.cast_id else 0
+        return await self._lookups.cast_view(row, sent_to)
+
+    async def casts(self) -> Document:
+        """List own casts, newest first."""
+        rows = sorted(await self._lookups.all_casts(), key=lambda row: -row.created_ms)
+        return {
+            "schema": "intentcast.casts/1",
+            "casts": [await self._cast_view(row) for row in rows],
+        }
+
+    async def cast(self, handle: str) -> Document:
+        """Give one cast."""
+        return await self._cast_document(await self._lookups.cast_row(handle))
+
+    async def offers(self, cast_handle: str) -> Document:
+        """Give a cast's offers, ranked."""
+        row = await self._lookups.cast_row(cast_handle)
+        return {
+            "schema": "intentcast.offers/1",
+            "cast": await self._cast_view(row),
+            "offers": await self._lookups.offers(row),
+        }
+
+    async def revoke(self, handle: str) -> Document:
+        """Take back a cast, or as a vendor an offer."""
+        self._check_clock()
+        kind, object_id, state = await self._rooms.withdrawal.revoke(handle)
+        self._signal.ring()
+        return {
+            "schema": "intentcast.revoke/1",
+            "id": to_text(kind, object_id),
+            "kind": kind,
+            "state": state,
+        }
+
+    # --- deals --------------------------------------------------------------------------------
+
+    async def accept(
+        self,
+        offer_handle: str,
+        *,
+        options: Sequence[int],
+        slot: int | None,
+        disclose: Mapping[str, str] | None,
+        anyway: bool,
+    ) -> Document:
+        """Sign an acceptance, record it and send it."""
+        self._check_clock()
+        offer_id = await self._lookups.offer_id(offer_handle)
+        await self._check_worth(offer_id, anyway=anyway)
+        choice = Choice(offer_id=offer_id, options=options, slot=slot, disclose=disclose)
+        row = await self._rooms.buyer.accept(choice)
+        return await self._deal_document(row)
+
+    async def _check_worth(self, offer_id: bytes, *, anyway: bool) -> None:
+        """Hold an offer against its cast once more, at the moment of the yes."""
+        offer = await self._lookups.load(offer_id)
+        cast = await self._lookups.load(offer.body.cast) if offer else None
+        profile = await self._lookups.load(offer.body.profile) if offer else None
+        if offer is None or cast is None:
+            return
+        verdict = self._lookups.verdict(cast, offer, profile)
+        fatal = [problem for problem in verdict.problems if problem.fatal]
+        late = offer.body.valid_until <= self._desk.wall_ms()
+        if fatal and not late:
+            raise RefusedError(
+                f"that offer is not valid: {fatal[0].sentence}",
+                code="E-OFFER-INVALID",
+                fix="Choose another: intentcast offers",
+            )
+        if verdict.musts_met < len(verdict.musts) and not anyway:
+            missed = len(verdict.musts) - verdict.musts_met
+            raise RefusedError(
+                f"that offer misses {missed} of your {len(verdict.musts)} musts",
+                code="E-MUST",
+                fix="Look at it with --explain; to take it all the same add --anyway",
+            )
+
+    async def deals(self) -> Document:
+        """List deals, newest first."""
+        rows = await self._lookups.all_deals()
+        return {
+            "schema": "intentcast.deals/1",
+            "deals": [await self._lookups.deal_view(row) for row in rows],
+        }
+
+    async def deal(self, handle: str) -> Document:
+        """Give one deal."""
+        return await self._deal_document(await self._lookups.deal_row(handle))
+
+    async def _deal_document(self, row: Any) -> Document:
+        return {"schema": "intentcast.deal/1", "deal": await self._lookups.deal_view(row)}
+
+    async def decide_deal(self, handle: str, *, confirm: bool, reason: str) -> Document:
+        """Confirm or refuse an acceptance that waits for a person."""
+        row = await self._lookups.deal_row(handle)
+        chosen = _refusal_reason(reason)
+        refusal = await self._rooms.seller.decide(row.deal_id, confirm=confirm, reason=chosen)
+        if refusal is not None:
+            raise RefusedError(
+                f"this deal is {row.state.value}; it cannot be decided now",
+                code="E-DEAL-STATE",
+                fix=f"See it: intentcast deal {handle[:60]}",
+            )
+        return await self.deal(handle)
+
+    async def agreement(self, handle: str) -> tuple[str, bytes]:
+        """Give a deal's bundle and a name for its file.
+
+        Raises:
+            RefusedError: E-NO-AGREEMENT before the vendor has confirmed.
+        """
+        row = await self._lookups.deal_row(handle)
+        found = await self._lookups.agreement(row)
+        if found is None:
+            raise RefusedError(
+                f"this deal is {row.state.value}; there is no agreement to keep",
+                code="E-NO-AGREEMENT",
+                fix=f"See it: intentcast deal {handle[:60]}",
+            )
+        name = to_text("deal", row.deal_id)[:14].lower()
+        return f"{name}.agreement", found.bundle()
+
+    # --- vendor -------------------------------------------------------------------------------
+
+    async def vendor_status(self) -> Document:
+        """Tell what this home sells and what it answered."""
+        return await self._rooms.shop.status()
+
+    async def vendor_import(self, data: Path, options: Document) -> Document:
+        """Read a feed into the catalogue."""
+        return await self._rooms.shop.import_feed(data, options)
+
+    # --- waiting ------------------------------------------------------------------------------
+
+    async def events(self, after: int) -> AsyncIterator[Document]:
+        """Give what happened after a cursor, in order, up to a page."""
+        lines = await self._desk.storage.read(
+            lambda db: audit.load_after(db, after, limit=_EVENTS_PAGE)
+        )
+        for line in lines:
+            yield {
+                "n": line.seq,
+                "at": views.iso(line.at),
+                "what": line.what,
+                "ids": [each.hex() for each in line.ids],
+            }
+
+    async def wait_changed(self, after: int, timeout_s: float) -> int:
+        """Wait until the cursor passes `after` or time is up; give the cursor."""
+        _, high = await self._desk.storage.read(audit.load_span)
+        if high <= after:
+            await self._signal.wait(timeout_s)
+            _, high = await self._desk.storage.read(audit.load_span)
+        return high
+
+    async def idempotent(
+        self, key: str, body_hash: bytes, make: Callable[[], Awaitable[Document]]
+    ) -> Document:
+        """Do a thing once for a key; a second call gives the first answer again.
+
+        Raises:
+            RefusedError: E-IDEMPOTENCY when the key was used for another request.
+        """
+        now = self._desk.wall_ms()
+        recalled = await self._desk.storage.write(
+            lambda conn: idempotency.recall(conn, key, body_hash, now)
+        )
+        if isinstance(recalled, idempotency.Conflict):
+            raise RefusedError(
+                "this Idempotency-Key was used for another request",
+                code="E-IDEMPOTENCY",
+                fix="Use a fresh key",
+            )
+        if isinstance(recalled, idempotency.Replay):
+            known: Document = json.loads(recalled.answer)
+            return known
+        answer = await make()
+        stored = json.dumps(answer).encode()
+
+        def keep(conn: sqlite3.Connection) -> None:
+            idempotency.remember(conn, key, body_hash, stored, now)
+
+        await self._desk.storage.write(keep)
+        return answer
+
+
+def _refusal_reason(text: str) -> Reason:
+    allowed = (Reason.OUT_OF_STOCK, Reason.WITHDRAWN, Reason.POLICY)
+    chosen = {reason.value: reason for reason in allowed}.get(text or Reason.POLICY.value)
+    if chosen is None:
+        raise LocalProtocolError(
+            f"'{text[:40]}' is not a reason",
+            code="E-REASON",
+            fix=f"Use one of: {', '.join(reason.value for reason in allowed)}",
+        )
+    return chosen

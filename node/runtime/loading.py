@@ -1,0 +1,86 @@
+"""Loading: what the network machines must know at start, read from this home's database.
+
+Leaves: entries of the live table, and signed node records. The bodies were verified before they
+were stored; here only their fields are read, and rows that cannot be read are left out, so that a
+peer's copy can take their place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from functools import partial
+from typing import Any
+
+from node.storage import nodes, objects
+from node.storage.database import Storage
+from protocol import limits
+from protocol.errors import RemoteProtocolError
+from protocol.network.live import LiveEntry, entry_of, text_digest
+from protocol.objects.envelope import Verified, open_stored, read_candidate, read_header_of
+from protocol.objects.header import Kind
+
+_TOGETHER = 256
+"""Bodies read between two turns of the loop."""
+
+
+async def load_entries(storage: Storage, *, net: str, wall_ms: int) -> list[LiveEntry]:
+    """Rebuild the entries of every live public object on disk."""
+    index = await storage.read(partial(objects.load_live_index, now_ms=wall_ms))
+    ids = [entry.id for entry in index]
+    entries: list[LiveEntry] = []
+    for start in range(0, len(ids), _TOGETHER):
+        part = ids[start : start + _TOGETHER]
+        raws = await storage.read(partial(objects.load_raws, ids=part))
+        for raw in raws.values():
+            try:
+                entries.append(_entry(raw, net))
+            except RemoteProtocolError:
+                # Kept for another network, or by rules that have changed since.
+                continue
+    return entries
+
+
+def _entry(raw: bytes, net: str) -> LiveEntry:
+    candidate = read_candidate(raw, peer=None, bytes_max=limits.public_bytes_max)
+    header = read_header_of(candidate, net=net)
+    if header.kind is Kind.REVOKE:
+        return entry_of(open_stored(raw, net=net))
+    return LiveEntry(
+        id=candidate.id,
+        kind=header.kind,
+        key=header.key,
+        at=header.at,
+        exp=header.exp,
+        text=text_digest(candidate.signed),
+    )
+
+
+async def load_casts(storage: Storage, *, net: str, wall_ms: int) -> list[Verified[Any]]:
+    """Open every live intentcast on disk, the soonest to expire first."""
+    casts: list[Verified[Any]] = []
+    for offset in itertools.count(0, _TOGETHER):
+        ask = partial(
+            objects.load_live,
+            kind=Kind.INTENTCAST,
+            now_ms=wall_ms,
+            limit=_TOGETHER,
+            offset=offset,
+        )
+        raws = await storage.read(ask)
+        for number, raw in enumerate(raws):
+            if number % limits.verify_batch_max == 0:
+                await asyncio.sleep(0)
+            try:
+                casts.append(open_stored(raw, net=net))
+            except RemoteProtocolError:
+                continue
+        if not raws:
+            break
+    return casts
+
+
+async def load_records(storage: Storage) -> list[bytes]:
+    """Read the node records kept from earlier runs, the last seen first."""
+    rows = await storage.read(nodes.load_newest)
+    return [row.record for row in rows]

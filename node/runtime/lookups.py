@@ -1,0 +1,221 @@
+"""Finds what a person means and puts together what they are shown.
+
+Enters: short or full ids as typed. Leaves: documents of `views`, read through the reader pool so
+that looking never waits behind writing. A handle that means nothing, or two things, is refused
+with the next step.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from node.data.vocabulary import attribute_vocabulary
+from node.errors import NotFoundError
+from node.market.agreements import agreement_of
+from node.market.desk import Desk
+from node.market.requests import Local, read_local
+from node.runtime import views
+from node.storage import audit, casts, deals, objects, threads
+from node.storage.casts import OwnCast
+from node.storage.deals import Deal as DealRow
+from node.storage.threads import Thread
+from protocol.ids import to_text
+from protocol.market.deal import DealState, Role
+from protocol.market.offer_check import OfferVerdict, check_offer
+from protocol.market.ranking import RankInput, rank
+from protocol.objects.agreement import Agreement
+from protocol.objects.envelope import Verified, open_stored
+from protocol.objects.intentcast import Intentcast
+from protocol.objects.offer import Offer
+from protocol.objects.profile import Profile
+from protocol.values.money import Money
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    import aiosqlite
+
+_DEALS_SHOWN_MAX = 1_000
+_HISTORY_MAX = 1_000
+
+
+def one_of(found: Sequence[Any], what: str, handle: str, command: str) -> Any:
+    """Give the only match.
+
+    Raises:
+        NotFoundError: E-<WHAT>-UNKNOWN or E-AMBIGUOUS.
+    """
+    if not found:
+        raise NotFoundError(
+            f"no {what} here goes by '{handle[:60]}'",
+            code=f"E-{what.upper()}-UNKNOWN",
+            fix=f"List them: intentcast {command}",
+        )
+    if len(found) > 1:
+        raise NotFoundError(
+            f"'{handle[:60]}' means {len(found)} {what}s",
+            code="E-AMBIGUOUS",
+            fix="Type more of the id",
+        )
+    return found[0]
+
+
+class Lookups:
+    """Reads for faces."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Keep the tools."""
+        self._desk = desk
+
+    async def load(self, object_id: bytes | None) -> Verified[Any] | None:
+        """Open a kept object."""
+        if object_id is None:
+            return None
+        raw = await self._desk.storage.read(lambda db: objects.load_raw(db, object_id))
+        return None if raw is None else open_stored(raw, net=self._desk.net)
+
+    # --- casts --------------------------------------------------------------------------------
+
+    async def cast_row(self, handle: str) -> OwnCast:
+        """Find an own cast by (part of) its id."""
+        found = await self._desk.storage.read(lambda db: casts.load_by_handle(db, "cast", handle))
+        row: OwnCast = one_of(found, "cast", handle, "casts")
+        return row
+
+    async def all_casts(self) -> list[OwnCast]:
+        """List own casts."""
+        return await self._desk.storage.read(casts.load_all)
+
+    async def cast_view(self, row: OwnCast, sent_to: int) -> dict[str, Any]:
+        """Show one own cast."""
+        local, public = await self._local_and_public(row)
+        found = await self.threads_of(row)
+        return views.cast_view(row, local, public, offers=len(found), sent_to=sent_to)
+
+    async def _local_and_public(self, row: OwnCast) -> tuple[Local, Intentcast]:
+        local = read_local(row.local)
+        verified = await self.load(row.cast_id)
+        return local, verified.body if verified else local.body
+
+    async def threads_of(self, row: OwnCast) -> list[Thread]:
+        """List the threads of an own cast."""
+        root = row.root_id
+        if root is None:
+            return []
+        return await self._desk.storage.read(lambda db: threads.load_of_cast(db, root, Role.BUYER))
+
+    # --- offers -------------------------------------------------------------------------------
+
+    async def offer_id(self, handle: str) -> bytes:
+        """Find an offer by (part of) its id."""
+        found = await self._desk.storage.read(
+            lambda db: objects.load_by_handle(db, "offer", handle)
+        )
+        offers = [row for row in found if row.kind.value == "offer"]
+        row = one_of(offers, "offer", handle, "offers CAST")
+        return bytes(row.id)
+
+    async def offers(self, row: OwnCast) -> list[dict[str, Any]]:
+        """Check, rank and show all offers of an own cast, best first."""
+        verified_cast = await self.load(row.cast_id)
+        if verified_cast is None:
+            return []
+        before = await self._deals_before()
+        local = read_local(row.local)
+        budget = local.budget_max
+        inputs: list[RankInput] = []
+        about: dict[bytes, tuple[Thread, Verified[Profile] | None]] = {}
+        for thread in await self.threads_of(row):
+            offer = await self.load(thread.offer_id)
+            profile = await self.load(thread.profile_id)
+            if offer is None:
+                continue
+            about[offer.id] = (thread, profile)
+            inputs.append(
+                RankInput(
+                    offer=offer,
+                    verdict=self.verdict(verified_cast, offer, profile),
+                    first_contact=before[thread.other_key] == 0,
+                    local_budget=Money(cur=budget[0], minor=budget[1]) if budget else None,
+                )
+            )
+        return self._offer_rows(verified_cast.body, inputs, about, before)
+
+    def verdict(
+        self,
+        cast: Verified[Intentcast],
+        offer: Verified[Offer],
+        profile: Verified[Profile] | None,
+    ) -> OfferVerdict:
+        """Hold one offer against its cast, now."""
+        return check_offer(cast, offer, profile, attribute_vocabulary(), self._desk.wall_ms())
+
+    def _offer_rows(
+        self,
+        cast: Intentcast,
+        inputs: list[RankInput],
+        about: dict[bytes, tuple[Thread, Verified[Profile] | None]],
+        before: Counter[bytes],
+    ) -> list[dict[str, Any]]:
+        by_id = {bytes(one.offer.id): one for one in inputs}
+        rows = []
+        for ranked in rank(inputs):
+            one = by_id[bytes(ranked.offer_id)]
+            thread, profile = about[one.offer.id]
+            state = views.offer_state(thread, one.offer.body, self._desk.wall_ms())
+            vendor = views.vendor_view(profile, thread.other_key, before[thread.other_key])
+            rows.append(views.offer_view(cast, one.offer, one.verdict, ranked, state, vendor))
+        return rows
+
+    async def _deals_before(self) -> Counter[bytes]:
+        found = await self._desk.storage.read(
+            lambda db: deals.load_newest(db, limit=_DEALS_SHOWN_MAX)
+        )
+        return Counter(row.other_key for row in found if row.state is DealState.AGREED)
+
+    # --- deals --------------------------------------------------------------------------------
+
+    async def deal_row(self, handle: str) -> DealRow:
+        """Find a deal by (part of) its id."""
+        found = await self._desk.storage.read(lambda db: deals.load_by_handle(db, "deal", handle))
+        row: DealRow = one_of(found, "deal", handle, "deal")
+        return row
+
+    async def all_deals(self) -> list[DealRow]:
+        """List deals, newest first."""
+        return await self._desk.storage.read(
+            lambda db: deals.load_newest(db, limit=_DEALS_SHOWN_MAX)
+        )
+
+    async def agreement(self, row: DealRow) -> Agreement | None:
+        """Put a deal's agreement together, checked."""
+
+        def look(conn: sqlite3.Connection) -> Agreement | None:
+            return agreement_of(self._desk, conn, row)
+
+        return await self._desk.storage.write(look)
+
+    async def deal_view(self, row: DealRow) -> dict[str, Any]:
+        """Show one deal."""
+        offer = await self.load(row.offer_id)
+        cast = await self.load(offer.body.cast) if offer else None
+        profile = await self.load(offer.body.profile) if offer else None
+        buyer = row.role is Role.BUYER
+        name = profile.body.name if profile and buyer else to_text("key", row.other_key)
+        return views.deal_view(
+            row,
+            offer,
+            cast,
+            agreement=await self.agreement(row),
+            counterparty=name,
+            history=await self._history(row.deal_id),
+        )
+
+    async def _history(self, deal_id: bytes) -> list[audit.AuditLine]:
+        async def look(db: aiosqlite.Connection) -> list[audit.AuditLine]:
+            lines = await audit.load_newest(db, limit=_HISTORY_MAX)
+            return [line for line in reversed(lines) if deal_id in line.ids]
+
+        return await self._desk.storage.read(look)

@@ -1,0 +1,454 @@
+"""The network as the rest of this node sees it: publish, want, connect, and who is there.
+
+Builds server and dialler, feeds the engine what links report, and hands letters and boxes on to the
+post. Enters: settings and keys, once; then calls of the parties. Leaves: new objects, messages of
+the post. Never here: a decision about an object or a peer, which the engine makes; an address from
+anything but settings, invites and signed records.
+Source: network design, sections 1-2; docs/protocol/06-gossip.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from node.clock import Clock
+from node.config import Settings
+from node.entropy import Entropy
+from node.errors import ConfigError, TransportError
+from node.network.connection import Connection
+from node.network.dialer import Address, Dialer, parse_address
+from node.network.endpoint import Endpoint, Handlers, Tap
+from node.network.links import Links
+from node.network.server import Server
+from node.runtime.card import Card
+from node.runtime.loading import load_casts, load_entries, load_records
+from node.runtime.pump import Pump
+from node.runtime.tasks import Tasks
+from node.storage.database import Storage
+from protocol import limits
+from protocol.channel.messages import (
+    BoxChallenge,
+    BoxOpen,
+    BoxRead,
+    Hello,
+    Message,
+    Put,
+    Receipt,
+    ReceiptQuery,
+    WhoIs,
+    WhoIsAnswer,
+)
+from protocol.engine import Engine
+from protocol.errors import LocalProtocolError, Reason
+from protocol.ids import NodeId, ObjectId, PeerId, from_text, to_text
+from protocol.network.actions import DialPeer
+from protocol.network.addresses import NodeRecord, Role, dialable
+from protocol.network.events import (
+    DialFailed,
+    DialOutcome,
+    MessageReceived,
+    PeerFaulted,
+    PeerJoined,
+    PeerLost,
+    PublishObject,
+    RecordFound,
+    RecordSigned,
+    SeekObject,
+    Started,
+)
+from protocol.objects.envelope import Verified
+
+NODE_PREFIX: Final = "node"
+"""Prefix of a node's key in text."""
+_WHO_IS_MS: Final = 5_000
+"""How long a peer may take to say where a node is."""
+_OF_THE_POST = BoxOpen | BoxChallenge | BoxRead | Put | Receipt | ReceiptQuery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerView:
+    """A linked peer, for people."""
+
+    key: NodeId
+    """Its transport key."""
+    address: str
+    """Where it was dialled, or its IP address."""
+    outbound: bool
+    """Whether this node dialled."""
+    roles: tuple[str, ...]
+    """What it offers."""
+    agent: str
+    """Its software, as it says."""
+    rtt_ms: int | None
+    """Round trip, when measured."""
+    since_ms: int
+    """How long it has been linked."""
+    bytes_in: int
+    """Received, before encryption."""
+    bytes_out: int
+    """Sent, before encryption."""
+    first_objects: int
+    """Objects it was the first to supply."""
+    fault_points: int
+    """What it has done wrong lately."""
+
+    def document(self) -> dict[str, Any]:
+        """Write it for the API."""
+        return {
+            "node": to_text(NODE_PREFIX, self.key),
+            "address": self.address,
+            "direction": "out" if self.outbound else "in",
+            "roles": list(self.roles),
+            "agent": self.agent,
+            "rtt_ms": self.rtt_ms,
+            "since_ms": self.since_ms,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "first_objects": self.first_objects,
+            "fault_points": self.fault_points,
+        }
+
+
+def parse_peer(text: str) -> tuple[Address, NodeId | None]:
+    """Read `host:port` or `key@host:port`, as the operator writes peers.
+
+    Raises:
+        ConfigError: E-PEER, the key or the address is not one.
+    """
+    key_text, at, address = text.rpartition("@")
+    try:
+        key = NodeId(from_text(NODE_PREFIX, key_text)) if at else None
+        return parse_address(address), key
+    except (LocalProtocolError, TransportError) as error:
+        raise ConfigError(
+            f"'{text[:120]}' is not a peer: {error.sentence}",
+            code="E-PEER",
+            fix="Write host:port, or the node's key, then @host:port",
+            field="peers",
+        ) from error
+
+
+class Network:
+    """All links of this node, and what travels over them."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        entropy: Entropy,
+        tasks: Tasks,
+        storage: Storage,
+        transport_seed: bytes,
+        record_seed: bytes,
+        on_object: Callable[[Verified[Any]], None],
+        on_message: Callable[[Connection, Message], None],
+        on_link_up: Callable[[NodeId], None] | None = None,
+        tap: Tap | None = None,
+    ) -> None:
+        """Put the parts together; nothing is opened before `start`.
+
+        Args:
+            settings: the operator's choices.
+            clock: the time.
+            entropy: the randomness.
+            tasks: owner of the background work.
+            storage: the home's database.
+            transport_seed: 32 bytes, the X25519 transport secret.
+            record_seed: 32 bytes, the Ed25519 seed of this node's signed record.
+            on_object: hears of each new public object of others, once it is on disk.
+            on_message: hears the questions of the post.
+            on_link_up: hears of each new link.
+            tap: sees every frame in the clear; for tests and traces.
+
+        Raises:
+            ConfigError: E-PEER.
+        """
+        self._settings = settings
+        self._clock = clock
+        self._storage = storage
+        self._tasks = tasks
+        self._on_message = on_message
+        self._on_link_up = on_link_up
+        self._tap = tap
+        self._kept_peers = [parse_peer(text) for text in settings.peers]
+        self._card = Card(
+            settings, clock=clock, transport_seed=transport_seed, record_seed=record_seed
+        )
+        self._engine = Engine(net=settings.net, own=self.node_id, seed=entropy.bytes(32))
+        endpoint = Endpoint(
+            net=settings.net,
+            static_secret=transport_seed,
+            hello=self._card.hello,
+            check_hello=self._check_hello,
+            handlers=Handlers(
+                on_open=self._opened, on_message=self._received, on_closed=self._closed
+            ),
+            clock=clock,
+            entropy=entropy,
+            spawn=tasks.spawn,
+            tap=self._count,
+        )
+        self._links = Links(self.node_id)
+        self._dialer = Dialer(endpoint, self._links)
+        self._server = Server(endpoint, self._links)
+        self._pump = Pump(
+            self._engine,
+            net=settings.net,
+            clock=clock,
+            tasks=tasks,
+            storage=storage,
+            link_of=self._link_of,
+            dial=self._begin_dial,
+            on_object=on_object,
+        )
+        self._bytes: dict[NodeId, list[int]] = {}
+        self._dialled: dict[NodeId, str] = {}
+        self._on_demand: OrderedDict[NodeId, None] = OrderedDict()
+        self.port: int | None = None
+
+    @property
+    def node_id(self) -> NodeId:
+        """This node's public transport key."""
+        return self._card.node_id
+
+    # --- start and stop -------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Read what the home holds, open the port, dial the operator's peers.
+
+        Raises:
+            TransportError: E-PORT, the port cannot be had.
+            LocalProtocolError: E-ADDRESS, an advertised address is none.
+            StorageError: the database cannot be read.
+        """
+        wall_ms = self._clock.now().wall_ms
+        net = self._settings.net
+        entries = await load_entries(self._storage, net=net, wall_ms=wall_ms)
+        records = await load_records(self._storage)
+        self._pump.start()
+        self._pump.feed(Started(entries=tuple(entries), records=tuple(records)))
+        if self._settings.listen_port is not None:
+            host = self._settings.listen_host
+            self.port = await self._server.start(host, self._settings.listen_port)
+            self._card.listens_on(self.port)
+        self._pump.feed(RecordSigned(record=self._card.record()))
+        for address, key in self._kept_peers:
+            self._dialer.keep(address, key)
+
+    async def stop(self) -> None:
+        """Say goodbye to every peer, and write what was decided."""
+        self._dialer.stop()
+        await self._server.stop()
+        outbound = list(self._links)
+        for link in outbound:
+            link.close(Reason.SHUTDOWN)
+        await asyncio.gather(*(link.wait_closed() for link in outbound))
+        await self._pump.stop()
+
+    # --- what parties ask -----------------------------------------------------------------------
+
+    def publish(self, verified: Verified[Any], raw: bytes) -> None:
+        """Give an object of our own, already committed, to everybody.
+
+        Raises:
+            LocalProtocolError: `raw` is not the envelope that was verified.
+        """
+        if raw != verified.raw:
+            raise LocalProtocolError("these are not the bytes that were verified")
+        self._pump.feed(PublishObject(verified=verified))
+
+    def want(self, object_id: bytes) -> None:
+        """Ask every peer, and for some minutes every newcomer, for an object."""
+        self._pump.feed(SeekObject(id=ObjectId(object_id)))
+
+    async def add_peer(self, text: str) -> None:
+        """Link to one more peer of the operator's, and stay linked while this node runs.
+
+        Args:
+            text: `host:port` or `key@host:port`.
+
+        Raises:
+            ConfigError: E-PEER.
+            TransportError: it cannot be linked now, and is not kept.
+        """
+        address, key = parse_peer(text)
+        await self._dialer.dial(address, key)
+        self._dialer.keep(address, key)
+
+    async def live_casts(self) -> list[Verified[Any]]:
+        """Open every live intentcast that is held, for a vendor who has just come."""
+        wall_ms = self._clock.now().wall_ms
+        return await load_casts(self._storage, net=self._settings.net, wall_ms=wall_ms)
+
+    async def connect(self, node_id: NodeId) -> Connection:
+        """Give the link to a node, dialling it when there is none.
+
+        Raises:
+            TransportError: E-PEER-UNKNOWN, nobody knows where it is; E-PEER-SELF; or why the last
+                of its addresses did not answer.
+        """
+        if node_id == self.node_id:
+            raise TransportError("that is this node itself", code="E-PEER-SELF")
+        if link := self._links.get(node_id):
+            self._use(node_id)
+            return link
+        try:
+            return await self._dial_known(node_id)
+        except TransportError as error:
+            if not await self._ask_where(node_id):
+                raise error from None
+        return await self._dial_known(node_id)
+
+    def mailboxes(self) -> list[NodeRecord]:
+        """List fresh records of nodes that hold letters for others, our own among them."""
+        now = self._clock.now()
+        others = self._engine.links.book.with_role(Role.MAILBOX, now.wall_ms)
+        own = self._card.record()
+        return [own, *others] if Role.MAILBOX in own.roles else others
+
+    def peers(self) -> list[PeerView]:
+        """Describe the linked peers, the longest linked first."""
+        now = self._clock.now()
+        kept = {each.peer_id: str(each.address) for each in self._dialer.kept}
+        views = []
+        for peer, link in self._engine.links.peers.items():
+            key = NodeId(peer)
+            connection = self._links.get(key)
+            bytes_in, bytes_out = self._bytes.get(key, [0, 0])
+            address = self._dialled.get(key) or kept.get(key) if link.outbound else None
+            views.append(
+                PeerView(
+                    key=key,
+                    address=address or link.address,
+                    outbound=link.outbound,
+                    roles=tuple(role.value for role in link.record.roles),
+                    agent=link.agent,
+                    rtt_ms=connection.rtt_ms if connection else None,
+                    since_ms=now.mono_ms - link.since_ms,
+                    bytes_in=bytes_in,
+                    bytes_out=bytes_out,
+                    first_objects=self._engine.gossip.first_from(peer),
+                    fault_points=round(self._engine.links.fault_points(peer, now)),
+                )
+            )
+        return views
+
+    def seen_at(self, object_id: bytes) -> tuple[int, int]:
+        """Count the linked peers known to hold an object, and the linked peers."""
+        return self._engine.gossip.seen_at(object_id)
+
+    def clock_median_ms(self) -> int | None:
+        """Give the median of the peers' clocks against ours; None with fewer than three peers."""
+        return self._engine.links.clock_offset_ms()
+
+    # --- dialling -------------------------------------------------------------------------------
+
+    async def _dial_known(self, node_id: NodeId) -> Connection:
+        """Try every address in every record of a node."""
+        wall_ms = self._clock.now().wall_ms
+        failure = TransportError(
+            "nobody here knows where that node is",
+            code="E-PEER-UNKNOWN",
+            fix="It is asked for again; check that this node has peers",
+        )
+        for record in self._engine.links.book.records_of(node_id, wall_ms):
+            for address in dialable(record):
+                try:
+                    link = await self._dialer.dial(address, node_id)
+                except TransportError as error:
+                    failure = error
+                else:
+                    self._dialled[node_id] = address
+                    self._use(node_id, is_new=link.outbound)
+                    return link
+        raise failure
+
+    async def _ask_where(self, node_id: NodeId) -> bool:
+        """Ask every peer for a node's record; tells whether there was something new to try."""
+        wall_ms = self._clock.now().wall_ms
+        before = self._engine.links.book.records_of(node_id, wall_ms)
+        peers = [link for link in self._links if link.peer_id != node_id]
+        await asyncio.gather(*(self._ask_one(link, node_id) for link in peers))
+        return self._engine.links.book.records_of(node_id, wall_ms) != before
+
+    async def _ask_one(self, link: Connection, node_id: NodeId) -> None:
+        try:
+            answer = await link.request(WhoIs(key=node_id), _WHO_IS_MS)
+        except TransportError:
+            return
+        if isinstance(answer, WhoIsAnswer) and answer.record is not None:
+            self._pump.feed(RecordFound(peer=PeerId(link.peer_id), raw=answer.record))
+
+    def _use(self, node_id: NodeId, *, is_new: bool = False) -> None:
+        """Note that a link made on demand is in use; the one longest unused makes room."""
+        if is_new or node_id in self._on_demand:
+            self._on_demand[node_id] = None
+            self._on_demand.move_to_end(node_id)
+        if len(self._on_demand) > limits.links_on_demand_max:
+            oldest, _ = self._on_demand.popitem(last=False)
+            if link := self._links.get(oldest):
+                link.close(Reason.QUOTA, "this node needs the place for another")
+
+    def _begin_dial(self, action: DialPeer) -> None:
+        _ = self._tasks.spawn(self._dial(action), f"dials {action.address}")
+
+    async def _dial(self, action: DialPeer) -> None:
+        try:
+            await self._dialer.dial(action.address, action.key)
+        except TransportError as error:
+            is_other = error.code == "E-PEER-KEY"
+            outcome = DialOutcome.OTHER_NODE if is_other else DialOutcome.UNREACHABLE
+            self._pump.feed(DialFailed(key=action.key, outcome=outcome))
+        else:
+            self._dialled[action.key] = action.address
+
+    def _link_of(self, peer: PeerId) -> Connection | None:
+        return self._links.get(NodeId(peer))
+
+    # --- what links report ----------------------------------------------------------------------
+
+    def _check_hello(self, hello: Hello, peer: NodeId, _handshake_hash: bytes) -> None:
+        self._engine.links.check_hello(hello, peer, self._clock.now())
+
+    def _opened(self, link: Connection) -> None:
+        record = self._card.record()
+        self._pump.feed(RecordSigned(record=record))
+        self._bytes.setdefault(link.peer_id, [0, 0])
+        self._pump.feed(
+            PeerJoined(
+                peer=PeerId(link.peer_id),
+                hello=link.remote_hello,
+                outbound=link.outbound,
+                address=link.remote_host,
+            )
+        )
+        if self._on_link_up is not None:
+            self._on_link_up(link.peer_id)
+
+    def _received(self, link: Connection, message: Message) -> None:
+        if isinstance(message, _OF_THE_POST):
+            self._on_message(link, message)
+        else:
+            self._pump.feed(MessageReceived(peer=PeerId(link.peer_id), message=message))
+
+    def _closed(self, link: Connection, _reason: Reason) -> None:
+        peer = PeerId(link.peer_id)
+        fault = link.ending.fault if link.ending else None
+        if fault is not None:
+            points = int(fault.severity)
+            self._pump.feed(PeerFaulted(peer=peer, reason=fault.reason, points=points))
+        self._pump.feed(PeerLost(peer=peer))
+        self._bytes.pop(link.peer_id, None)
+        self._dialled.pop(link.peer_id, None)
+        self._on_demand.pop(link.peer_id, None)
+
+    def _count(self, peer: NodeId, inbound: bool, frame: bytes) -> None:  # noqa: FBT001 - a tap
+        if peer in self._bytes:
+            self._bytes[peer][0 if inbound else 1] += len(frame)
+        if self._tap is not None:
+            self._tap(peer, inbound, frame)

@@ -1,0 +1,175 @@
+"""The pump: events into the engine, actions out of it, performed in order.
+
+Signatures are checked in the loop, in runs of at most 16, and the loop turns between runs. Enters:
+events of links, disk and timers. Leaves: messages, rows, dials, and new objects for the parties of
+this node. Never here: a decision; nothing an action names is done twice or left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, assert_never
+
+from node.clock import Clock
+from node.network.connection import Connection
+from node.runtime.serving import Serving
+from node.runtime.shelf import Shelf
+from node.runtime.tasks import Tasks
+from node.runtime.timers import Timers
+from node.storage.database import Storage
+from protocol import limits
+from protocol.channel.messages import Ids, Objects
+from protocol.channel.priority import Priority
+from protocol.engine import Engine
+from protocol.errors import RemoteProtocolError
+from protocol.ids import PeerId
+from protocol.network.actions import (
+    ClosePeer,
+    DialPeer,
+    DropExpired,
+    DropObject,
+    EngineAction,
+    Notify,
+    SaveRecord,
+    SendMessage,
+    ServeObjects,
+    SetTimer,
+    StoreObject,
+    Timer,
+    VerifyBatch,
+)
+from protocol.network.events import EngineEvent, TimerFired, Unverified, VerifyFinished
+from protocol.network.live import prefix_of
+from protocol.objects.envelope import Candidate, Verified, open_envelope, read_candidate
+
+
+class Pump:
+    """Between one engine and the world."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        net: str,
+        clock: Clock,
+        tasks: Tasks,
+        storage: Storage,
+        link_of: Callable[[PeerId], Connection | None],
+        dial: Callable[[DialPeer], None],
+        on_object: Callable[[Verified[Any]], None],
+    ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            engine: the machines.
+            net: network id.
+            clock: the time of every event.
+            tasks: owner of the background work.
+            storage: the home's database.
+            link_of: the open link to a peer.
+            dial: begins a dial, which ends in an event.
+            on_object: hears of each new object, once it is on disk.
+        """
+        self._engine = engine
+        self._net = net
+        self._clock = clock
+        self._tasks = tasks
+        self._link_of = link_of
+        self._dial = dial
+        self._on_object = on_object
+        self._shelf = Shelf(storage, clock=clock, on_event=self.feed)
+        self._serving = Serving(storage, link_of=link_of, on_event=self.feed)
+        self._timers = Timers(self._fired)
+        self._shelving: asyncio.Task[Any] | None = None
+        self._serving_task: asyncio.Task[Any] | None = None
+        self._is_stopped = False
+
+    @property
+    def waiting_for_disk(self) -> int:
+        """Actions not written yet."""
+        return len(self._shelf)
+
+    def start(self) -> None:
+        """Begin to write and to serve."""
+        self._shelving = self._tasks.spawn(self._shelf.run(), "network shelf")
+        self._serving_task = self._tasks.spawn(self._serving.run(), "network serving")
+
+    async def stop(self) -> None:
+        """Write what was decided, then stop."""
+        self._is_stopped = True
+        self._timers.stop()
+        if self._serving_task is not None:
+            self._serving_task.cancel()
+        self._shelf.close()
+        if self._shelving is not None:
+            await asyncio.wait([self._shelving])
+
+    def feed(self, event: EngineEvent) -> None:
+        """Hand the engine an event and perform what it answers.
+
+        Raises:
+            RemoteProtocolError: the event is a message that has no business on its own.
+        """
+        for action in self._engine.handle(event, self._clock.now()):
+            self._perform(action)
+
+    def _fired(self, timer: Timer) -> None:
+        self.feed(TimerFired(timer=timer))
+
+    # --- performing ---------------------------------------------------------------------------
+
+    def _perform(self, action: EngineAction) -> None:
+        match action:
+            case SendMessage():
+                self._send(action)
+            case VerifyBatch(candidates=candidates):
+                # Not at once: what the sockets brought meanwhile has its turn first.
+                asyncio.get_running_loop().call_soon(self._verify, candidates)
+            case StoreObject() | DropObject() | DropExpired() | SaveRecord():
+                self._shelf.put(action)
+            case ServeObjects(peer=peer, ids=ids):
+                self._serving.put(peer, ids)
+            case _:
+                self._perform_rare(action)
+
+    def _perform_rare(self, action: Notify | SetTimer | ClosePeer | DialPeer) -> None:
+        match action:
+            case Notify(verified=verified):
+                # Not called from here: a party that fails must not stop the pump.
+                asyncio.get_running_loop().call_soon(self._on_object, verified)
+            case SetTimer(timer=timer, delay_ms=delay_ms):
+                if not self._is_stopped:
+                    self._timers.set(timer, delay_ms)
+            case ClosePeer(peer=peer, reason=reason):
+                link = self._link_of(peer)
+                if link is not None:
+                    link.close(reason)
+            case DialPeer():
+                if not self._is_stopped:
+                    self._dial(action)
+            case _:
+                assert_never(action)
+
+    def _send(self, action: SendMessage) -> None:
+        link = self._link_of(action.peer)
+        if link is None or link.send(action.message, action.priority):
+            return
+        if isinstance(action.message, Objects):
+            # "a dropped payload becomes an id announcement" (network design, section 1)
+            link.send(Ids(ids=[_name(raw) for raw in action.message.raws]), Priority.PULL)
+
+    def _verify(self, candidates: tuple[Candidate, ...]) -> None:
+        outcomes = tuple(self._open(candidate) for candidate in candidates)
+        self.feed(VerifyFinished(outcomes=outcomes))
+
+    def _open(self, candidate: Candidate) -> Verified[Any] | Unverified:
+        try:
+            return open_envelope(candidate, net=self._net)
+        except RemoteProtocolError as error:
+            return Unverified(id=candidate.id, reason=error.reason)
+
+
+def _name(raw: bytes) -> bytes:
+    candidate = read_candidate(raw, peer=None, bytes_max=limits.public_bytes_max)
+    return prefix_of(candidate.id)

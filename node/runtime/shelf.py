@@ -1,0 +1,134 @@
+"""The shelf: puts carried objects and node records on disk, in the order they were decided.
+
+One worker, so that a revoke is written after what it replaces. What waits is written together; one
+row that cannot be kept does not keep out its neighbours. Enters: actions of the engine. Leaves:
+events for it, after the commit. Never here: a decision about what is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias, assert_never
+
+from node.clock import Clock
+from node.errors import StorageError
+from node.storage import bounds, nodes, objects
+from node.storage.database import Storage
+from protocol.errors import Reason
+from protocol.network.actions import DropExpired, DropObject, SaveRecord, StoreObject
+from protocol.network.events import EngineEvent, ObjectStored, StoreFailed
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_TOGETHER_MAX = 200
+"""Actions written in one function; as many as the writer commits together."""
+
+Work: TypeAlias = StoreObject | DropObject | DropExpired | SaveRecord
+
+
+class Shelf:
+    """The queue to the disk."""
+
+    def __init__(
+        self, storage: Storage, *, clock: Clock, on_event: Callable[[EngineEvent], None]
+    ) -> None:
+        """Prepare; `run` writes.
+
+        Args:
+            storage: the home's database.
+            clock: for the times rows carry.
+            on_event: hears what became of each object.
+        """
+        self._storage = storage
+        self._clock = clock
+        self._on_event = on_event
+        self._waiting: deque[Work] = deque()
+        self._ready = asyncio.Event()
+        self._is_closing = False
+
+    def __len__(self) -> int:
+        """Count what waits."""
+        return len(self._waiting)
+
+    def put(self, work: Work) -> None:
+        """Queue one action."""
+        self._waiting.append(work)
+        self._ready.set()
+
+    def close(self) -> None:
+        """Let `run` end when all that waits is written."""
+        self._is_closing = True
+        self._ready.set()
+
+    async def run(self) -> None:
+        """Write what comes until closed."""
+        while self._waiting or not self._is_closing:
+            await self._ready.wait()
+            self._ready.clear()
+            while self._waiting:
+                count = min(len(self._waiting), _TOGETHER_MAX)
+                await self._write([self._waiting.popleft() for _ in range(count)])
+
+    async def _write(self, run: list[Work]) -> None:
+        now_ms = self._clock.now().wall_ms
+
+        def txn(conn: sqlite3.Connection) -> list[EngineEvent]:
+            return [event for work in run for event in _perform(conn, work, now_ms)]
+
+        try:
+            events = await self._storage.write(txn, promise=False)
+        except StorageError:
+            if len(run) > 1:
+                for work in run:
+                    await self._write([work])
+                return
+            # Not kept, so not carried; it is fetched again when the disk can take it.
+            events = [
+                StoreFailed(id=work.verified.id, reason=Reason.QUOTA)
+                for work in run
+                if isinstance(work, StoreObject)
+            ]
+        for event in events:
+            self._on_event(event)
+
+
+def _perform(conn: sqlite3.Connection, work: Work, now_ms: int) -> list[EngineEvent]:
+    match work:
+        case StoreObject():
+            return [_store(conn, work, now_ms)]
+        case DropObject(id=object_id):
+            objects.remove(conn, [object_id])
+        case DropExpired(wall_ms=wall_ms):
+            while len(objects.delete_expired(conn, wall_ms)) >= bounds.sweep_rows_max:
+                pass
+        case SaveRecord(record=record, is_proven=is_proven):
+            source = nodes.RecordSource.FIRST_HAND if is_proven else nodes.RecordSource.HEARSAY
+            row = nodes.NodeRow(
+                key=record.key, record=record.raw, at=record.at, seen_ms=now_ms, source=source
+            )
+            nodes.save(conn, row)
+        case _:
+            assert_never(work)
+    return []
+
+
+def _store(conn: sqlite3.Connection, work: StoreObject, now_ms: int) -> EngineEvent:
+    verified = work.verified
+    if work.replaced is None:
+        outcome = objects.insert(conn, verified, own=False, now_ms=now_ms)
+    else:
+        outcome = objects.replace_by_revoke(conn, work.replaced, verified, own=False, now_ms=now_ms)
+    match outcome:
+        case objects.Inserted():
+            return ObjectStored(id=verified.id, is_new=True)
+        case objects.Known():
+            return ObjectStored(id=verified.id, is_new=False)
+        case objects.Twin():
+            return StoreFailed(id=verified.id, reason=Reason.DUPLICATE)
+        case objects.Revoked():
+            return StoreFailed(id=verified.id, reason=Reason.WITHDRAWN)
+        case _:
+            assert_never(outcome)

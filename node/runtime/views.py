@@ -1,0 +1,299 @@
+"""What a person or a program is shown: verified objects as plain JSON-ready values.
+
+Enters: rows and verified objects. Leaves: dictionaries of texts, numbers and lists; ids in text
+form, amounts both in minor units and as text, times as ISO 8601 in UTC. Text written by strangers
+leaves as text and is marked by its place, never interpreted.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from node.data.vocabulary import attribute_vocabulary
+from node.market.deals import opened_of
+from node.market.requests import Local
+from node.storage.audit import AuditLine
+from node.storage.casts import OwnCast
+from node.storage.deals import Deal as DealRow
+from node.storage.threads import Thread
+from protocol.ids import short_text, to_text
+from protocol.market.cast import CastState
+from protocol.market.constraints import Fact, fact_text, wish_text
+from protocol.market.deal import DealState, Role
+from protocol.market.offer_check import ConstraintVerdict, OfferVerdict, spec_of
+from protocol.market.ranking import Ranked
+from protocol.market.thread import ThreadState
+from protocol.objects.agreement import Agreement
+from protocol.objects.envelope import Verified
+from protocol.objects.intentcast import Intentcast
+from protocol.objects.offer import Line, Offer
+from protocol.objects.profile import Profile
+from protocol.values.money import format_money
+
+_MS = 1000
+
+
+def iso(wall_ms: int | None) -> str | None:
+    """Write a moment as ISO 8601, UTC, whole seconds."""
+    if wall_ms is None:
+        return None
+    moment = datetime.fromtimestamp(wall_ms // _MS, tz=UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """Write a body as JSON can hold it: bytes become base64url text."""
+    if isinstance(value, bytes):
+        return base64.urlsafe_b64encode(value).decode().rstrip("=")
+    if isinstance(value, dict):
+        return {key: plain(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [plain(child) for child in value]
+    return value
+
+
+def public_view(body: Intentcast) -> dict[str, Any]:
+    """Give the exact public text of a request, field by field."""
+    tree: dict[str, Any] = plain(msgspec.to_builtins(body, builtin_types=(bytes,)))
+    tree["decide_by"] = iso(body.decide_by)
+    return tree
+
+
+def cast_view(
+    row: OwnCast, local: Local, public: Intentcast, *, offers: int, sent_to: int
+) -> dict[str, Any]:
+    """Show one own request."""
+    top = local.budget_max
+    return {
+        "id": to_text("cast", row.cast_id) if row.cast_id else None,
+        "handle": short_text("cast", row.cast_id) if row.cast_id else None,
+        "draft": row.nonce.hex(),
+        "title": public.title,
+        "category": public.category,
+        "state": row.state.value,
+        "public": public_view(public),
+        "local": {
+            "budget": format_money(top[1], top[0]) if top else None,
+            "disclose": sorted(local.disclose),
+        },
+        "created": iso(row.created_ms),
+        "decide_by": iso(row.decide_by),
+        "expires": iso(row.exp),
+        "offers": offers,
+        "sent_to": sent_to,
+        "note": cast_note(row, sent_to),
+    }
+
+
+def cast_note(row: OwnCast, sent_to: int) -> str:
+    """Say in one sentence where a request stands."""
+    match row.state:
+        case CastState.DRAFT:
+            return "Saved. It will go out when a node with a mailbox is connected."
+        case CastState.OPEN:
+            return f"Signed and sent to {sent_to} peers; offers come in until the date."
+        case CastState.DECIDING:
+            return "The date has come; choose among the offers."
+        case CastState.AWARDED:
+            return "An offer is accepted; see its deal."
+        case _:
+            return f"This request is {row.state.value}."
+
+
+def _line_view(line: Line, cur: str) -> dict[str, Any]:
+    return {
+        "name": line.name,
+        "kind": line.kind,
+        "qty": f"{line.qty.n} {line.qty.unit}",
+        "unit_text": format_money(line.unit, cur),
+        "total": line.total,
+        "total_text": format_money(line.total, cur),
+        "basis": line.basis,
+        "sku": line.sku,
+    }
+
+
+def _wish_view(cast: Intentcast, verdict: ConstraintVerdict) -> dict[str, Any]:
+    key = verdict.constraint.key
+    spec = spec_of(attribute_vocabulary(), cast.category, key)
+    answer = verdict.answer
+    stated = answer is not None and answer.value is not None
+    fact = Fact(value=answer.value, unit=answer.unit) if answer is not None else None
+    return {
+        "item": cast.items[verdict.item].name,
+        "key": key,
+        "label": spec.label if spec else key,
+        "wanted": wish_text(verdict.constraint),
+        "status": verdict.computed.value,
+        "claimed": verdict.claimed,
+        "fact": fact_text(fact, spec) if fact is not None and stated else None,
+        "why": verdict.why,
+    }
+
+
+def trust_words(deals_before: int) -> str:
+    """Say only what is known of a vendor here."""
+    if deals_before == 0:
+        return "first contact"
+    return f"{deals_before} deal{'s' if deals_before > 1 else ''} with you"
+
+
+def vendor_view(profile: Verified[Profile] | None, key: bytes, deals_before: int) -> dict[str, Any]:
+    """Show who a vendor says it is."""
+    body = profile.body if profile else None
+    return {
+        "name": body.name if body else "unknown",
+        "key": to_text("key", key),
+        "domain": body.domain if body else None,
+        "domain_checked": False,
+        "trust": trust_words(deals_before),
+    }
+
+
+def offer_state(thread: Thread, offer: Offer, now_ms: int) -> str:
+    """Say where an offer stands for its buyer."""
+    if thread.state is ThreadState.OFFERED and offer.valid_until <= now_ms:
+        return "expired"
+    return thread.state.value
+
+
+def offer_view(  # noqa: PLR0917 - one row of one table, built in one place
+    cast: Intentcast,
+    offer: Verified[Offer],
+    verdict: OfferVerdict,
+    ranked: Ranked,
+    state: str,
+    vendor: dict[str, Any],
+) -> dict[str, Any]:
+    """Show one offer, ranked: total first, itemised, every wish answered, every mark said."""
+    body = offer.body
+    terms = body.terms_reply
+    return {
+        "id": to_text("offer", offer.id),
+        "handle": short_text("offer", offer.id),
+        "position": ranked.position,
+        "vendor": vendor,
+        "cur": body.cur,
+        "total": body.total,
+        "total_text": format_money(body.total, body.cur),
+        "due_now_text": format_money(body.due_now, body.cur) if body.due_now else None,
+        "lines": [_line_view(line, body.cur) for line in body.lines if line.kind != "optional"],
+        "options": [
+            {"index": i, **_line_view(body.lines[i], body.cur)} for i in body.option_indexes()
+        ],
+        "slots": [
+            {"index": i, "start": slot.start, "end": slot.end, "tz": slot.tz}
+            for i, slot in enumerate(body.fulfil.slots)
+        ],
+        "valid_until": iso(body.valid_until),
+        "firm": body.firm,
+        "state": state,
+        "valid": verdict.valid,
+        "problems": [
+            {"reason": problem.reason.value, "sentence": problem.sentence}
+            for problem in verdict.problems
+        ],
+        "musts": [_wish_view(cast, one) for one in verdict.musts],
+        "prefers": [_wish_view(cast, one) for one in verdict.prefers],
+        "musts_met": ranked.musts_met,
+        "musts_total": ranked.musts_total,
+        "over_budget": ranked.over_budget,
+        "marks": [{"code": mark.code.value, "sentence": mark.sentence} for mark in ranked.marks],
+        "score": ranked.score,
+        "explain": [
+            {
+                "name": term.name,
+                "value": term.value,
+                "weight": term.weight,
+                "points": term.points,
+                "words": term.words,
+                "best": term.best,
+            }
+            for term in ranked.terms
+        ],
+        "fulfil": plain(msgspec.to_builtins(body.fulfil, builtin_types=(bytes,))),
+        "pay": plain(msgspec.to_builtins(body.pay, builtin_types=(bytes,))),
+        "cancel": [
+            {"until": iso(term.until), "fee_text": format_money(term.fee, body.cur)}
+            for term in body.cancel_terms
+        ],
+        "terms": (terms.accept or terms.alternative) if terms else None,
+        "terms_accepted": bool(terms and terms.accept),
+        "warranty_months": body.warranty_months,
+        "note": body.note,
+    }
+
+
+_NEXT = {
+    (Role.BUYER, DealState.ACCEPT_SENT): "Waiting for the vendor's confirmation until {by}.",
+    (Role.BUYER, DealState.AGREED): "Both sides have signed. Keep the agreement: deal --save.",
+    (Role.BUYER, DealState.DECLINED): "The vendor said no; accept another offer.",
+    (Role.BUYER, DealState.VOIDED): "No confirmation came in time; accept another offer.",
+    (Role.BUYER, DealState.CANCELLED): "The vendor left for want of an acknowledgement.",
+    (Role.VENDOR, DealState.OFFERED): "Confirm or refuse until {by}: deal --confirm or --refuse.",
+    (Role.VENDOR, DealState.CONFIRMED): "Waiting for the buyer's acknowledgement.",
+    (Role.VENDOR, DealState.AGREED): "Both sides have signed. Keep the agreement: deal --save.",
+    (Role.VENDOR, DealState.DECLINED): "Refused; nothing more is due.",
+    (Role.VENDOR, DealState.VOIDED): "Voided; nothing is due from either side.",
+    (Role.VENDOR, DealState.CANCELLED): "Left for want of an acknowledgement; nothing is due.",
+}
+
+
+def deal_view(
+    row: DealRow,
+    offer: Verified[Offer] | None,
+    cast: Verified[Intentcast] | None,
+    *,
+    agreement: Agreement | None,
+    counterparty: str,
+    history: Sequence[AuditLine],
+) -> dict[str, Any]:
+    """Show one deal from this side."""
+    body = offer.body if offer else None
+    values = {name: text for name, (_, text) in opened_of(row).items()}
+    buyer = row.role is Role.BUYER
+    accepted = agreement.acceptance.body if agreement else None
+    total = accepted.total if accepted else body.total if body else None
+    return {
+        "id": to_text("deal", row.deal_id),
+        "handle": short_text("deal", row.deal_id),
+        "role": row.role.value,
+        "state": row.state.value,
+        "cast_title": cast.body.title if cast else None,
+        "counterparty": counterparty,
+        "offer": to_text("offer", row.offer_id),
+        "total": total,
+        "total_text": format_money(total, body.cur) if body and total is not None else None,
+        "lines": [_line_view(line, body.cur) for line in body.lines] if body else [],
+        "confirm_by": iso(row.confirm_by),
+        "acknowledged": row.agreed_id is not None,
+        "agreement_id": to_text("agreement", agreement.id) if agreement and agreement.id else None,
+        "disclosed": sorted(values) if buyer and row.agreed_id is not None else [],
+        "received": {} if buyer else values,
+        "history": [{"at": iso(line.at), "what": line.what} for line in history],
+        "next": _NEXT[row.role, row.state].format(by=iso(row.confirm_by)),
+    }
+
+
+def who_sees_what(body: Intentcast, local: Local) -> list[dict[str, Any]]:
+    """Say before sending who will learn what."""
+    place = body.where
+    area = "anywhere" if place.remote else f"an area of about 5 km2, {place.radius_km} km around it"
+    public = ["title and text", f"category {body.category}", "items and wishes", area]
+    public += ["dates"] if body.when else []
+    public += ["budget"] if body.budget else []
+    public += ["programmes you belong to"] if body.memberships else []
+    public += [f"the terms you proffer: {', '.join(body.terms)}"]
+    chosen = sorted(local.disclose) or ["nothing more"]
+    hidden = ["your name", "your other requests (a fresh key is used for this one)"]
+    hidden += ["your budget"] if local.budget_max and not body.budget else []
+    return [
+        {"who": "Everyone on the network", "what": public},
+        {"who": "The vendor you accept, after it has confirmed", "what": chosen},
+        {"who": "Nobody", "what": hidden},
+    ]

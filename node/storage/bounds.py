@@ -1,0 +1,53 @@
+"""Caps of what one home keeps: each collection has one, and what happens at it.
+
+Bounds that peers must agree on stand in `protocol/limits`; these are this program's own. A value
+marked *guess* has not been measured.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from protocol.now import DAY_MS
+
+group_changes_max: Final = 200
+"""Changes in one commit (performance evidence: 100-200 rows keep the loop's lag low)."""
+company_ms: Final = 50
+"""How long a change without a promise waits for others."""
+changes_waiting_max: Final = 20_000
+"""Changes between a caller and the disk; more are refused, so that memory is bounded; guess."""
+readers: Final = 3
+"""Reading connections; guess."""
+cache_kib: Final = 8_192
+"""Page cache of a connection (performance evidence: 21 MB against 84 MB with a large one)."""
+wal_bytes_kept: Final = 64 * 1024 * 1024
+"""Size the write-ahead log is cut back to after a checkpoint."""
+copies_kept: Final = 3
+"""Copies kept of files that were migrated."""
+
+outbox_rows_max: Final = 100_000
+"""Letters to be sent and their endings; ended ones make room, then new ones are refused."""
+outbox_kept_ms: Final = 90 * DAY_MS
+"""How long an ended letter stays visible."""
+casts_max: Final = 10_000
+"""Own casts, drafts included; more are refused; guess."""
+threads_max: Final = 500_000
+"""Threads; the longest untouched that no live deal needs go first; guess."""
+deals_max: Final = 100_000
+"""Deals; never removed, more are refused; guess."""
+boxes_own_max: Final = 100_000
+"""Own boxes; closed and outlived ones make room; guess."""
+receipts_per_box_max: Final = 1_024
+"""Receipts kept for one served box; the oldest go; four times its letters."""
+audit_rows_max: Final = 200_000
+"""Lines of history; the oldest go."""
+idempotency_ms: Final = 7 * DAY_MS
+"""How long an answer can be repeated."""
+idempotency_rows_max: Final = 50_000
+"""Answers kept; the oldest go; guess."""
+disclosed_rows_max: Final = 1_000_000
+"""Lines of the ledger; never removed, more are refused; guess."""
+sealed_kept_ms: Final = 30 * DAY_MS
+"""How long a sealed object outlives its expiry, so that a late copy is known."""
+sweep_rows_max: Final = 1_000
+"""Rows one sweep removes, so that no transaction holds the writer for long."""

@@ -1,0 +1,140 @@
+"""The database as everybody else sees it: `write`, `read`, `close`.
+
+Enters: functions from the row modules, put together into one change or one question. Leaves: their
+results, after the commit. Never here: what a row means, who a peer is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import aiosqlite
+
+from node.clock import Clock
+from node.storage import faults
+from node.storage.housekeeping import Swept, sweep_step
+from node.storage.migrations import copy_database
+from node.storage.readers import Readers
+from node.storage.scrub import ScrubReport, scrub
+from node.storage.writer import Writer
+
+T = TypeVar("T")
+
+
+class Storage:
+    """One open home database."""
+
+    def __init__(self, path: Path, writer: Writer, readers: Readers) -> None:
+        """Keep the parts; use `Storage.open`."""
+        self._path = path
+        self._writer = writer
+        self._readers = readers
+
+    @classmethod
+    async def open(cls, path: Path, *, clock: Clock) -> Storage:
+        """Open or make the file, bring it to the newest schema, start writer and readers.
+
+        Args:
+            path: the file; its folder exists and its home is locked (`HomeLock`).
+            clock: times the writer's wait for company.
+
+        Raises:
+            StorageError: E-DB-NEWER (a newer program wrote it), E-DB-DAMAGED (not ours, or
+                broken), E-DB-WRITE, E-DISK-FULL, E-DB-BUSY or E-DB-SQLITE.
+        """
+        writer = Writer(path, clock=clock)
+        await writer.start()
+        readers = Readers(path)
+        try:
+            await readers.start()
+        except BaseException:
+            await writer.close()
+            raise
+        return cls(path, writer, readers)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def waiting(self) -> int:
+        """Changes handed in and not yet committed, for `status`."""
+        return self._writer.waiting
+
+    async def write(self, txn: Callable[[sqlite3.Connection], T], *, promise: bool = True) -> T:
+        """Run a whole function over the writing connection; return after its commit.
+
+        Cancelling the caller neither stops nor tears it. A `txn` that raises undoes itself alone.
+
+        Args:
+            txn: runs in the writer's thread, to its end; shares nothing with the loop.
+            promise: commit at once; False waits up to 50 ms or 200 changes for company.
+
+        Raises:
+            StorageError: E-DISK-FULL, E-DB-WRITE, E-DB-CLOSED, ...: nothing was recorded.
+            Exception: whatever `txn` raised: nothing was recorded.
+        """
+        return await self._writer.write(txn, promise=promise)
+
+    async def read(self, query: Callable[[aiosqlite.Connection], Awaitable[T]]) -> T:
+        """Ask a connection that can only read; all it sees is of one moment.
+
+        Raises:
+            StorageError: E-DB-CLOSED, E-DB-DAMAGED, E-DB-WRITE.
+            Exception: whatever `query` raised.
+        """
+        return await self._readers.read(query)
+
+    async def sweep(self, now_ms: int) -> Swept:
+        """Let go whatever is past its time, in small steps between other work.
+
+        Args:
+            now_ms: wall clock, Unix ms.
+
+        Returns:
+            What went; then tell the network machines of the objects.
+        """
+        swept = Swept(complete=False)
+        while not swept.complete:
+            step = await self.write(lambda conn: sweep_step(conn, now_ms), promise=False)
+            swept = swept.joined(step)
+        return swept
+
+    async def scrub(self) -> ScrubReport:
+        """Look for silent damage, every byte; for `doctor --scrub`.
+
+        Raises:
+            StorageError: E-DB-DAMAGED when the file cannot even be read through.
+        """
+        return await self.read(scrub)
+
+    async def copy_to(self, target: Path) -> None:
+        """Copy the whole database as of one moment, beside all other work.
+
+        Args:
+            target: a new file; an old one of that name is replaced when the copy is complete.
+
+        Raises:
+            StorageError: E-DISK-FULL or E-DB-WRITE; `target` is as it was.
+        """
+        try:
+            await asyncio.to_thread(self._copy, target)
+        except (sqlite3.Error, OSError) as error:
+            raise faults.storage_error(error, target) from error
+
+    def _copy(self, target: Path) -> None:
+        source = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            copy_database(source, target)
+        finally:
+            source.close()
+
+    async def close(self) -> None:
+        """Finish what waits and close the file; the writer leaves last, so it alone checkpoints."""
+        await self._readers.close()
+        await self._writer.close()

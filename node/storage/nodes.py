@@ -1,0 +1,123 @@
+"""Addresses of other nodes: their signed records, the newest of each key.
+
+The bytes are as signed; whether they hold is asked when they are read (`protocol/network`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+
+import aiosqlite
+
+from node.storage.columns import changed, every, load_every, load_one, one
+from protocol import limits
+from protocol.ids import NodeId
+
+
+class RecordSource(StrEnum):
+    """How a record came."""
+
+    FIRST_HAND = "first_hand"
+    """From the node itself, over a channel that proved its key."""
+    HEARSAY = "hearsay"
+    """From somebody else: a hint until dialled."""
+    OPERATOR = "operator"
+    """From this node's operator or an invite; not evicted for strangers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """What is known of one node."""
+
+    key: NodeId
+    """Its transport key."""
+    record: bytes
+    """Its signed record, as received."""
+    at: int
+    """Unix ms of the record's signing."""
+    seen_ms: int
+    """When it was last known to be there."""
+    source: RecordSource
+    """How it came."""
+
+
+_SELECT = "SELECT * FROM nodes WHERE key = ?"
+_SELECT_NEWEST = "SELECT * FROM nodes ORDER BY seen_ms DESC, seq LIMIT ?"
+
+
+def _node(row: sqlite3.Row) -> NodeRow:
+    return NodeRow(
+        key=NodeId(row["key"]),
+        record=row["record"],
+        at=row["at"],
+        seen_ms=row["seen_ms"],
+        source=RecordSource(row["source"]),
+    )
+
+
+def save(conn: sqlite3.Connection, node: NodeRow) -> bool:
+    """Keep a record unless a newer one of the same key is here; tell whether it was kept.
+
+    At `limits.known_nodes_max` the node not seen for the longest goes; the operator's own last.
+    """
+    known = one(conn, "SELECT at FROM nodes WHERE key = ?", (node.key,))
+    if known is not None and known["at"] > node.at:
+        return False
+    if known is None:
+        _make_room(conn)
+    conn.execute(
+        """
+        INSERT INTO nodes (key, record, at, seen_ms, source) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (key) DO UPDATE SET
+          record = excluded.record, at = excluded.at,
+          seen_ms = max(seen_ms, excluded.seen_ms), source = excluded.source
+        """,
+        (node.key, node.record, node.at, node.seen_ms, node.source.value),
+    )
+    return True
+
+
+def _make_room(conn: sqlite3.Connection) -> None:
+    total = int(every(conn, "SELECT count(*) AS n FROM nodes")[0]["n"])
+    if total >= limits.known_nodes_max:
+        conn.execute(
+            """
+            DELETE FROM nodes WHERE seq IN (
+              SELECT seq FROM nodes ORDER BY source = 'operator', seen_ms, seq LIMIT ?
+            )
+            """,
+            (total - limits.known_nodes_max + 1,),
+        )
+
+
+def mark_seen(conn: sqlite3.Connection, key: bytes, now_ms: int) -> bool:
+    """Note that a node is there; tell whether it is known."""
+    sql = "UPDATE nodes SET seen_ms = max(seen_ms, ?) WHERE key = ?"
+    return changed(conn, sql, (now_ms, key)) == 1
+
+
+def forget(conn: sqlite3.Connection, seen_before_ms: int) -> int:
+    """Let go nodes not seen since then, the operator's own excepted; give how many."""
+    sql = "DELETE FROM nodes WHERE seen_ms < ? AND source <> 'operator'"
+    return changed(conn, sql, (seen_before_ms,))
+
+
+def node_of(conn: sqlite3.Connection, key: bytes) -> NodeRow | None:
+    """Find a node."""
+    row = one(conn, _SELECT, (key,))
+    return None if row is None else _node(row)
+
+
+async def load_node(db: aiosqlite.Connection, key: bytes) -> NodeRow | None:
+    """Find a node."""
+    row = await load_one(db, _SELECT, (key,))
+    return None if row is None else _node(row)
+
+
+async def load_newest(
+    db: aiosqlite.Connection, *, limit: int = limits.known_nodes_max
+) -> list[NodeRow]:
+    """List nodes, the last seen first."""
+    return [_node(row) for row in await load_every(db, _SELECT_NEWEST, (limit,))]

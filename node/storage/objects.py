@@ -1,0 +1,427 @@
+"""Signed objects, as the bytes that came.
+
+Enters: `Verified` objects. Leaves: the same bytes, their checksum held against them, or a
+`StorageError` that names the object. Nothing is re-encoded. A revoke takes its target's place; a
+second signature over the same text is ignored; what is ours or pinned outlives its expiry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import aiosqlite
+
+from node.errors import StorageError
+from node.storage import bounds
+from node.storage.columns import changed, every, load_every, load_one, one
+from node.storage.handles import handle_range
+from protocol.ids import ObjectId, blake2b_256, matches_handle, to_text
+from protocol.objects.envelope import Verified
+from protocol.objects.header import Kind
+from protocol.objects.revoke import Revoke
+
+_CHECKSUM_BYTES = 16
+_IDS_PER_QUESTION = 500
+"""SQLite's oldest default allows 999 parameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inserted:
+    """It is new here and stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """It was here; nothing changed but that it may now count as ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """The same text is here under another signature; this one is not stored."""
+
+    id: ObjectId
+    """The one that is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """Its author's revoke is here; it is not stored."""
+
+    by: ObjectId
+    """The revoke."""
+
+
+InsertOutcome: TypeAlias = Inserted | Known | Twin | Revoked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectRow:
+    """What is known of a stored object without opening it."""
+
+    id: ObjectId
+    """Its id."""
+    kind: Kind
+    """Its kind."""
+    key: bytes
+    """Its signer."""
+    to: bytes | None
+    """Its recipient; None in public objects."""
+    thread: bytes | None
+    """Root cast."""
+    at: int
+    """Unix ms of signing."""
+    exp: int
+    """Unix ms of expiry."""
+    own: bool
+    """Whether this home is a party to it."""
+    pinned: bool
+    """Whether something of ours needs it."""
+    replaced_by: ObjectId | None
+    """The revoke that took its place."""
+    stored_ms: int
+    """When it was stored."""
+
+
+class LiveEntry(NamedTuple):
+    """A public object as the network machines need it: no body. A tuple, since there are many."""
+
+    at: int
+    """Unix ms of signing."""
+    id: ObjectId
+    """Its id."""
+    kind: Kind
+    """Its kind."""
+    exp: int
+    """Unix ms of expiry."""
+
+
+_COLUMNS_INSERT = """
+INSERT INTO objects (id, signed_hash, kind, key, to_key, thread, at, exp, revokes, own,
+                     stored_ms, checksum, raw)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_SELECT_ROW = """
+SELECT id, kind, key, to_key, thread, at, exp, own, pinned, replaced_by, stored_ms FROM objects
+WHERE id = ?
+"""
+_SELECT_THREAD = """
+SELECT id, kind, key, to_key, thread, at, exp, own, pinned, replaced_by, stored_ms FROM objects
+WHERE thread = ?1 OR id = ?1 ORDER BY seq
+"""
+_SELECT_RAW = "SELECT id, raw, checksum FROM objects WHERE id = ?"
+_SELECT_PROFILE = """
+SELECT id, raw, checksum FROM objects WHERE kind = 'profile' AND key = ? AND replaced_by IS NULL
+ORDER BY at DESC, seq DESC LIMIT 1
+"""
+_SELECT_LIVE = """
+SELECT at, id, kind, exp FROM objects INDEXED BY objects_live
+WHERE to_key IS NULL AND replaced_by IS NULL AND exp > ? ORDER BY exp
+"""
+_SELECT_LIVE_KIND = """
+SELECT id, raw, checksum FROM objects INDEXED BY objects_live
+WHERE to_key IS NULL AND replaced_by IS NULL AND exp > ? AND kind = ? ORDER BY exp
+LIMIT ? OFFSET ?
+"""
+_SELECT_BETWEEN = """
+SELECT id, kind, key, to_key, thread, at, exp, own, pinned, replaced_by, stored_ms FROM objects
+WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?
+"""
+
+
+def checksum(object_id: bytes, raw: bytes) -> bytes:
+    """Hash a row's name and bytes; covers the work nonce, which the id does not."""
+    return hashlib.blake2b(object_id + raw, digest_size=_CHECKSUM_BYTES).digest()
+
+
+def _damaged(object_id: bytes) -> StorageError:
+    return StorageError(
+        f"object {to_text('ic', object_id)} is damaged in this home's database",
+        code="E-DB-DAMAGED",
+        fix="Run: intentcast doctor --scrub; what others also hold is fetched again",
+    )
+
+
+def _checked(row: sqlite3.Row) -> bytes:
+    raw: bytes = row["raw"]
+    if checksum(row["id"], raw) != row["checksum"]:
+        raise _damaged(row["id"])
+    return raw
+
+
+def _object_row(row: sqlite3.Row) -> ObjectRow:
+    replaced_by = row["replaced_by"]
+    return ObjectRow(
+        id=ObjectId(row["id"]),
+        kind=Kind(row["kind"]),
+        key=row["key"],
+        to=row["to_key"],
+        thread=row["thread"],
+        at=row["at"],
+        exp=row["exp"],
+        own=bool(row["own"]),
+        pinned=bool(row["pinned"]),
+        replaced_by=None if replaced_by is None else ObjectId(replaced_by),
+        stored_ms=row["stored_ms"],
+    )
+
+
+# --- changes -------------------------------------------------------------------------------------
+
+
+def insert(
+    conn: sqlite3.Connection, verified: Verified[Any], *, own: bool, now_ms: int
+) -> InsertOutcome:
+    """Store an object once.
+
+    Args:
+        conn: inside a change.
+        verified: through the gate of `protocol.objects.envelope`.
+        own: whether this home is a party: then it is never swept.
+        now_ms: wall clock, Unix ms.
+    """
+    if found := one(conn, "SELECT id FROM objects WHERE id = ?", (verified.id,)):
+        if own:
+            conn.execute("UPDATE objects SET own = 1 WHERE id = ?", (found["id"],))
+        return Known()
+    signed_hash = blake2b_256(verified.signed)
+    if twin := one(conn, "SELECT id FROM objects WHERE signed_hash = ?", (signed_hash,)):
+        return Twin(id=ObjectId(twin["id"]))
+    if (revoke := _revoke_of(conn, verified)) and not own:
+        return Revoked(by=revoke)
+    _insert_row(conn, verified, signed_hash, own=own, now_ms=now_ms)
+    if revoke:
+        conn.execute("UPDATE objects SET replaced_by = ? WHERE id = ?", (revoke, verified.id))
+    return Inserted()
+
+
+def _insert_row(
+    conn: sqlite3.Connection,
+    verified: Verified[Any],
+    signed_hash: bytes,
+    *,
+    own: bool,
+    now_ms: int,
+) -> None:
+    header = verified.header
+    conn.execute(
+        _COLUMNS_INSERT,
+        (
+            verified.id,
+            signed_hash,
+            header.kind.value,
+            header.key,
+            header.to,
+            header.thread,
+            header.at,
+            header.exp,
+            verified.body.target if isinstance(verified.body, Revoke) else None,
+            int(own),
+            now_ms,
+            checksum(verified.id, verified.raw),
+            verified.raw,
+        ),
+    )
+
+
+def _revoke_of(conn: sqlite3.Connection, verified: Verified[Any]) -> ObjectId | None:
+    """Find the revoke that took this object's place before it came.
+
+    Only one by the same author, for the same audience and life counts: otherwise anybody could
+    keep an object out by naming it first.
+    """
+    header = verified.header
+    row = one(
+        conn,
+        "SELECT id FROM objects WHERE revokes = ? AND key = ? AND exp = ? AND to_key IS ?",
+        (verified.id, header.key, header.exp, header.to),
+    )
+    return None if row is None else ObjectId(row["id"])
+
+
+def replace_by_revoke(
+    conn: sqlite3.Connection,
+    target_id: ObjectId,
+    revoke: Verified[Revoke],
+    *,
+    own: bool,
+    now_ms: int,
+) -> InsertOutcome:
+    """Store a revoke in the place of its target.
+
+    A target that is ours or pinned stays readable, marked; any other is gone. A target not by the
+    revoke's author is left alone.
+
+    Args:
+        conn: inside a change.
+        target_id: what the revoke names.
+        revoke: held against its target by the caller where that is here.
+        own: whether this home is a party.
+        now_ms: wall clock, Unix ms.
+    """
+    outcome = insert(conn, revoke, own=own, now_ms=now_ms)
+    if not isinstance(outcome, Inserted | Known):
+        return outcome
+    header = revoke.header
+    same = (target_id, header.key, header.exp, header.to)
+    conn.execute(
+        "UPDATE objects SET replaced_by = ? WHERE id = ? AND key = ? AND exp = ? AND to_key IS ?",
+        (revoke.id, *same),
+    )
+    conn.execute(
+        "DELETE FROM objects WHERE id = ? AND replaced_by = ? AND own = 0 AND pinned = 0",
+        (target_id, revoke.id),
+    )
+    return outcome
+
+
+def pin(conn: sqlite3.Connection, ids: Iterable[bytes]) -> None:
+    """Keep objects of others past their expiry: something of ours needs them."""
+    conn.executemany("UPDATE objects SET pinned = 1 WHERE id = ?", [(each,) for each in ids])
+
+
+def remove(conn: sqlite3.Connection, ids: Iterable[bytes]) -> int:
+    """Let carried objects go before their time; ours and pinned ones stay. Give how many went."""
+    sql = "DELETE FROM objects WHERE id = ? AND own = 0 AND pinned = 0"
+    return sum(changed(conn, sql, (each,)) for each in ids)
+
+
+def delete_expired(conn: sqlite3.Connection, now_ms: int) -> list[ObjectId]:
+    """Let go what has outlived its use, the oldest first, at most `bounds.sweep_rows_max` rows.
+
+    Sealed objects stay 30 days longer, so that a late copy is known; ours and pinned ones stay.
+
+    Returns:
+        Ids that went; ask again while as many as the bound came back.
+    """
+    rows = every(
+        conn,
+        """
+        DELETE FROM objects WHERE seq IN (
+          SELECT seq FROM objects INDEXED BY objects_passing
+          WHERE own = 0 AND pinned = 0 AND exp <= ?1 AND (to_key IS NULL OR exp <= ?2)
+          ORDER BY exp LIMIT ?3
+        ) RETURNING id
+        """,
+        (now_ms, now_ms - bounds.sealed_kept_ms, bounds.sweep_rows_max),
+    )
+    return [ObjectId(row["id"]) for row in rows]
+
+
+# --- questions inside a change -------------------------------------------------------------------
+
+
+def raw_of(conn: sqlite3.Connection, object_id: bytes) -> bytes | None:
+    """Give an envelope as it came.
+
+    Raises:
+        StorageError: E-DB-DAMAGED, naming the object.
+    """
+    row = one(conn, _SELECT_RAW, (object_id,))
+    return None if row is None else _checked(row)
+
+
+def row_of(conn: sqlite3.Connection, object_id: bytes) -> ObjectRow | None:
+    """Describe an object."""
+    row = one(conn, _SELECT_ROW, (object_id,))
+    return None if row is None else _object_row(row)
+
+
+def newest_profile(conn: sqlite3.Connection, key: bytes) -> bytes | None:
+    """Give the newest profile of a key.
+
+    Raises:
+        StorageError: E-DB-DAMAGED.
+    """
+    row = one(conn, _SELECT_PROFILE, (key,))
+    return None if row is None else _checked(row)
+
+
+def thread_of(conn: sqlite3.Connection, root_id: bytes) -> list[ObjectRow]:
+    """List a cast and everything in its threads, in the order it was stored."""
+    return [_object_row(row) for row in every(conn, _SELECT_THREAD, (root_id,))]
+
+
+def live_index(conn: sqlite3.Connection, now_ms: int) -> list[LiveEntry]:
+    """List the public objects that may be carried, for the network machines at start."""
+    return [_live_entry(row) for row in every(conn, _SELECT_LIVE, (now_ms,))]
+
+
+def _live_entry(row: sqlite3.Row) -> LiveEntry:
+    return LiveEntry(at=row["at"], id=ObjectId(row["id"]), kind=Kind(row["kind"]), exp=row["exp"])
+
+
+# --- questions of readers ------------------------------------------------------------------------
+
+
+async def load_raw(db: aiosqlite.Connection, object_id: bytes) -> bytes | None:
+    """Give an envelope as it came.
+
+    Raises:
+        StorageError: E-DB-DAMAGED, naming the object.
+    """
+    row = await load_one(db, _SELECT_RAW, (object_id,))
+    return None if row is None else _checked(row)
+
+
+async def load_raws(db: aiosqlite.Connection, ids: Sequence[bytes]) -> dict[ObjectId, bytes]:
+    """Give many envelopes; those unknown or damaged are not among them."""
+    found: dict[ObjectId, bytes] = {}
+    for start in range(0, len(ids), _IDS_PER_QUESTION):
+        part = ids[start : start + _IDS_PER_QUESTION]
+        marks = ",".join("?" * len(part))
+        sql = f"SELECT id, raw, checksum FROM objects WHERE id IN ({marks})"  # noqa: S608 - marks
+        for row in await load_every(db, sql, part):
+            if checksum(row["id"], row["raw"]) == row["checksum"]:
+                found[ObjectId(row["id"])] = row["raw"]
+    return found
+
+
+async def load_row(db: aiosqlite.Connection, object_id: bytes) -> ObjectRow | None:
+    """Describe an object."""
+    row = await load_one(db, _SELECT_ROW, (object_id,))
+    return None if row is None else _object_row(row)
+
+
+async def load_newest_profile(db: aiosqlite.Connection, key: bytes) -> bytes | None:
+    """Give the newest profile of a key.
+
+    Raises:
+        StorageError: E-DB-DAMAGED.
+    """
+    row = await load_one(db, _SELECT_PROFILE, (key,))
+    return None if row is None else _checked(row)
+
+
+async def load_thread(db: aiosqlite.Connection, root_id: bytes) -> list[ObjectRow]:
+    """List a cast and everything in its threads, in the order it was stored."""
+    return [_object_row(row) for row in await load_every(db, _SELECT_THREAD, (root_id,))]
+
+
+async def load_live_index(db: aiosqlite.Connection, now_ms: int) -> list[LiveEntry]:
+    """List the public objects that may be carried."""
+    return [_live_entry(row) for row in await load_every(db, _SELECT_LIVE, (now_ms,))]
+
+
+async def load_live(
+    db: aiosqlite.Connection, kind: Kind, now_ms: int, *, limit: int, offset: int = 0
+) -> list[bytes]:
+    """Give live public objects of a kind, soonest to expire first; damaged ones are left out."""
+    rows = await load_every(db, _SELECT_LIVE_KIND, (now_ms, kind.value, limit, offset))
+    return [row["raw"] for row in rows if checksum(row["id"], row["raw"]) == row["checksum"]]
+
+
+async def load_by_handle(
+    db: aiosqlite.Connection, prefix: str, handle: str, *, limit: int = 10
+) -> list[ObjectRow]:
+    """List the objects a shortened id may mean, in order of id.
+
+    Raises:
+        LocalProtocolError: E-ID when the text is no part of an id.
+    """
+    low, high = handle_range(prefix, handle)
+    rows = await load_every(db, _SELECT_BETWEEN, (low, high, limit))
+    return [_object_row(row) for row in rows if matches_handle(prefix, row["id"], handle)]

@@ -1,0 +1,169 @@
+"""Lines of talk: one cast, one identity of ours, one other party.
+
+States are those of `protocol/market/thread`; both sides of a market may live in one home, so the
+role is part of a thread's name.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+import aiosqlite
+
+from node.storage import bounds
+from node.storage.columns import changed, every, load_every, load_one, one
+from protocol.market.deal import Role
+from protocol.market.thread import ThreadState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """One line of talk; named by its first four fields."""
+
+    cast_id: bytes
+    """Root cast."""
+    role: Role
+    """Ours in it."""
+    own_ctx: bytes
+    """Our identity context: the cast's nonce, or `b"profile"`."""
+    other_key: bytes
+    """The other party's signing key."""
+    state: ThreadState
+    """Where it stands."""
+    offer_id: bytes | None = None
+    """Newest offer."""
+    profile_id: bytes | None = None
+    """The vendor's profile that offer names."""
+    last_own_id: bytes | None = None
+    """Our newest object in it: the `prev` of our next one."""
+    last_other_id: bytes | None = None
+    """Their newest object we recorded: the `prev` we expect."""
+    other_reply: bytes | None = None
+    """Their newest `reply`, canonical bytes."""
+    updated_ms: int
+    """When it last changed."""
+
+
+_SELECT = "SELECT * FROM threads WHERE cast_id = ? AND role = ? AND own_ctx = ? AND other_key = ?"
+_SELECT_CAST = "SELECT * FROM threads WHERE cast_id = ? AND role = ? ORDER BY seq"
+_SELECT_OFFER = "SELECT * FROM threads WHERE offer_id = ? AND role = ?"
+_SELECT_ROLE = "SELECT * FROM threads WHERE role = ? ORDER BY updated_ms DESC LIMIT ?"
+
+
+def _thread(row: sqlite3.Row) -> Thread:
+    return Thread(
+        cast_id=row["cast_id"],
+        role=Role(row["role"]),
+        own_ctx=row["own_ctx"],
+        other_key=row["other_key"],
+        state=ThreadState(row["state"]),
+        offer_id=row["offer_id"],
+        profile_id=row["profile_id"],
+        last_own_id=row["last_own_id"],
+        last_other_id=row["last_other_id"],
+        other_reply=row["other_reply"],
+        updated_ms=row["updated_ms"],
+    )
+
+
+def save(conn: sqlite3.Connection, thread: Thread) -> None:
+    """Keep a thread, new or changed."""
+    conn.execute(
+        """
+        INSERT INTO threads (cast_id, role, own_ctx, other_key, state, offer_id, profile_id,
+                             last_own_id, last_other_id, other_reply, updated_ms)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (cast_id, role, own_ctx, other_key) DO UPDATE SET
+          state = excluded.state, offer_id = excluded.offer_id, profile_id = excluded.profile_id,
+          last_own_id = excluded.last_own_id, last_other_id = excluded.last_other_id,
+          other_reply = excluded.other_reply, updated_ms = excluded.updated_ms
+        """,
+        (
+            thread.cast_id,
+            thread.role.value,
+            thread.own_ctx,
+            thread.other_key,
+            thread.state.value,
+            thread.offer_id,
+            thread.profile_id,
+            thread.last_own_id,
+            thread.last_other_id,
+            thread.other_reply,
+            thread.updated_ms,
+        ),
+    )
+
+
+def thread_of(
+    conn: sqlite3.Connection, cast_id: bytes, role: Role, own_ctx: bytes, other_key: bytes
+) -> Thread | None:
+    """Find one thread."""
+    row = one(conn, _SELECT, (cast_id, role.value, own_ctx, other_key))
+    return None if row is None else _thread(row)
+
+
+def of_cast(conn: sqlite3.Connection, cast_id: bytes, role: Role) -> list[Thread]:
+    """List the threads of a root cast, the oldest first."""
+    return [_thread(row) for row in every(conn, _SELECT_CAST, (cast_id, role.value))]
+
+
+def count_of_cast(conn: sqlite3.Connection, cast_id: bytes, role: Role) -> int:
+    """Count them, to hold `limits.offers_per_cast_max`."""
+    sql = "SELECT count(*) AS n FROM threads WHERE cast_id = ? AND role = ?"
+    return int(every(conn, sql, (cast_id, role.value))[0]["n"])
+
+
+def by_offer(conn: sqlite3.Connection, offer_id: bytes, role: Role) -> Thread | None:
+    """Find the thread whose newest offer this is."""
+    row = one(conn, _SELECT_OFFER, (offer_id, role.value))
+    return None if row is None else _thread(row)
+
+
+def sweep(conn: sqlite3.Connection) -> int:
+    """Let go the longest untouched threads above `bounds.threads_max`; those of deals stay.
+
+    Returns:
+        How many went.
+    """
+    total = int(every(conn, "SELECT count(*) AS n FROM threads")[0]["n"])
+    surplus = min(total - bounds.threads_max, bounds.sweep_rows_max)
+    if surplus <= 0:
+        return 0
+    return changed(
+        conn,
+        """
+        DELETE FROM threads WHERE seq IN (
+          SELECT seq FROM threads AS t
+          WHERE NOT EXISTS (
+            SELECT 1 FROM deals AS d WHERE d.cast_id = t.cast_id AND d.other_key = t.other_key
+          )
+          ORDER BY updated_ms LIMIT ?
+        )
+        """,
+        (surplus,),
+    )
+
+
+async def load_thread(
+    db: aiosqlite.Connection, cast_id: bytes, role: Role, own_ctx: bytes, other_key: bytes
+) -> Thread | None:
+    """Find one thread."""
+    row = await load_one(db, _SELECT, (cast_id, role.value, own_ctx, other_key))
+    return None if row is None else _thread(row)
+
+
+async def load_of_cast(db: aiosqlite.Connection, cast_id: bytes, role: Role) -> list[Thread]:
+    """List the threads of a root cast, the oldest first."""
+    return [_thread(row) for row in await load_every(db, _SELECT_CAST, (cast_id, role.value))]
+
+
+async def load_by_offer(db: aiosqlite.Connection, offer_id: bytes, role: Role) -> Thread | None:
+    """Find the thread whose newest offer this is."""
+    row = await load_one(db, _SELECT_OFFER, (offer_id, role.value))
+    return None if row is None else _thread(row)
+
+
+async def load_newest(db: aiosqlite.Connection, role: Role, *, limit: int) -> list[Thread]:
+    """List threads of a role, the last touched first."""
+    return [_thread(row) for row in await load_every(db, _SELECT_ROLE, (role.value, limit))]

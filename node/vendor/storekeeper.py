@@ -1,0 +1,240 @@
+"""The keeper of one home's shop: answers the market from catalogue and rules.
+
+Enters: verified requests, accepted offers, feeds to import. Leaves: offer bodies, a yes or no to an
+acceptance, reports. A home without `vendor.toml` has a keeper that answers nothing. No socket and
+no key is known here; the market signs and sends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from node.clock import Clock
+from node.data.vocabulary import attribute_vocabulary, category_tree
+from node.errors import RefusedError
+from node.market.seller import Seller, Skipped
+from node.storage import catalogue as rows
+from node.storage.database import Storage
+from node.vendor.catalogue import ImportOrder, import_feed
+from node.vendor.feeds import FeedOptions
+from node.vendor.identity import Identity, load_identity
+from node.vendor.matching import Skip
+from node.vendor.prices import ShopHabits
+from node.vendor.quoting import QuotePace, quote, to_offer
+from node.vendor.rules import WatchedRules
+from protocol.errors import Reason
+from protocol.ids import to_text
+from protocol.objects.envelope import Verified
+from protocol.objects.intentcast import Intentcast, Window
+from protocol.objects.offer import Line, Offer
+from protocol.objects.profile import Profile
+from protocol.objects.reply import Reply
+from protocol.values.quantity import decimal_of
+
+IDENTITY_FILE = "vendor.toml"
+RULES_FILE = "rules.toml"
+_BLANK_REPLY = Reply(box=bytes(32), reader=bytes(32), at=[bytes(32)], until=0)
+_PROMISED_MAX = 10_000
+
+
+class Storekeeper:
+    """One shop, or none."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        clock: Clock,
+        identity: Identity | None,
+        rules: WatchedRules | None,
+    ) -> None:
+        """Keep what the shop is made of; None where the home sells nothing."""
+        self._storage = storage
+        self._clock = clock
+        self._identity = identity
+        self._rules = rules
+        self._pace = QuotePace()
+        self._seller: Seller | None = None
+        self._promised: dict[bytes, Offer] = {}
+
+    @classmethod
+    def of_home(cls, home: Path, *, storage: Storage, clock: Clock) -> Storekeeper:
+        """Read a home's shop files.
+
+        Raises:
+            ConfigError: E-VENDOR or E-RULES, naming file and line; a shop does not open broken.
+        """
+        if not (home / IDENTITY_FILE).exists():
+            return cls(storage=storage, clock=clock, identity=None, rules=None)
+        tree, vocabulary = category_tree(), attribute_vocabulary()
+        identity = load_identity(home / IDENTITY_FILE, tree=tree)
+        rules = WatchedRules(home / RULES_FILE, vocabulary=vocabulary, tree=tree)
+        return cls(storage=storage, clock=clock, identity=identity, rules=rules)
+
+    @property
+    def name(self) -> str | None:
+        """Name of the shop."""
+        return self._identity.name if self._identity else None
+
+    def describe(self) -> Profile | None:
+        """Give what the profile says; its way back is filled in by the market."""
+        return self._identity.profile(_BLANK_REPLY) if self._identity else None
+
+    def attach(self, seller: Seller) -> None:
+        """Learn who answers with these prices, to report on it."""
+        self._seller = seller
+
+    # --- answers --------------------------------------------------------------------------------
+
+    async def offer_for(
+        self, cast: Verified[Intentcast], *, profile_id: bytes, reply: Reply, now_ms: int
+    ) -> Offer | Skipped:
+        """Quote a request from the catalogue, or say why not."""
+        if self._identity is None or self._rules is None:
+            return Skipped(reason="closed", words="this home sells nothing")
+        rules = self._rules.current()
+        found = await quote(
+            self._storage,
+            cast,
+            shop=self._identity.shop(),
+            rules=rules,
+            vocabulary=attribute_vocabulary(),
+            now_ms=now_ms,
+            committed=self._committed(cast.body.when),
+        )
+        if isinstance(found, Skip):
+            return Skipped(reason=found.reason.value, words=found.words)
+        if not self._pace.allow(rules.quotes_per_hour_max, now_ms=now_ms):
+            return Skipped(reason="pace", words="the shop's quotes per hour are used up")
+        return to_offer(found, cast_id=cast.id, profile_id=profile_id, reply=reply, now_ms=now_ms)
+
+    def confirms_by_itself(self, offer: Offer) -> bool:
+        """Whether an acceptance of this offer needs no human."""
+        return offer.firm
+
+    async def refusal(self, offer: Offer, promised: Sequence[Offer]) -> Reason | None:
+        """Ask whether every article is still there, beside what is promised for the same days."""
+        self._promised = {
+            each.cast: each for each in promised[-_PROMISED_MAX:] if each.cast != offer.cast
+        }
+        windows = [offer.fulfil.window] if offer.fulfil.window else []
+        taken = self._committed(windows)
+        for sku, pieces in _pieces_of(offer).items():
+            item = await self._storage.read(lambda db, sku=sku: rows.find(db, sku))  # type: ignore[misc]
+            if item is None or not item.available:
+                return Reason.OUT_OF_STOCK
+            if item.stock is not None and item.stock - taken[sku] < pieces:
+                return Reason.OUT_OF_STOCK
+        self._promised[offer.cast] = offer
+        return None
+
+    def _committed(self, windows: Sequence[Window]) -> Counter[str]:
+        """Count pieces promised for days that overlap the given ones, or for good."""
+        taken: Counter[str] = Counter()
+        for offer in self._promised.values():
+            if _overlaps(offer.fulfil.window, windows):
+                taken.update(_pieces_of(offer))
+        return taken
+
+    # --- the shopkeeper -------------------------------------------------------------------------
+
+    async def status(self) -> dict[str, Any]:
+        """Tell name, stock and what was answered."""
+        if self._identity is None:
+            raise RefusedError(
+                "this home has no shop",
+                code="E-NO-SHOP",
+                fix='Make one: intentcast vendor init --name "..."',
+            )
+        problem = self._rules.problem if self._rules else None
+        skipped = self._seller.skipped if self._seller else {}
+        profile = self._seller.profile if self._seller else None
+        return {
+            "schema": "intentcast.vendor/1",
+            "name": self._identity.name,
+            "key": to_text("key", profile.header.key) if profile else None,
+            "mailboxes": len(profile.body.reply.at) if profile else 0,
+            "items": await self._storage.read(rows.offered_count),
+            "categories": await self._storage.read(rows.categories),
+            "quoted": self._seller.quoted if self._seller else 0,
+            "skipped": [
+                {"cast": to_text("cast", cast), "reason": each.reason, "words": each.words}
+                for cast, each in skipped.items()
+            ],
+            "rules_problem": str(problem) if problem else None,
+        }
+
+    async def import_feed(self, data: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Bring the catalogue to what a feed says."""
+        return await import_report(self._storage, data, options, now_ms=self._clock.now().wall_ms)
+
+
+async def import_report(
+    storage: Storage, data: Path, options: Mapping[str, Any], *, now_ms: int
+) -> dict[str, Any]:
+    """Import a feed and give the report as a document; the same with or without a daemon.
+
+    Args:
+        storage: open.
+        data: the feed.
+        options: as in POST /v1/vendor/import; see docs/reference/http-api.md.
+        now_ms: Unix ms.
+
+    Raises:
+        LocalProtocolError: E-FEED-... or E-CATEGORY.
+    """
+    report = await import_feed(
+        storage,
+        import_order(data, options),
+        vocabulary=attribute_vocabulary(),
+        tree=category_tree(),
+        now_ms=now_ms,
+    )
+    return {"schema": "intentcast.import/1", "offered": report.offered} | asdict(report)
+
+
+def import_order(data: Path, options: Mapping[str, Any]) -> ImportOrder:
+    """Read the options of an import; missing ones have the feed's own answer."""
+    habits = ShopHabits(
+        source=str(options.get("source") or "feed"),
+        currency=str(options.get("currency") or ""),
+        decimal_comma=bool(options.get("decimal_comma", False)),
+        category=str(options.get("category") or ""),
+        price_unit=str(options.get("price_unit") or "each"),
+    )
+    return ImportOrder(
+        path=data,
+        habits=habits,
+        options=FeedOptions(encoding=options.get("encoding"), delimiter=options.get("delimiter")),
+        apply=not options.get("dry_run", False),
+        remove_most=bool(options.get("remove_most", False)),
+    )
+
+
+def _overlaps(promised: Window | None, windows: Sequence[Window]) -> bool:
+    """Things sold are gone for good; things lent are away for their days."""
+    if promised is None or not windows:
+        return True
+    return any(promised.start <= each.end and each.start <= promised.end for each in windows)
+
+
+def _pieces_of(offer: Offer) -> Counter[str]:
+    """Count pieces per article number; lines by the day count the article once a day."""
+    taken: Counter[str] = Counter()
+    for line in offer.lines:
+        if line.kind == "item" and line.sku:
+            taken[line.sku] += _pieces(line, offer.fulfil.window)
+    return taken
+
+
+def _pieces(line: Line, window: Window | None) -> int:
+    count = decimal_of(line.qty.n)
+    if line.qty.unit != "each" and window is not None:
+        start, end = (int(day.replace("-", "")) for day in (window.start, window.end))
+        return 1 if end > start else math.ceil(count)
+    return max(1, math.ceil(count))

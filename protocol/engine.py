@@ -1,0 +1,167 @@
+"""The engine: joins the network machines of one node. It forwards, and decides nothing.
+
+Enters: what happened (`EngineEvent`), and when. Leaves: what to do about it (`EngineAction`), in
+order; perform every one. A message becomes the event it means; blame that gossip finds goes to the
+links, which know when a peer has to go. Never here: a rule of its own.
+Source: network design, section 8.
+"""
+
+from __future__ import annotations
+
+from protocol import limits
+from protocol.channel.messages import (
+    Ids,
+    IdsAnswer,
+    IdsQuery,
+    Message,
+    Missing,
+    Objects,
+    RecordsAnswer,
+    RecordsQuery,
+    Refused,
+    Want,
+    WhoIs,
+)
+from protocol.errors import MessageError, Reason
+from protocol.ids import NodeId, PeerId
+from protocol.network.actions import BlamePeer, EngineAction
+from protocol.network.chance import Chance
+from protocol.network.events import (
+    CandidateReceived,
+    DialFailed,
+    EngineEvent,
+    GossipEvent,
+    IdsReceived,
+    LinkEvent,
+    MessageReceived,
+    MissingReceived,
+    NodeAsked,
+    PageAsked,
+    PageReceived,
+    PageRefused,
+    PeerFaulted,
+    PeerJoined,
+    PeerLost,
+    RecordFound,
+    RecordsAnswered,
+    RecordsAsked,
+    RecordSigned,
+    Started,
+    TimerFired,
+    WantReceived,
+)
+from protocol.network.gossip import Gossip
+from protocol.network.links import Links
+from protocol.now import Now
+
+
+class Engine:
+    """Gossip and links of one node.
+
+    Attributes:
+        gossip: public objects; to be read only.
+        links: peers and known nodes; to be read only, `check_hello` aside.
+    """
+
+    def __init__(
+        self,
+        *,
+        net: str,
+        own: NodeId,
+        seed: bytes,
+        outbound_max: int = limits.outbound_links,
+        objects_max: int = limits.objects_live_max,
+    ) -> None:
+        """Start empty; `Started` is the first event.
+
+        Args:
+            net: network id.
+            own: our transport key.
+            seed: 32 random bytes; the same seed and events give the same actions.
+            outbound_max: outbound links to keep.
+            objects_max: live objects of others.
+        """
+        chance = Chance(seed)
+        self.gossip = Gossip(net=net, chance=chance, objects_max=objects_max)
+        self.links = Links(net=net, own=own, chance=chance, outbound_max=outbound_max)
+
+    def handle(self, event: EngineEvent, now: Now) -> list[EngineAction]:
+        """Take one event; perform every returned action, in order.
+
+        Raises:
+            MessageError: UNEXPECTED, a message that has no business on its own; its sender is at
+                fault.
+        """
+        match event:
+            case MessageReceived(peer=peer, message=message):
+                actions: list[EngineAction] = []
+                for meaning in meanings(peer, message):
+                    actions += self.handle(meaning, now)
+            case Started() | PeerJoined() | PeerLost() | TimerFired():
+                actions = [*self._links(event, now), *self._gossip(event, now)]
+            case (
+                PeerFaulted()
+                | DialFailed()
+                | RecordSigned()
+                | RecordsAsked()
+                | RecordsAnswered()
+                | NodeAsked()
+                | RecordFound()
+            ):
+                actions = self._links(event, now)
+            case _:
+                actions = self._gossip(event, now)
+        return actions
+
+    def _links(self, event: LinkEvent, now: Now) -> list[EngineAction]:
+        return list[EngineAction](self.links.handle(event, now))
+
+    def _gossip(self, event: GossipEvent, now: Now) -> list[EngineAction]:
+        actions: list[EngineAction] = []
+        for action in self.gossip.handle(event, now):
+            if isinstance(action, BlamePeer):
+                fault = PeerFaulted(peer=action.peer, reason=action.reason, points=action.points)
+                actions += self._links(fault, now)
+            else:
+                actions.append(action)
+        return actions
+
+
+def meanings(peer: PeerId, message: Message) -> list[EngineEvent]:
+    """Say what a peer's message means to the network machines.
+
+    Raises:
+        MessageError: UNEXPECTED, a message of the link itself or of the post, which others handle.
+    """
+    match message:
+        case Objects(raws=raws):
+            return [CandidateReceived(peer=peer, raw=raw) for raw in raws]
+        case Ids(ids=ids):
+            return [IdsReceived(peer=peer, ids=tuple(ids))]
+        case Want(ids=ids):
+            return [WantReceived(peer=peer, ids=tuple(ids))]
+        case Missing(ids=ids):
+            return [MissingReceived(peer=peer, ids=tuple(ids))]
+        case _:
+            return [_question_or_answer(peer, message)]
+
+
+def _question_or_answer(peer: PeerId, message: Message) -> EngineEvent:
+    event: EngineEvent
+    match message:
+        case IdsQuery():
+            event = PageAsked(peer=peer, query=message)
+        case IdsAnswer():
+            event = PageReceived(peer=peer, answer=message)
+        case Refused(request=request):
+            event = PageRefused(peer=peer, request=request)
+        case RecordsQuery():
+            event = RecordsAsked(peer=peer, query=message)
+        case RecordsAnswer():
+            event = RecordsAnswered(peer=peer, answer=message)
+        case WhoIs():
+            event = NodeAsked(peer=peer, query=message)
+        case _:
+            name = type(message).__name__
+            raise MessageError(Reason.UNEXPECTED, f"{name} answers nothing that was asked")
+    return event

@@ -1,0 +1,114 @@
+"""What gossip knows: the state that its stages share.
+
+One object per node, made by `Gossip` and handed to its stages. Nothing here decides; it only holds
+the tables and the few words said about them by more than one stage.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from protocol import limits
+from protocol.channel.frames import fitting
+from protocol.channel.messages import Objects
+from protocol.channel.priority import Priority
+from protocol.errors import Reason
+from protocol.ids import PeerId
+from protocol.network.actions import BlamePeer, GossipAction, SendMessage
+from protocol.network.admission import points_of
+from protocol.network.live import LiveTable
+from protocol.network.memory import Holders, Recent
+from protocol.network.queue import VerifyQueue
+from protocol.network.wanted import Wanted
+from protocol.objects.envelope import Verified
+
+
+class Carried:
+    """The tables of one node's gossip.
+
+    Attributes:
+        net: network id.
+        peers: linked peers, in the order they came.
+        live: public objects held.
+        queue: candidates between admission and verdict.
+        rejected: names provably bad for ever.
+        declined: names refused by policy, not asked for again.
+        wanted: names announced and not here.
+        holders: which peers hold what.
+        storing: objects on their way to disk.
+        sought: names this node itself asks for, with the monotonic ms at which it stops.
+        thanks: names each peer supplied, to be confirmed with the next heartbeat.
+        firsts: how many objects each linked peer was the first to supply.
+    """
+
+    def __init__(self, *, net: str, objects_max: int, pending_max: int, rejected_max: int) -> None:
+        """Start empty."""
+        self.net = net
+        self.peers: dict[PeerId, None] = {}
+        self.live = LiveTable(net=net, entries_max=objects_max)
+        self.queue = VerifyQueue(pending_max=pending_max)
+        self.rejected = Recent(rejected_max)
+        self.declined = Recent(limits.declined_ids_max)
+        self.wanted = Wanted()
+        self.holders = Holders(limits.holders_ids_max)
+        self.storing: dict[bytes, Verified[Any]] = {}
+        self.sought: OrderedDict[bytes, int] = OrderedDict()
+        self.thanks: dict[PeerId, list[bytes]] = {}
+        self.firsts: dict[PeerId, int] = {}
+
+    def knows(self, prefix: bytes) -> bool:
+        """Tell whether nothing need be asked about a name: held, pending, or not taken."""
+        return (
+            prefix in self.live
+            or prefix in self.queue
+            or prefix in self.declined
+            or prefix in self.rejected
+        )
+
+    def note_holder(self, prefix: bytes, peer: PeerId) -> None:
+        """Remember that a linked peer holds an object."""
+        if peer in self.peers:
+            self.holders.note(prefix, peer)
+
+
+def blame(peer: PeerId, reason: Reason) -> list[GossipAction]:
+    """Charge a peer with what its bytes broke; nothing for reasons that are nobody's fault."""
+    points = points_of(reason)
+    return [BlamePeer(peer=peer, reason=reason, points=points)] if points else []
+
+
+def objects_messages(peer: PeerId, raws: list[bytes], priority: Priority) -> list[SendMessage]:
+    """Put envelopes for a peer into as few messages as hold them."""
+    messages = []
+    start = 0
+    while start < len(raws):
+        count = fitting(raws[start:], count_max=limits.objects_per_message_max)
+        message = Objects(raws=raws[start : start + count])
+        messages.append(SendMessage(peer=peer, message=message, priority=priority))
+        start += count
+    return messages
+
+
+class Pushes:
+    """Envelopes to be pushed at the end of one event, gathered by peer."""
+
+    def __init__(self, carried: Carried) -> None:
+        """Start with none."""
+        self._carried = carried
+        self._raws: dict[PeerId, list[bytes]] = {}
+
+    def add(self, prefix: bytes, raw: bytes) -> None:
+        """Push an object to every linked peer that is not known to hold it."""
+        holders = self._carried.holders.of(prefix)
+        for peer in self._carried.peers:
+            if peer not in holders:
+                self._raws.setdefault(peer, []).append(raw)
+
+    def actions(self) -> list[GossipAction]:
+        """Give the messages."""
+        return [
+            action
+            for peer, raws in self._raws.items()
+            for action in objects_messages(peer, raws, Priority.PUSH)
+        ]

@@ -1,0 +1,328 @@
+"""What happens to the network machines: past tense, and two commands from this node itself.
+
+Leaves: frozen records, a union of them per machine. Never here: what is done about it (`actions`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from protocol.channel.messages import (
+    Hello,
+    IdsAnswer,
+    IdsQuery,
+    Message,
+    RecordsAnswer,
+    RecordsQuery,
+    WhoIs,
+)
+from protocol.errors import Reason
+from protocol.ids import NodeId, ObjectId, PeerId
+from protocol.network.actions import Timer
+from protocol.network.addresses import NodeRecord
+from protocol.network.live import LiveEntry
+from protocol.objects.envelope import Verified
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The node begins; the first event."""
+
+    entries: tuple[LiveEntry, ...]
+    """Objects the store holds."""
+    records: tuple[bytes, ...]
+    """Node records the store holds, signed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerJoined:
+    """A link is open and its peer's `Hello` was accepted."""
+
+    peer: PeerId
+    """Its proved transport key."""
+    hello: Hello
+    """What it said."""
+    outbound: bool
+    """Whether this node dialled."""
+    address: str
+    """Where it was dialled, or its IP address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerLost:
+    """A link has ended."""
+
+    peer: PeerId
+    """Whose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerFaulted:
+    """A peer provably broke a rule."""
+
+    peer: PeerId
+    """Who."""
+    reason: Reason
+    """Which rule."""
+    points: int
+    """What it weighs, `errors.Severity`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived:
+    """A peer said something that answers no question of the runtime's own."""
+
+    peer: PeerId
+    """Who."""
+    message: Message
+    """What."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateReceived:
+    """A peer sent the bytes of an object."""
+
+    peer: PeerId
+    """Who."""
+    raw: bytes
+    """An envelope, perhaps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unverified:
+    """A candidate that is no object."""
+
+    id: ObjectId
+    """Its name."""
+    reason: Reason
+    """What it breaks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyFinished:
+    """The candidates of a `VerifyBatch` were opened, or could not be."""
+
+    outcomes: tuple[Verified[Any] | Unverified, ...]
+    """One for each, in any order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectStored:
+    """An object is on disk."""
+
+    id: ObjectId
+    """Which."""
+    is_new: bool
+    """Whether it was not there before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFailed:
+    """An object could not be kept."""
+
+    id: ObjectId
+    """Which."""
+    reason: Reason
+    """DUPLICATE, a twin is kept; WITHDRAWN, its revoke is; QUOTA, the disk could not take it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectLost:
+    """An object that should be on disk is not there any more."""
+
+    id: ObjectId
+    """Which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdsReceived:
+    """A peer announced objects."""
+
+    peer: PeerId
+    """Who."""
+    ids: tuple[bytes, ...]
+    """16-byte names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageReceived:
+    """A peer answered what it holds."""
+
+    peer: PeerId
+    """Who."""
+    answer: IdsAnswer
+    """One page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRefused:
+    """A peer will not say what it holds."""
+
+    peer: PeerId
+    """Who."""
+    request: int
+    """The question's number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageAsked:
+    """A peer asks what this node holds."""
+
+    peer: PeerId
+    """Who."""
+    query: IdsQuery
+    """From where on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantReceived:
+    """A peer asks for objects."""
+
+    peer: PeerId
+    """Who."""
+    ids: tuple[bytes, ...]
+    """16-byte names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingReceived:
+    """A peer has not got what it was asked for."""
+
+    peer: PeerId
+    """Who."""
+    ids: tuple[bytes, ...]
+    """16-byte names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishObject:
+    """Command: give an object of our own, already on disk, to everybody."""
+
+    verified: Verified[Any]
+    """Opened by the same gate as everybody's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeekObject:
+    """Command: ask every peer for an object."""
+
+    id: ObjectId
+    """Which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired:
+    """The time of a `SetTimer` has come."""
+
+    timer: Timer
+    """Its token."""
+
+
+GossipEvent: TypeAlias = (
+    Started
+    | PeerJoined
+    | PeerLost
+    | CandidateReceived
+    | VerifyFinished
+    | ObjectStored
+    | StoreFailed
+    | ObjectLost
+    | IdsReceived
+    | PageReceived
+    | PageRefused
+    | PageAsked
+    | WantReceived
+    | MissingReceived
+    | PublishObject
+    | SeekObject
+    | TimerFired
+)
+"""What gossip hears."""
+
+
+class DialOutcome(StrEnum):
+    """Why a dial made no link."""
+
+    UNREACHABLE = "unreachable"
+    """Nobody answered, or the peer has no room."""
+    OTHER_NODE = "other-node"
+    """Another key answered: what was said of that address is false."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialFailed:
+    """A `DialPeer` made no link."""
+
+    key: NodeId
+    """Who was expected."""
+    outcome: DialOutcome
+    """What happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSigned:
+    """This node signed a new record of itself."""
+
+    record: NodeRecord
+    """What it says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsAsked:
+    """A peer asks for node records."""
+
+    peer: PeerId
+    """Who."""
+    query: RecordsQuery
+    """How many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsAnswered:
+    """A peer handed on node records."""
+
+    peer: PeerId
+    """Who."""
+    answer: RecordsAnswer
+    """Signed records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeAsked:
+    """A peer asks for one node's record."""
+
+    peer: PeerId
+    """Who."""
+    query: WhoIs
+    """Whose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFound:
+    """A peer answered a `WhoIs` of this node's."""
+
+    peer: PeerId
+    """Who."""
+    raw: bytes
+    """A signed record."""
+
+
+LinkEvent: TypeAlias = (
+    Started
+    | PeerJoined
+    | PeerLost
+    | PeerFaulted
+    | DialFailed
+    | RecordSigned
+    | RecordsAsked
+    | RecordsAnswered
+    | NodeAsked
+    | RecordFound
+    | TimerFired
+)
+"""What the machine of links hears."""
+
+EngineEvent: TypeAlias = GossipEvent | LinkEvent | MessageReceived
+"""What the engine hears."""

@@ -1,0 +1,238 @@
+"""The exchange of names: who holds what, who wants what, page by page and heartbeat by heartbeat.
+
+Enters: announcements, wants, pages, peers that come and go, timers. Leaves: questions, answers,
+objects to serve. Never here: bytes from peers; what a want brings goes the whole way in (`intake`).
+Source: network design, sections 4-5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from protocol import limits
+from protocol.channel.messages import Ids, IdsAnswer, Missing, Want
+from protocol.channel.priority import Priority
+from protocol.errors import Reason
+from protocol.ids import ObjectId, PeerId
+from protocol.network.actions import (
+    BlamePeer,
+    DropExpired,
+    GossipAction,
+    SendMessage,
+    ServeObjects,
+    SetTimer,
+    Timer,
+)
+from protocol.network.admission import PROMISE_POINTS
+from protocol.network.carried import Carried, objects_messages
+from protocol.network.catch_up import CatchUp
+from protocol.network.chance import Chance
+from protocol.network.events import (
+    IdsReceived,
+    MissingReceived,
+    PageAsked,
+    PageReceived,
+    PageRefused,
+    PeerJoined,
+    PeerLost,
+    Started,
+    WantReceived,
+)
+from protocol.network.live import prefix_of
+from protocol.now import Now
+
+
+class Exchange:
+    """What one node says and asks about ids, over the tables it shares with the intake."""
+
+    def __init__(self, carried: Carried, *, chance: Chance) -> None:
+        """Begin with no question open.
+
+        Args:
+            carried: the tables.
+            chance: which peer to compare ids with.
+        """
+        self._carried = carried
+        self._chance = chance
+        self._catch_up = CatchUp()
+
+    # --- names --------------------------------------------------------------------------------
+
+    def named(
+        self, event: IdsReceived | MissingReceived | WantReceived, now: Now
+    ) -> list[GossipAction]:
+        """Take names: announced, missing, or wanted."""
+        match event:
+            case IdsReceived(peer=peer, ids=ids):
+                self._note(peer, ids)
+                return []
+            case MissingReceived(peer=peer, ids=ids):
+                for prefix in ids:
+                    self._carried.wanted.failed(prefix, peer)
+                    self._carried.holders.forget(prefix, peer)
+                return []
+            case WantReceived(peer=peer, ids=ids):
+                return self._serve(peer, ids, now)
+            case _:
+                assert_never(event)
+
+    def _note(self, peer: PeerId, ids: tuple[bytes, ...]) -> None:
+        for prefix in ids:
+            if prefix in self._carried.live:
+                self._carried.note_holder(prefix, peer)
+            elif not self._carried.knows(prefix):
+                self._carried.wanted.note(prefix, peer)
+
+    def _serve(self, peer: PeerId, ids: tuple[bytes, ...], now: Now) -> list[GossipAction]:
+        """Answer a want: from memory what is not on disk yet, from disk the rest."""
+        in_memory: list[bytes] = []
+        on_disk: list[ObjectId] = []
+        missing: list[bytes] = []
+        for prefix in dict.fromkeys(ids):
+            entry = self._carried.live.get(prefix)
+            if entry is None or entry.exp <= now.wall_ms:
+                missing.append(prefix)
+            elif prefix in self._carried.storing:
+                in_memory.append(self._carried.storing[prefix].raw)
+            else:
+                on_disk.append(entry.id)
+        actions: list[GossipAction] = [*objects_messages(peer, in_memory, Priority.PULL)]
+        if on_disk:
+            actions.append(ServeObjects(peer=peer, ids=tuple(on_disk)))
+        if missing:
+            message = Missing(ids=missing)
+            actions.append(SendMessage(peer=peer, message=message, priority=Priority.PULL))
+        return actions
+
+    def seek(self, object_id: ObjectId, now: Now) -> None:
+        """Ask every peer, and for some minutes every newcomer, for an object."""
+        carried = self._carried
+        prefix = prefix_of(object_id)
+        carried.declined.discard(prefix)
+        if carried.knows(prefix):
+            return
+        carried.sought.pop(prefix, None)
+        if len(carried.sought) >= limits.sought_ids_max:
+            carried.sought.popitem(last=False)
+        carried.sought[prefix] = now.mono_ms + limits.sought_ms_max
+        for peer in carried.peers:
+            carried.wanted.note(prefix, peer)
+
+    def asks(self, now: Now) -> list[GossipAction]:
+        """Ask for what is wanted, as far as peers have room."""
+        return [
+            SendMessage(peer=peer, message=Want(ids=names), priority=Priority.CONTROL)
+            for peer, names in self._carried.wanted.asks(now.mono_ms)
+        ]
+
+    # --- pages --------------------------------------------------------------------------------
+
+    def paged(self, event: PageAsked | PageReceived | PageRefused, now: Now) -> list[GossipAction]:
+        """Answer a question for a page, or take one."""
+        match event:
+            case PageAsked(peer=peer, query=query):
+                after = (query.after_at, query.after_id or b"")
+                page = self._carried.live.page(after, query.limit, now.wall_ms)
+                answer = IdsAnswer(
+                    request=query.request, ids=page.ids, last_at=page.last_at, more=page.more
+                )
+                return [SendMessage(peer=peer, message=answer, priority=Priority.PULL)]
+            case PageReceived(peer=peer, answer=answer):
+                if self._catch_up.take(peer, answer):
+                    self._note(peer, tuple(answer.ids))
+                return self._next_pages()
+            case PageRefused(peer=peer, request=request):
+                self._catch_up.refused(peer, request)
+                return []
+            case _:
+                assert_never(event)
+
+    def _next_pages(self) -> list[GossipAction]:
+        """Ask for further pages of peers that have served most of the earlier ones."""
+        return [
+            SendMessage(peer=peer, message=query, priority=Priority.CONTROL)
+            for peer, query in self._catch_up.queries(self._carried.wanted.waiting_at)
+        ]
+
+    # --- peers --------------------------------------------------------------------------------
+
+    def joined(self, event: PeerJoined, now: Now) -> list[GossipAction]:
+        """Welcome a peer: ask it for what is sought, and compare all ids."""
+        self._carried.peers[event.peer] = None
+        self._carried.firsts[event.peer] = 0
+        for prefix, until_ms in self._carried.sought.items():
+            if now.mono_ms < until_ms:
+                self._carried.wanted.note(prefix, event.peer)
+        self._catch_up.begin(event.peer)
+        return self._next_pages()
+
+    def lost(self, event: PeerLost) -> None:
+        """Forget what was open with a peer."""
+        self._carried.peers.pop(event.peer, None)
+        self._carried.thanks.pop(event.peer, None)
+        self._carried.firsts.pop(event.peer, None)
+        self._carried.wanted.lose(event.peer)
+        self._carried.queue.lose(event.peer)
+        self._catch_up.lose(event.peer)
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def started(self, event: Started) -> list[GossipAction]:
+        """Take what the store holds, and wind the clocks."""
+        for entry in event.entries:
+            self._carried.live.place(replace(entry, exempt=True))
+        return [
+            SetTimer(timer=Timer.HEARTBEAT, delay_ms=limits.heartbeat_ms),
+            SetTimer(timer=Timer.SWEEP, delay_ms=limits.sweep_ms),
+            SetTimer(timer=Timer.CATCH_UP, delay_ms=self._chance.around(limits.catch_up_ms)),
+        ]
+
+    def timed(self, timer: Timer, now: Now) -> list[GossipAction]:
+        """Do what a timer is for."""
+        match timer:
+            case Timer.HEARTBEAT:
+                return self._heartbeat(now)
+            case Timer.SWEEP:
+                return self._sweep(now)
+            case Timer.CATCH_UP:
+                return self._compare()
+            case Timer.DIAL:
+                return []
+            case _:
+                assert_never(timer)
+
+    def _heartbeat(self, now: Now) -> list[GossipAction]:
+        """Tell suppliers that we hold what they sent; look after promises and pages."""
+        actions: list[GossipAction] = []
+        for peer, names in self._carried.thanks.items():
+            for start in range(0, len(names), limits.ids_per_message_max):
+                message = Ids(ids=names[start : start + limits.ids_per_message_max])
+                actions.append(SendMessage(peer=peer, message=message, priority=Priority.PULL))
+        self._carried.thanks.clear()
+        actions += [
+            BlamePeer(peer=peer, reason=Reason.STALLED, points=PROMISE_POINTS)
+            for peer in self._carried.wanted.broken(now.mono_ms)
+        ]
+        actions += self._next_pages()
+        actions.append(SetTimer(timer=Timer.HEARTBEAT, delay_ms=limits.heartbeat_ms))
+        return actions
+
+    def _sweep(self, now: Now) -> list[GossipAction]:
+        # Kept a little past expiry: a peer whose clock is behind may still offer it.
+        before_ms = now.wall_ms - limits.skew_ms_max
+        for entry in self._carried.live.expire(before_ms):
+            self._carried.holders.unpin(prefix_of(entry.id))
+        sought = self._carried.sought
+        while sought and next(iter(sought.values())) <= now.mono_ms:
+            sought.popitem(last=False)
+        return [
+            DropExpired(wall_ms=before_ms),
+            SetTimer(timer=Timer.SWEEP, delay_ms=limits.sweep_ms),
+        ]
+
+    def _compare(self) -> list[GossipAction]:
+        for peer in self._chance.sample(list(self._carried.peers), 1):
+            self._catch_up.begin(peer)
+        delay_ms = self._chance.around(limits.catch_up_ms)
+        return [*self._next_pages(), SetTimer(timer=Timer.CATCH_UP, delay_ms=delay_ms)]

@@ -1,0 +1,161 @@
+"""Gossip: how a public object gets in, stays, and goes on.
+
+One direction, three stages: `CandidateReceived -> admit -> VerifyBatch -> verify -> Verified ->
+settle -> StoreObject, SendMessage` (`intake`); beside it the exchange of names (`exchange`). Dedupe
+before verify, remember after verify. Verdicts: accept (store, forward), reject (a provable fault,
+remembered), ignore (clock, quota, policy: nobody's fault). In this version payload is pushed over
+every link, and links compare the ids they hold when they open and from time to time.
+
+Enters: events and the moment. Leaves: actions, in order; perform every one. Never: an object kept
+or passed on unverified, anything forwarded that is not stored.
+Source: network design, sections 4-5; docs/protocol/06-gossip.md.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from protocol import limits
+from protocol.ids import PeerId
+from protocol.network.actions import GossipAction
+from protocol.network.admission import PUBLIC_KINDS
+from protocol.network.carried import Carried
+from protocol.network.chance import Chance
+from protocol.network.events import (
+    CandidateReceived,
+    GossipEvent,
+    IdsReceived,
+    MissingReceived,
+    ObjectLost,
+    ObjectStored,
+    PageAsked,
+    PageReceived,
+    PageRefused,
+    PeerJoined,
+    PeerLost,
+    PublishObject,
+    SeekObject,
+    Started,
+    StoreFailed,
+    TimerFired,
+    VerifyFinished,
+    WantReceived,
+)
+from protocol.network.exchange import Exchange
+from protocol.network.intake import Intake
+from protocol.network.live import LiveTable, prefix_of
+from protocol.now import Now
+from protocol.objects.header import Kind
+
+
+class Gossip:
+    """The machine of one node; its whole state is memory."""
+
+    def __init__(
+        self,
+        *,
+        net: str,
+        chance: Chance,
+        kinds: frozenset[Kind] = PUBLIC_KINDS,
+        objects_max: int = limits.objects_live_max,
+        pending_max: int = limits.pending_objects_max,
+        rejected_max: int = limits.rejected_ids_max,
+    ) -> None:
+        """Start empty; `Started` is the first event.
+
+        Args:
+            net: network id.
+            chance: which peer to compare ids with.
+            kinds: what this node carries.
+            objects_max: live objects of others.
+            pending_max: candidates between admission and verdict.
+            rejected_max: ids remembered as provably bad.
+        """
+        self._carried = Carried(
+            net=net, objects_max=objects_max, pending_max=pending_max, rejected_max=rejected_max
+        )
+        self._intake = Intake(self._carried, kinds=kinds)
+        self._exchange = Exchange(self._carried, chance=chance)
+
+    # --- what others may ask ------------------------------------------------------------------
+
+    @property
+    def live(self) -> LiveTable:
+        """The live table; to be read only."""
+        return self._carried.live
+
+    @property
+    def pending_count(self) -> int:
+        """Candidates between admission and verdict."""
+        return len(self._carried.queue)
+
+    @property
+    def rejected_count(self) -> int:
+        """Ids remembered as provably bad."""
+        return len(self._carried.rejected)
+
+    @property
+    def wanted_count(self) -> int:
+        """Ids announced that are not here."""
+        return len(self._carried.wanted)
+
+    def is_rejected(self, object_id: bytes) -> bool:
+        """Tell whether an id is remembered as provably bad."""
+        return prefix_of(object_id) in self._carried.rejected
+
+    def seen_at(self, object_id: bytes) -> tuple[int, int]:
+        """Count the linked peers known to hold an object, and the linked peers."""
+        holders = self._carried.holders.of(prefix_of(object_id))
+        peers = self._carried.peers
+        return sum(1 for peer in peers if peer in holders), len(peers)
+
+    def first_from(self, peer: PeerId) -> int:
+        """Count the objects a linked peer was the first to supply."""
+        return self._carried.firsts.get(peer, 0)
+
+    # --- the one way in -----------------------------------------------------------------------
+
+    def handle(self, event: GossipEvent, now: Now) -> list[GossipAction]:
+        """Take one event; perform every returned action, in order."""
+        actions = self._dispatch(event, now)
+        actions += self._intake.next_run()
+        actions += self._exchange.asks(now)
+        return actions
+
+    def _dispatch(self, event: GossipEvent, now: Now) -> list[GossipAction]:
+        match event:
+            case CandidateReceived(peer=peer, raw=raw):
+                actions = self._intake.receive(peer, raw, now)
+            case VerifyFinished():
+                actions = self._intake.verified(event, now)
+            case ObjectStored() | StoreFailed() | ObjectLost():
+                actions = self._intake.on_disk(event)
+            case PublishObject(verified=verified):
+                actions = self._intake.publish(verified, now)
+            case IdsReceived() | MissingReceived() | WantReceived():
+                actions = self._exchange.named(event, now)
+            case PageAsked() | PageReceived() | PageRefused():
+                actions = self._exchange.paged(event, now)
+            case _:
+                actions = self._turn(event, now)
+        return actions
+
+    def _turn(
+        self, event: Started | SeekObject | PeerJoined | PeerLost | TimerFired, now: Now
+    ) -> list[GossipAction]:
+        match event:
+            case Started():
+                actions = self._exchange.started(event)
+            case SeekObject(id=object_id):
+                self._exchange.seek(object_id, now)
+                actions = []
+            case PeerJoined():
+                actions = self._exchange.joined(event, now)
+            case PeerLost():
+                self._exchange.lost(event)
+                actions = []
+            case TimerFired(timer=timer):
+                actions = self._exchange.timed(timer, now)
+            case _:
+                assert_never(event)
+        return actions

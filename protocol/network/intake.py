@@ -1,0 +1,198 @@
+"""The way in: bytes become a candidate, a candidate a verified object, and that finds its place.
+
+Stages of gossip: *admit* (no signature), *verify* (by the runtime, in runs), *settle* (place,
+store, forward). Enters: bytes of peers, verdicts, objects of our own, word from the disk. Leaves:
+actions. Never: an object settled that was not verified, an id condemned for a copy's work nonce or
+for another object's bad signature over the same text.
+Source: network design, section 4 "Receive pipeline".
+"""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from protocol import limits
+from protocol.errors import ObjectError, Reason
+from protocol.ids import NodeId, ObjectId, PeerId
+from protocol.network.actions import DropObject, GossipAction, Notify, StoreObject, VerifyBatch
+from protocol.network.admission import Memory, check_admissible, memory_of
+from protocol.network.carried import Carried, Pushes, blame
+from protocol.network.events import (
+    ObjectLost,
+    ObjectStored,
+    StoreFailed,
+    Unverified,
+    VerifyFinished,
+)
+from protocol.network.live import entry_of, prefix_of, text_digest
+from protocol.now import Now
+from protocol.objects.envelope import Candidate, Verified, read_candidate
+from protocol.objects.header import Kind
+
+
+class Intake:
+    """The stages of one node, over the tables they share with the exchange of ids."""
+
+    def __init__(self, carried: Carried, *, kinds: frozenset[Kind]) -> None:
+        """Begin with nothing being verified.
+
+        Args:
+            carried: the tables.
+            kinds: what this node carries.
+        """
+        self._carried = carried
+        self._kinds = kinds
+        self._is_verifying = False
+
+    # --- admit --------------------------------------------------------------------------------
+
+    def receive(self, peer: PeerId, raw: bytes, now: Now) -> list[GossipAction]:
+        """Take bytes of a peer: a copy of what is known costs no more than a look."""
+        try:
+            candidate = read_candidate(raw, peer=NodeId(peer), bytes_max=limits.public_bytes_max)
+        except ObjectError as error:
+            return blame(peer, error.reason)
+        carried = self._carried
+        prefix = prefix_of(candidate.id)
+        if not carried.knows(prefix):
+            return self._admit(candidate, prefix, peer, now)
+        carried.wanted.arrived(prefix, peer, now.mono_ms)
+        if prefix in carried.live:
+            carried.note_holder(prefix, peer)
+        elif prefix in carried.queue:
+            carried.queue.add_supplier(prefix, peer)
+        elif prefix in carried.rejected:
+            return blame(peer, Reason.BAD_SIGNATURE)
+        return []
+
+    def _admit(
+        self, candidate: Candidate, prefix: bytes, peer: PeerId, now: Now
+    ) -> list[GossipAction]:
+        carried = self._carried
+        try:
+            if carried.live.has_text(text_digest(candidate.signed)):
+                # A twin: a second signature over a text that is held. Only verified texts count,
+                # or a forged signature would keep out the object it imitates.
+                raise ObjectError(Reason.DUPLICATE, "held under another signature")  # noqa: TRY301
+            check_admissible(candidate, net=carried.net, wall_ms=now.wall_ms, kinds=self._kinds)
+        except ObjectError as error:
+            return self._refuse(prefix, error.reason, [peer], now)
+        if carried.queue.put(candidate, peer):
+            carried.wanted.arrived(prefix, peer, now.mono_ms)
+        else:
+            # It is asked for again when there is room.
+            carried.wanted.failed(prefix, peer)
+            carried.wanted.note(prefix, peer)
+        return []
+
+    def _refuse(
+        self, prefix: bytes, reason: Reason, suppliers: list[PeerId], now: Now
+    ) -> list[GossipAction]:
+        """Remember a refusal for what it is, and blame whoever sent provably bad bytes."""
+        carried = self._carried
+        memory = memory_of(reason)
+        for supplier in suppliers:
+            if memory is Memory.NOTHING:
+                carried.wanted.failed(prefix, supplier)
+            else:
+                carried.wanted.arrived(prefix, supplier, now.mono_ms)
+        if memory is not Memory.NOTHING:
+            (carried.rejected if memory is Memory.REJECTED else carried.declined).add(prefix)
+        return [action for peer in suppliers for action in blame(peer, reason)]
+
+    def next_run(self) -> list[GossipAction]:
+        """Start the next run of verifications; one at a time, so that the loop turns between."""
+        if self._is_verifying:
+            return []
+        run = self._carried.queue.take()
+        self._is_verifying = bool(run)
+        return [VerifyBatch(candidates=run)] if run else []
+
+    # --- verify and settle --------------------------------------------------------------------
+
+    def verified(self, event: VerifyFinished, now: Now) -> list[GossipAction]:
+        """Take the verdicts of a run: what holds is settled, the rest remembered."""
+        self._is_verifying = False
+        actions: list[GossipAction] = []
+        pushes = Pushes(self._carried)
+        for outcome in event.outcomes:
+            prefix = prefix_of(outcome.id)
+            pending = self._carried.queue.finish(prefix)
+            if pending is None:
+                continue
+            if isinstance(outcome, Unverified):
+                actions += self._refuse(prefix, outcome.reason, pending.suppliers, now)
+            else:
+                actions += self._settle(outcome, pending.suppliers, pushes, now)
+        return actions + pushes.actions()
+
+    def _settle(
+        self, verified: Verified[Any], suppliers: list[PeerId], pushes: Pushes, now: Now
+    ) -> list[GossipAction]:
+        """Give an object of others its place, and its way to everybody else."""
+        carried = self._carried
+        prefix = prefix_of(verified.id)
+        placement = carried.live.place(entry_of(verified))
+        actions = self._drop(placement.removed)
+        if placement.refused is not None:
+            return actions + self._refuse(prefix, placement.refused, suppliers[:1], now)
+        if placement.replaced is not None:
+            carried.declined.add(prefix_of(placement.replaced))
+        carried.storing[prefix] = verified
+        carried.sought.pop(prefix, None)
+        actions.append(StoreObject(verified=verified, replaced=placement.replaced))
+        if suppliers[0] in carried.firsts:
+            carried.firsts[suppliers[0]] += 1
+        for supplier in suppliers:
+            carried.note_holder(prefix, supplier)
+            if supplier in carried.peers:
+                carried.thanks.setdefault(supplier, []).append(prefix)
+        pushes.add(prefix, verified.raw)
+        return actions
+
+    def _drop(self, ids: tuple[ObjectId, ...]) -> list[GossipAction]:
+        """Let go of revokes that turned out to be none, or gave way to another."""
+        for object_id in ids:
+            self._carried.declined.add(prefix_of(object_id))
+            self._carried.storing.pop(prefix_of(object_id), None)
+        return [DropObject(id=object_id) for object_id in ids]
+
+    def publish(self, verified: Verified[Any], now: Now) -> list[GossipAction]:
+        """Give an object of our own its place, whatever the quotas, and push it to everybody."""
+        carried = self._carried
+        prefix = prefix_of(verified.id)
+        actions: list[GossipAction] = []
+        if prefix not in carried.live:
+            placement = carried.live.place(entry_of(verified, exempt=True))
+            actions += self._drop(placement.removed)
+            if placement.refused is not None:
+                return actions
+            if placement.replaced is not None:
+                carried.declined.add(prefix_of(placement.replaced))
+        carried.holders.pin(prefix)
+        carried.wanted.arrived(prefix, PeerId(b""), now.mono_ms)
+        pushes = Pushes(carried)
+        pushes.add(prefix, verified.raw)
+        return actions + pushes.actions()
+
+    # --- disk ---------------------------------------------------------------------------------
+
+    def on_disk(self, event: ObjectStored | StoreFailed | ObjectLost) -> list[GossipAction]:
+        """Take word from the disk: only what is kept may be served, and acted upon."""
+        carried = self._carried
+        prefix = prefix_of(event.id)
+        verified = carried.storing.pop(prefix, None)
+        match event:
+            case ObjectStored(is_new=is_new):
+                # Only now may a party act on it: what it records will point at this object.
+                return [Notify(verified=verified)] if verified is not None and is_new else []
+            case StoreFailed(reason=reason):
+                carried.live.remove(prefix)
+                if reason is not Reason.QUOTA:
+                    carried.declined.add(prefix)
+                return []
+            case ObjectLost():
+                carried.live.remove(prefix)
+                return []
+            case _:
+                assert_never(event)

@@ -1,0 +1,262 @@
+"""The live table: which public objects this node holds, and what a revoke does to them.
+
+Bodies lie on disk; here stand names, times and authors. The table is the dedupe set of gossip and
+the answer to "what do you hold?". Enters: entries of verified objects, revokes among them. Leaves:
+whether an entry has a place, and which entries lost theirs. Never here: unverified bytes.
+Source: network design, sections 4-5; market design 2 (revoke).
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import Any
+
+from protocol import limits
+from protocol.channel.messages import ID_PREFIX_BYTES
+from protocol.errors import ObjectError, Reason
+from protocol.ids import ObjectId, blake2b_256
+from protocol.objects.envelope import Verified
+from protocol.objects.header import Header, Kind
+from protocol.objects.revoke import Revoke
+
+_COMPACT_PART = 4
+"""Dead places are cleared away when they are a quarter of the order."""
+
+
+def prefix_of(object_id: bytes) -> bytes:
+    """Give the 16 bytes by which peers name an object."""
+    return object_id[:ID_PREFIX_BYTES]
+
+
+def text_digest(signed: bytes) -> bytes:
+    """Name a signed text whatever its signature: 16 bytes, equal for twins."""
+    return blake2b_256(signed)[:ID_PREFIX_BYTES]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveEntry:
+    """What is kept in memory of one live object."""
+
+    id: ObjectId
+    """Its full id."""
+    kind: Kind
+    """Intentcast, profile or revoke."""
+    key: bytes
+    """Its author, 32 bytes."""
+    at: int
+    """Signed time, Unix ms."""
+    exp: int
+    """Expiry, Unix ms."""
+    text: bytes
+    """`text_digest` of its signed text."""
+    target: bytes | None = None
+    """The object a revoke takes back, 32 bytes."""
+    exempt: bool = False
+    """Our own, or kept from an earlier run: no quota turns it away."""
+
+    def header(self, net: str) -> Header:
+        """Give the part of the signed fields that a revoke is held against."""
+        return Header(
+            net=net, kind=self.kind, key=self.key, at=self.at, exp=self.exp,
+            to=None, thread=None, prev=None, target=0,
+        )  # fmt: skip
+
+
+def entry_of(verified: Verified[Any], *, exempt: bool = False) -> LiveEntry:
+    """Make the entry of a verified public object."""
+    body = verified.body
+    return LiveEntry(
+        id=verified.id,
+        kind=verified.header.kind,
+        key=verified.header.key,
+        at=verified.header.at,
+        exp=verified.header.exp,
+        text=text_digest(verified.signed),
+        target=body.target if isinstance(body, Revoke) else None,
+        exempt=exempt,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """The outcome of placing one entry."""
+
+    refused: Reason | None = None
+    """None when it has its place: DUPLICATE (a twin), WITHDRAWN, QUOTA, NOT_PARTY, MISMATCH."""
+    replaced: ObjectId | None = None
+    """The object whose place a revoke took."""
+    removed: tuple[ObjectId, ...] = ()
+    """Revokes that proved to be none, now that their target is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A stretch of the table in the order of (`at`, id)."""
+
+    ids: list[bytes]
+    """16-byte names."""
+    last_at: int
+    """`at` of the last one; 0 when there is none."""
+    more: bool
+    """Whether others follow."""
+
+
+class LiveTable:
+    """Entries by name, by signed text, by revoked target, in order and by expiry."""
+
+    def __init__(self, *, net: str, entries_max: int = limits.objects_live_max) -> None:
+        """Start empty.
+
+        Args:
+            net: network id.
+            entries_max: how many objects of others have a place.
+        """
+        self._net = net
+        self._entries_max = entries_max
+        self._entries: dict[bytes, LiveEntry] = {}
+        self._texts: set[bytes] = set()
+        self._revokes: dict[bytes, list[bytes]] = {}
+        self._order: list[tuple[int, bytes]] = []
+        self._expiries: list[tuple[int, bytes]] = []
+
+    def __len__(self) -> int:
+        """Count the live objects."""
+        return len(self._entries)
+
+    def __contains__(self, prefix: bytes) -> bool:
+        """Tell whether an object of this 16-byte name is held."""
+        return prefix in self._entries
+
+    def get(self, prefix: bytes) -> LiveEntry | None:
+        """Find an entry by its 16-byte name."""
+        return self._entries.get(prefix)
+
+    def has_text(self, text: bytes) -> bool:
+        """Tell whether some object with this very signed text is held."""
+        return text in self._texts
+
+    def place(self, entry: LiveEntry) -> Placement:
+        """Give an entry its place, or say why it has none."""
+        if prefix_of(entry.id) in self._entries or entry.text in self._texts:
+            return Placement(refused=Reason.DUPLICATE)
+        if entry.kind is Kind.REVOKE:
+            return self._place_revoke(entry)
+        blocked, false_revokes = self._judge_waiting(entry)
+        for prefix in false_revokes:
+            self._drop(prefix)
+        removed = tuple(e.id for e in false_revokes.values())
+        if blocked:
+            return Placement(refused=Reason.WITHDRAWN, removed=removed)
+        if self._is_full(entry):
+            return Placement(refused=Reason.QUOTA, removed=removed)
+        self._add(entry)
+        return Placement(removed=removed)
+
+    def _is_full(self, entry: LiveEntry) -> bool:
+        return not entry.exempt and len(self._entries) >= self._entries_max
+
+    def _judge_waiting(self, target: LiveEntry) -> tuple[bool, dict[bytes, LiveEntry]]:
+        """Hold every revoke that came before its target against it."""
+        waiting = self._revokes.get(prefix_of(target.id), [])
+        false_revokes: dict[bytes, LiveEntry] = {}
+        for prefix in waiting:
+            if self._misfit(self._entries[prefix], target) is not None:
+                false_revokes[prefix] = self._entries[prefix]
+        return len(false_revokes) < len(waiting), false_revokes
+
+    def _misfit(self, revoke: LiveEntry, target: LiveEntry) -> Reason | None:
+        if target.kind is Kind.REVOKE:
+            # A revoke that could be revoked would bring back what its author took back.
+            return Reason.MISMATCH
+        body = Revoke(target=revoke.target or b"")
+        try:
+            body.check_target(revoke.header(self._net), target.id, target.header(self._net))
+        except ObjectError as error:
+            return error.reason
+        return None
+
+    def _place_revoke(self, revoke: LiveEntry) -> Placement:
+        name = prefix_of(revoke.target or b"")
+        target = self._entries.get(name)
+        if target is not None:
+            misfit = self._misfit(revoke, target)
+            if misfit is not None:
+                return Placement(refused=misfit)
+            self._drop(name)
+            self._add(revoke)
+            return Placement(replaced=target.id)
+        for prefix in self._revokes.get(name, []):
+            other = self._entries[prefix]
+            if (other.key, other.exp) == (revoke.key, revoke.exp):
+                # Two revokes by one author say the same: every node keeps the smaller one.
+                if other.id < revoke.id:
+                    return Placement(refused=Reason.DUPLICATE)
+                self._drop(prefix)
+                self._add(revoke)
+                return Placement(removed=(other.id,))
+        if self._is_full(revoke):
+            return Placement(refused=Reason.QUOTA)
+        self._add(revoke)
+        return Placement()
+
+    def _add(self, entry: LiveEntry) -> None:
+        prefix = prefix_of(entry.id)
+        self._entries[prefix] = entry
+        self._texts.add(entry.text)
+        if entry.target is not None:
+            self._revokes.setdefault(prefix_of(entry.target), []).append(prefix)
+        place = bisect_left(self._order, (entry.at, prefix))
+        # The place may still be there from an earlier life of the same object.
+        if place == len(self._order) or self._order[place] != (entry.at, prefix):
+            self._order.insert(place, (entry.at, prefix))
+        heapq.heappush(self._expiries, (entry.exp, prefix))
+
+    def _drop(self, prefix: bytes) -> LiveEntry:
+        entry = self._entries.pop(prefix)
+        self._texts.discard(entry.text)
+        if entry.target is not None:
+            name = prefix_of(entry.target)
+            self._revokes[name].remove(prefix)
+            if not self._revokes[name]:
+                del self._revokes[name]
+        if (len(self._order) - len(self._entries)) * _COMPACT_PART > len(self._order):
+            self._order = [place for place in self._order if place[1] in self._entries]
+        return entry
+
+    def remove(self, prefix: bytes) -> LiveEntry | None:
+        """Take an entry out, if it is there."""
+        return self._drop(prefix) if prefix in self._entries else None
+
+    def expire(self, wall_ms: int) -> list[LiveEntry]:
+        """Take out what expired at or before a moment."""
+        gone = []
+        while self._expiries and self._expiries[0][0] <= wall_ms:
+            exp, prefix = heapq.heappop(self._expiries)
+            entry = self._entries.get(prefix)
+            # An object that left and came back stands twice among the expiries.
+            if entry is not None and entry.exp == exp:
+                gone.append(self._drop(prefix))
+        return gone
+
+    def page(self, after: tuple[int, bytes], count: int, wall_ms: int) -> Page:
+        """List unexpired objects after a place.
+
+        Args:
+            after: (`at`, 16-byte name); the page begins behind it.
+            count: most names on the page.
+            wall_ms: what has expired by then is not offered.
+        """
+        ids: list[bytes] = []
+        last_at = 0
+        for number in range(bisect_right(self._order, after), len(self._order)):
+            at, prefix = self._order[number]
+            entry = self._entries.get(prefix)
+            if entry is None or entry.exp <= wall_ms or entry.at != at:
+                continue
+            if len(ids) == count:
+                return Page(ids=ids, last_at=last_at, more=True)
+            ids.append(prefix)
+            last_at = at
+        return Page(ids=ids, last_at=last_at, more=False)

@@ -1,0 +1,140 @@
+"""Wants: objects somebody announced that are not here yet, and whom to ask for each.
+
+Each name remembers who announced it; one peer is asked at a time, and the next one when it does not
+serve. A peer that serves nothing of what it was asked for some seconds broke its promise; a slow
+one, of which something still comes, did not. Enters: announcements, arrivals, refusals, the moment.
+Leaves: whom to ask for what, and who broke a promise. Never here: bytes of objects.
+Source: network design, section 4.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from protocol import limits
+from protocol.ids import PeerId
+
+
+@dataclass(slots=True, kw_only=True)
+class _Want:
+    suppliers: list[PeerId]
+    """Who announced it and was not asked in vain, oldest first."""
+    asked: PeerId | None = None
+    """Whose turn it is."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Source:
+    offers: deque[bytes] = field(default_factory=deque)
+    """Names this peer announced, to be asked for when there is room."""
+    open: dict[bytes, None] = field(default_factory=dict)
+    """Names asked of it and not yet served, oldest first."""
+    moved_ms: int = 0
+    """When it last served something, or was asked with nothing open."""
+
+
+class Wanted:
+    """The wants of one node, bounded in number and per peer."""
+
+    def __init__(self, *, ids_max: int = limits.wanted_ids_max) -> None:
+        """Start with no wish."""
+        self._ids_max = ids_max
+        self._wants: dict[bytes, _Want] = {}
+        self._sources: dict[PeerId, _Source] = {}
+
+    def __len__(self) -> int:
+        """Count the objects wanted."""
+        return len(self._wants)
+
+    def __contains__(self, prefix: bytes) -> bool:
+        """Tell whether an object of this name is wanted."""
+        return prefix in self._wants
+
+    def waiting_at(self, peer: PeerId) -> int:
+        """Count what this peer offers or owes."""
+        source = self._sources.get(peer)
+        return len(source.offers) + len(source.open) if source else 0
+
+    def note(self, prefix: bytes, peer: PeerId) -> None:
+        """Remember that a peer announced an object that is not here."""
+        want = self._wants.get(prefix)
+        if want is None:
+            if len(self._wants) >= self._ids_max:
+                return
+            want = self._wants[prefix] = _Want(suppliers=[])
+        if peer in want.suppliers or len(want.suppliers) >= limits.suppliers_max:
+            return
+        want.suppliers.append(peer)
+        self._sources.setdefault(peer, _Source()).offers.append(prefix)
+
+    def arrived(self, prefix: bytes, peer: PeerId, mono_ms: int) -> None:
+        """Forget a wish: the object came, from whomever, or will never be taken."""
+        source = self._sources.get(peer)
+        if source is not None:
+            source.moved_ms = mono_ms
+        want = self._wants.pop(prefix, None)
+        if want is not None and want.asked is not None:
+            self._sources[want.asked].open.pop(prefix, None)
+
+    def failed(self, prefix: bytes, peer: PeerId) -> None:
+        """Strike a supplier: it has not got the object, or sent something else in its place."""
+        want = self._wants.get(prefix)
+        if want is None or peer not in want.suppliers:
+            return
+        want.suppliers.remove(peer)
+        if want.asked == peer:
+            self._release(prefix, want)
+        elif not want.suppliers:
+            del self._wants[prefix]
+
+    def _release(self, prefix: bytes, want: _Want) -> None:
+        """Free a want whose supplier failed, so that another can be asked."""
+        asked = want.asked
+        want.asked = None
+        if asked in self._sources:
+            self._sources[asked].open.pop(prefix, None)
+        if not want.suppliers:
+            del self._wants[prefix]
+        for supplier in want.suppliers:
+            self._sources[supplier].offers.append(prefix)
+
+    def lose(self, peer: PeerId) -> None:
+        """Forget a peer that left; what it owed is asked of others."""
+        source = self._sources.get(peer)
+        if source is None:
+            return
+        for prefix in [*source.open, *source.offers]:
+            self.failed(prefix, peer)
+        self._sources.pop(peer, None)
+
+    def asks(self, mono_ms: int) -> list[tuple[PeerId, list[bytes]]]:
+        """Choose what to ask now; what is returned counts as asked."""
+        chosen = []
+        for peer, source in self._sources.items():
+            names: list[bytes] = []
+            while source.offers and len(source.open) < limits.wants_open_max:
+                prefix = source.offers.popleft()
+                want = self._wants.get(prefix)
+                if want is None or want.asked is not None or peer not in want.suppliers:
+                    continue
+                if not source.open:
+                    source.moved_ms = mono_ms
+                want.asked = peer
+                source.open[prefix] = None
+                names.append(prefix)
+            if names:
+                chosen.append((peer, names))
+        return chosen
+
+    def broken(self, mono_ms: int) -> list[PeerId]:
+        """List peers that served nothing for too long; their turn passes on."""
+        silent = [
+            peer
+            for peer, source in self._sources.items()
+            if source.open and mono_ms - source.moved_ms >= limits.want_silence_ms_max
+        ]
+        for peer in silent:
+            for prefix in list(self._sources[peer].open):
+                self.failed(prefix, peer)
+        return silent

@@ -1,0 +1,286 @@
+"""A handle that keeps plain values, for the faces' tests alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from node.errors import NotFoundError, RefusedError
+from protocol.errors import LocalProtocolError
+
+CAST: dict[str, Any] = {
+    "id": "cast-0000-1111",
+    "handle": "cast-7Q4M-K2XD",
+    "title": "Espresso machine, used is fine",
+    "category": "home/kitchen/espresso",
+    "state": "open",
+    "public": {"title": "Espresso machine, used is fine", "category": "home/kitchen/espresso"},
+    "local": {"budget": "300.00 EUR", "disclose": ["name", "phone"]},
+    "decide_by": "2027-03-01T23:59:59Z",
+    "expires": "2027-03-08T23:59:59Z",
+    "offers": 2,
+    "sent_to": 2,
+    "note": "",
+}
+
+MUST = {"item": 0, "key": "voltage", "wanted": "230 V", "status": "met", "fact": "230 V", "why": ""}
+
+
+def offer(position: int, **changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "id": f"offer-{position}",
+        "handle": f"offer-AAA{position}-BBBB",
+        "position": position,
+        "vendor": {"name": f"vendor_{position}", "key": "key-1", "trust": "first contact"},
+        "cur": "EUR",
+        "total": 24_900,
+        "total_text": "249.00 EUR",
+        "due_now_text": "0.00 EUR",
+        "lines": [
+            {
+                "name": "Machine",
+                "kind": "item",
+                "qty": "1",
+                "unit_text": "229.00 EUR",
+                "total_text": "229.00 EUR",
+                "basis": "list price",
+            },
+            {
+                "name": "Parcel",
+                "kind": "delivery",
+                "qty": "1",
+                "unit_text": "20.00 EUR",
+                "total_text": "20.00 EUR",
+                "basis": "",
+            },
+        ],
+        "options": [{"index": 2, "name": "Grinder", "total_text": "60.00 EUR"}],
+        "slots": [{"start": "2027-03-02", "end": "2027-03-02", "tz": "Europe/Berlin"}],
+        "valid_until": "2027-02-20T12:00:00Z",
+        "firm": True,
+        "state": "offered",
+        "valid": True,
+        "problems": [],
+        "musts": [MUST],
+        "prefers": [],
+        "musts_met": 1,
+        "musts_total": 1,
+        "over_budget": False,
+        "marks": [],
+        "score": 900,
+        "explain": [
+            {"name": "total", "value": "0.83", "weight": 300, "points": 250, "words": "17% under"}
+        ],
+        "fulfil": {"mode": "delivery", "window": {"start": "2027-03-02", "end": "2027-03-04"}},
+        "terms": "accepts PDC-INTENT",
+        "note": "Two years of use",
+    }
+    return found | changes
+
+
+def deal(state: str = "agreed", **changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "id": "deal-0000",
+        "handle": "deal-9ABC-DEFG",
+        "role": "buyer",
+        "state": state,
+        "cast_title": CAST["title"],
+        "vendor": "vendor_1",
+        "total_text": "249.00 EUR",
+        "lines": offer(1)["lines"],
+        "confirm_by": "2027-02-20T12:15:00Z",
+        "agreement_id": "agreement-1" if state == "agreed" else None,
+        "disclosed": ["name"] if state == "agreed" else [],
+        "received": {},
+        "history": [{"at": "2027-02-20T12:00:00Z", "what": "acceptance sent"}],
+        "next": "Both hold the agreement; save it with --save FILE",
+    }
+    return found | changes
+
+
+class FakeCitizen:
+    """Answers like a node; `calls` keeps what was asked, `fails` raises instead."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.fails: Exception | None = None
+        self.offer_list = [offer(1), offer(2, total_text="275.00 EUR", total=27_500)]
+        self.cast_list = [CAST]
+        self.deal_states = ["agreed"]
+        self.happened: list[dict[str, Any]] = []
+        self.changed = asyncio.Event()
+        self.answers: dict[str, tuple[bytes, Any]] = {}
+        self.letters: list[dict[str, Any]] = []
+
+    def note(self, *call: Any) -> None:
+        self.calls.append(call)
+        if self.fails is not None:
+            raise self.fails
+
+    async def status(self):
+        self.note("status")
+        return {
+            "schema": "intentcast.status/1",
+            "version": "0.1.0",
+            "net": "test",
+            "node": "node-1",
+            "home": "/home/x",
+            "pid": 1,
+            "uptime_s": 3_700,
+            "peers": 2,
+            "relay": False,
+            "listen": None,
+            "mailbox": False,
+            "vendor": None,
+            "casts": {"open": 1},
+            "deals": {},
+            "outbox": {"pending": 0, "expired": 0, "refused": 0},
+            "clock_offset_ms": 12,
+            "notices": ["the key file is the key: keep a copy"],
+        }
+
+    async def create_cast(self, draft):
+        self.note("create_cast", draft)
+        return {"schema": "intentcast.cast/1", "cast": CAST}
+
+    async def preview_cast(self, draft):
+        self.note("preview_cast", draft)
+        return {
+            "schema": "intentcast.preview/1",
+            "public": {"title": draft.get("title"), "category": draft.get("category")},
+            "sees": [
+                {"who": "Everyone on the network", "what": ["category", "area of ~5 km2"]},
+                {"who": "Nobody", "what": ["your name", "your other casts"]},
+            ],
+        }
+
+    async def casts(self):
+        self.note("casts")
+        return {"schema": "intentcast.casts/1", "casts": self.cast_list}
+
+    async def cast(self, handle):
+        self.note("cast", handle)
+        if handle != CAST["handle"]:
+            raise NotFoundError(f"no cast goes by '{handle}'", fix="List them: intentcast casts")
+        return {"schema": "intentcast.cast/1", "cast": CAST}
+
+    async def offers(self, cast_handle):
+        self.note("offers", cast_handle)
+        if cast_handle != CAST["handle"]:
+            raise NotFoundError("no such cast", fix="List them: intentcast casts")
+        return {"schema": "intentcast.offers/1", "cast": CAST, "offers": self.offer_list}
+
+    async def accept(self, offer_handle, *, options, slot, disclose, anyway):
+        self.note("accept", offer_handle, list(options), slot, disclose, anyway)
+        if offer_handle == "offer-GONE":
+            raise RefusedError("that offer ended", code="E-OFFER-EXPIRED", fix="Take another")
+        return {"schema": "intentcast.deal/1", "deal": deal(self.deal_states[0])}
+
+    async def deals(self):
+        self.note("deals")
+        return {"schema": "intentcast.deals/1", "deals": [deal()]}
+
+    async def deal(self, handle):
+        self.note("deal", handle)
+        state = self.deal_states.pop(0) if len(self.deal_states) > 1 else self.deal_states[0]
+        return {"schema": "intentcast.deal/1", "deal": deal(state)}
+
+    async def decide_deal(self, handle, *, confirm, reason):
+        self.note("decide_deal", handle, confirm, reason)
+        state = "confirmed" if confirm else "declined"
+        return {"schema": "intentcast.deal/1", "deal": deal(state, role="vendor")}
+
+    async def agreement(self, handle):
+        self.note("agreement", handle)
+        return 'agree"ment\r\n.icag', b"\x93bytes"
+
+    async def revoke(self, handle):
+        self.note("revoke", handle)
+        return {"schema": "intentcast.revoke/1", "id": "x", "kind": "cast", "state": "revoked"}
+
+    async def peers(self):
+        self.note("peers")
+        peer = {
+            "node": "node-ABCD",
+            "address": "127.0.0.1:9401",
+            "direction": "out",
+            "roles": ["relay", "mailbox"],
+            "rtt_ms": 3,
+            "connected_s": 61,
+            "bytes_in": 2_048,
+            "bytes_out": 100,
+            "objects": 4,
+        }
+        return {"schema": "intentcast.peers/1", "peers": [peer], "known": 5}
+
+    async def add_peer(self, address):
+        self.note("add_peer", address)
+        return {"schema": "intentcast.peer/1", "address": address, "state": "dialling"}
+
+    async def outbox(self):
+        self.note("outbox")
+        return {"schema": "intentcast.outbox/1", "letters": self.letters}
+
+    async def vendor_status(self):
+        self.note("vendor_status")
+        return {
+            "schema": "intentcast.vendor/1",
+            "name": "Shop One",
+            "items": 12,
+            "quoted": 3,
+            "skipped": [{"cast": "cast-1", "reason": "no_match", "words": "nothing fits"}],
+        }
+
+    async def vendor_import(self, data: Path, options):
+        self.note("vendor_import", await asyncio.to_thread(data.read_bytes), options)
+        return {
+            "schema": "intentcast.import/1",
+            "source": options["source"],
+            "form": "CSV (comma, UTF-8)",
+            "applied": not options["dry_run"],
+            "complete": True,
+            "rows": 3,
+            "added": 2,
+            "changed": 0,
+            "unchanged": 0,
+            "removed": 0,
+            "removals_held": 0,
+            "refused": 1,
+            "warnings": 0,
+            "problems": [
+                {
+                    "line": 3,
+                    "column": "price",
+                    "value": "19,99",
+                    "code": "E-FEED-PRICE",
+                    "sentence": "no currency",
+                    "fix": '"19.99 EUR"',
+                    "refused": True,
+                }
+            ],
+            "mapped": {"price": "price"},
+            "unmapped": ["colour2"],
+        }
+
+    async def events(self, after: int) -> AsyncIterator[dict[str, Any]]:
+        for event in self.happened:
+            if event["n"] > after:
+                yield event
+
+    async def wait_changed(self, after: int, timeout_s: float) -> int:
+        self.note("wait_changed", after, timeout_s)
+        return max([after, *(event["n"] for event in self.happened)])
+
+    async def idempotent(self, key, body_hash, make):
+        if key in self.answers:
+            known, answer = self.answers[key]
+            if known != body_hash:
+                raise LocalProtocolError(
+                    "that key was used for another request", code="E-IDEMPOTENCY", fix="A new key"
+                )
+            return answer
+        answer = await make()
+        self.answers[key] = (body_hash, answer)
+        return answer

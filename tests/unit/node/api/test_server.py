@@ -1,0 +1,35 @@
+"""The server binds loopback, or says in one sentence why not. No port is opened here."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+from aiohttp import web
+
+from node.api.server import ApiServer
+from node.config import Settings
+from node.errors import ConfigError
+from tests.unit.node.api.fake_citizen import FakeCitizen
+
+
+def test_an_empty_token_would_let_everybody_in():
+    with pytest.raises(ValueError, match="no token"):
+        ApiServer(FakeCitizen(), Settings(), "")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EADDRINUSE, "is taken"), (errno.EACCES, "cannot be used")]
+)
+async def test_a_port_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, number: int, words: str):
+    async def refuse(self):
+        raise OSError(number, "system says no")
+
+    monkeypatch.setattr(web.TCPSite, "start", refuse)
+    server = ApiServer(FakeCitizen(), Settings(api_port=65_535), "t")
+    with pytest.raises(ConfigError) as caught:
+        await server.start()
+    assert caught.value.code == "E-PORT"
+    assert words in caught.value.sentence
+    assert "--api-port 0" in caught.value.fix
+    await server.stop()

@@ -1,0 +1,49 @@
+"""What all links share: the key says who we are, and the secret is shown to nobody."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from node.network.endpoint import Bounds, Endpoint
+from protocol import limits
+from protocol.channel.noise import transport_key
+from protocol.ids import NodeId
+
+SECRET = b"\x07" * 32
+
+
+def endpoint(**settings: Any) -> Endpoint:
+    nothing = cast("Any", None)
+    return Endpoint(
+        net="test",
+        static_secret=SECRET,
+        hello=nothing,
+        check_hello=nothing,
+        handlers=nothing,
+        clock=nothing,
+        entropy=nothing,
+        spawn=nothing,
+        **settings,
+    )
+
+
+def test_key_follows_from_the_secret_which_is_not_shown():
+    assert endpoint().node_id == transport_key(SECRET)
+    assert repr(SECRET) not in repr(endpoint())
+    assert "static_secret" not in repr(endpoint())
+
+
+def test_bounds_are_the_protocols():
+    bounds = endpoint().bounds
+    assert bounds == Bounds()
+    assert bounds.handshake_ms == limits.handshake_ms_max
+    assert bounds.stall_ms == limits.peer_stall_ms
+    assert bounds.ping_idle_ms * 3 == bounds.silence_ms == 90_000
+
+
+def test_tap_is_optional():
+    seen: list[tuple[NodeId, bool, bytes]] = []
+    peer = NodeId(b"\x01" * 32)
+    endpoint().show(peer, b"frame", inbound=True)
+    endpoint(tap=lambda *what: seen.append(what)).show(peer, b"frame", inbound=False)
+    assert seen == [(peer, False, b"frame")]

@@ -1,0 +1,39 @@
+"""Repeated requests get the answer given once."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from node.storage import bounds, idempotency
+from node.storage.idempotency import Conflict, Fresh, Replay
+from protocol.ids import blake2b_256
+
+BODY, OTHER = blake2b_256(b"body"), blake2b_256(b"other")
+
+
+def test_the_same_request_gets_the_same_answer(conn: sqlite3.Connection):
+    assert idempotency.recall(conn, "key", BODY, 5) == Fresh()
+    idempotency.remember(conn, "key", BODY, b"answer", 5)
+    assert idempotency.recall(conn, "key", BODY, 6) == Replay(answer=b"answer")
+    assert idempotency.recall(conn, "key", OTHER, 6) == Conflict()
+    assert idempotency.recall(conn, "another", OTHER, 6) == Fresh()
+
+
+def test_after_seven_days_a_key_is_free_again(conn: sqlite3.Connection):
+    idempotency.remember(conn, "key", BODY, b"answer", 5)
+    end = 5 + bounds.idempotency_ms
+    assert idempotency.recall(conn, "key", OTHER, end - 1) == Conflict()
+    assert idempotency.recall(conn, "key", OTHER, end) == Fresh()
+    idempotency.remember(conn, "key", OTHER, b"new", end)
+    assert idempotency.recall(conn, "key", OTHER, end) == Replay(answer=b"new")
+
+
+def test_old_answers_go(conn: sqlite3.Connection, monkeypatch):
+    idempotency.remember(conn, "key", BODY, b"answer", 5)
+    assert idempotency.sweep(conn, 5 + bounds.idempotency_ms - 1) == 0
+    assert idempotency.sweep(conn, 5 + bounds.idempotency_ms) == 1
+    monkeypatch.setattr(bounds, "idempotency_rows_max", 2)
+    for key in "abc":
+        idempotency.remember(conn, key, BODY, b"answer", 5)
+    answers = [idempotency.recall(conn, key, BODY, 5) for key in "abc"]
+    assert answers == [Fresh(), Replay(answer=b"answer"), Replay(answer=b"answer")]

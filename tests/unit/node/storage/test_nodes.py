@@ -1,0 +1,71 @@
+"""Addresses of other nodes."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from functools import partial
+
+from node.storage import nodes
+from node.storage.database import Storage
+from node.storage.nodes import NodeRow, RecordSource
+from protocol import limits
+from protocol.ids import NodeId, blake2b_256
+
+
+def node(name: str, seen_ms: int = 5, source: RecordSource = RecordSource.HEARSAY) -> NodeRow:
+    key = NodeId(blake2b_256(name.encode()))
+    return NodeRow(key=key, record=name.encode(), at=3, seen_ms=seen_ms, source=source)
+
+
+async def test_a_record_comes_back_as_it_was_saved(storage: Storage):
+    one, two = node("one"), node("two", 6, RecordSource.FIRST_HAND)
+    for each in (one, two):
+        assert await storage.write(partial(nodes.save, node=each))
+    assert await storage.read(nodes.load_newest) == [two, one]
+    assert await storage.read(lambda db: nodes.load_newest(db, limit=1)) == [two]
+    assert await storage.read(lambda db: nodes.load_node(db, one.key)) == one
+    assert await storage.read(lambda db: nodes.load_node(db, b"?" * 32)) is None
+
+
+def test_only_a_newer_record_takes_an_older_ones_place(conn: sqlite3.Connection):
+    one = node("one", 50)
+    assert nodes.save(conn, one)
+    assert not nodes.save(conn, replace(one, at=2, record=b"older"))
+    assert nodes.node_of(conn, one.key) == one
+    newer = replace(one, at=4, record=b"newer", seen_ms=40, source=RecordSource.OPERATOR)
+    assert nodes.save(conn, newer)
+    assert nodes.node_of(conn, one.key) == replace(newer, seen_ms=50)
+    assert nodes.node_of(conn, b"?" * 32) is None
+
+
+def test_being_seen_is_noted_and_never_goes_back(conn: sqlite3.Connection):
+    one = node("one")
+    nodes.save(conn, one)
+    assert nodes.mark_seen(conn, one.key, 9)
+    assert nodes.mark_seen(conn, one.key, 7)
+    assert not nodes.mark_seen(conn, b"?" * 32, 9)
+    assert nodes.node_of(conn, one.key) == replace(one, seen_ms=9)
+
+
+def test_at_the_cap_the_longest_unseen_goes_and_the_operators_last(
+    conn: sqlite3.Connection, monkeypatch
+):
+    monkeypatch.setattr(limits, "known_nodes_max", 3)
+    kept = node("operator", 1, RecordSource.OPERATOR)
+    old, mid, new = node("old", 2), node("mid", 3), node("new", 4)
+    for each in (kept, mid, old):
+        nodes.save(conn, each)
+    nodes.save(conn, replace(mid, at=9))
+    assert nodes.node_of(conn, old.key) == old
+    nodes.save(conn, new)
+    assert nodes.node_of(conn, old.key) is None
+    assert nodes.node_of(conn, kept.key) == kept
+
+
+def test_nodes_not_seen_for_long_are_forgotten(conn: sqlite3.Connection):
+    kept, old, new = node("op", 1, RecordSource.OPERATOR), node("old", 2), node("new", 9)
+    for each in (kept, old, new):
+        nodes.save(conn, each)
+    assert nodes.forget(conn, 9) == 1
+    assert nodes.node_of(conn, old.key) is None

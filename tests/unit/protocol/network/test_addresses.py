@@ -1,0 +1,247 @@
+"""Node records: what is signed is what is read; what is heard is not what is proved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from protocol import limits, signing
+from protocol.encoding import decode, encode
+from protocol.errors import LocalProtocolError, Reason, RemoteProtocolError
+from protocol.ids import NodeId, blake2b_256
+from protocol.network.addresses import (
+    Book,
+    Role,
+    dialable,
+    is_address,
+    is_public,
+    read_record,
+    sign_record,
+)
+from protocol.network.chance import Chance
+from tests.parties import NET
+from tests.unit.protocol.network.driver import NOW, peer, record_of
+
+OWN = NodeId(peer("own"))
+WALL = NOW.wall_ms
+
+
+def key(name: str) -> NodeId:
+    return NodeId(peer(name))
+
+
+def resigned(name: str, **changes: Any) -> bytes:
+    """A record whose fields were changed by its own signer."""
+    seed = blake2b_256(b"record", name.encode())
+    text, _ = decode(record_of(name).raw, bytes_max=1_024)
+    names = ["v", "net", "key", "sign_key", "addresses", "roles", "seq", "at"]
+    fields = dict(zip(names, decode(text, bytes_max=1_024), strict=True)) | changes
+    text = encode(list(fields.values()))
+    return encode([text, signing.sign(signing.Tag.NODE_RECORD, text, seed)])
+
+
+def test_what_is_signed_is_what_is_read():
+    record = sign_record(
+        net=NET,
+        key=key("one"),
+        addresses=["one.example:7440", "[2001:db8::1]:7440", "192.0.2.1:1"],
+        roles=[Role.RELAY, Role.MAILBOX, Role.RELAY],
+        seq=3,
+        at=WALL,
+        seed=blake2b_256(b"seed"),
+    )
+    assert read_record(record.raw, net=NET) == record
+    assert record.roles == (Role.MAILBOX, Role.RELAY)
+    assert record.sign_key == signing.public_key(blake2b_256(b"seed"))
+    assert record.key == key("one")
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("a.example:1", True),
+        ("192.0.2.1:65535", True),
+        ("[::1]:80", True),
+        ("a.example", False),
+        ("a.example:0", False),
+        ("a.example:65536", False),
+        ("a.example:080", False),
+        (":80", False),
+        ("-a.example:80", False),
+        ("::1:80", False),
+        ("a b:80", False),
+        ("a.example:80\n", False),
+        ("user@a.example:80", False),
+        ("x" * 254 + ":80", False),
+    ],
+)
+def test_addresses_have_one_form(text: str, fits: bool):
+    assert is_address(text) is fits
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"v": 2}, Reason.WRONG_VERSION),
+        ({"v": True}, Reason.WRONG_VERSION),
+        ({"net": "other"}, Reason.WRONG_NETWORK),
+        ({"key": bytes(31)}, Reason.BAD_SHAPE),
+        ({"sign_key": "text"}, Reason.BAD_SHAPE),
+        ({"addresses": ["nonsense"]}, Reason.BAD_SHAPE),
+        ({"addresses": [7]}, Reason.BAD_SHAPE),
+        ({"addresses": "a.example:1"}, Reason.BAD_SHAPE),
+        ({"addresses": [f"a{n}.example:1" for n in range(5)]}, Reason.BAD_SHAPE),
+        ({"addresses": ["a.example:1", "a.example:1"]}, Reason.BAD_SHAPE),
+        ({"roles": ["king"]}, Reason.BAD_SHAPE),
+        ({"roles": [1]}, Reason.BAD_SHAPE),
+        ({"roles": None}, Reason.BAD_SHAPE),
+        ({"roles": ["relay", "mailbox"]}, Reason.BAD_SHAPE),
+        ({"seq": -1}, Reason.BAD_SHAPE),
+        ({"seq": True}, Reason.BAD_SHAPE),
+        ({"at": 2**52 + 1}, Reason.BAD_SHAPE),
+        ({"at": "now"}, Reason.BAD_SHAPE),
+        ({"more": 1}, Reason.BAD_SHAPE),
+    ],
+)
+def test_a_record_that_breaks_a_rule_is_refused(changes: dict[str, Any], reason: Reason):
+    with pytest.raises(RemoteProtocolError) as caught:
+        read_record(resigned("one", **changes), net=NET)
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\x93\x01\x02\x03", encode([b"x", 1]), encode("x"), encode([b"\x90", bytes(64)])]
+)
+def test_bytes_that_are_no_record_are_refused(raw: bytes):
+    with pytest.raises(RemoteProtocolError):
+        read_record(raw, net=NET)
+
+
+def test_a_changed_record_has_a_bad_signature():
+    text, signature = decode(record_of("one").raw, bytes_max=1_024)
+    forged = encode([text, bytes([signature[0] ^ 1]) + signature[1:]])
+    with pytest.raises(RemoteProtocolError) as caught:
+        read_record(forged, net=NET)
+    assert caught.value.reason is Reason.BAD_SIGNATURE
+
+
+def test_our_own_record_is_held_to_the_same_rules():
+    with pytest.raises(LocalProtocolError) as caught:
+        record_of("one", addresses=["nonsense"])
+    assert caught.value.code == "E-ADDRESS"
+
+
+def test_on_main_nobodys_record_points_into_a_private_network():
+    places = ["127.0.0.1:1", "relay.example.org:2", "10.0.0.1:3", "[2606:4700::1]:4"]
+    assert dialable(record_of("one", addresses=places)) == tuple(places)
+    on_main = record_of("one", net="main", addresses=places)
+    assert dialable(on_main) == (places[1], places[3])
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8:1", True),
+        ("192.168.1.1:1", False),
+        ("[::1]:1", False),
+        ("localhost:1", False),
+        ("printer.local:1", False),
+        ("a.localhost.:1", False),
+        ("127.1:1", False),
+        ("a.example.org:1", True),
+    ],
+)
+def test_public_places_are_told_from_private_ones(address: str, public: bool):
+    assert is_public(address) is public
+
+
+# --- the book ------------------------------------------------------------------------------------
+
+
+def test_the_newest_record_wins():
+    book = Book(own=OWN)
+    old, new = record_of("one", seq=1), record_of("one", seq=2, addresses=["new.example:1"])
+    assert book.add(new, proven=False, wall_ms=WALL)
+    assert not book.add(old, proven=False, wall_ms=WALL)
+    assert not book.add(new, proven=False, wall_ms=WALL)
+    assert book.find(key("one"), WALL) == new
+    assert len(book) == 1
+
+
+def test_a_record_is_believed_for_a_day():
+    book = Book(own=OWN)
+    assert not book.add(
+        record_of("old", at=WALL - limits.node_record_age_ms_max - 1), proven=True, wall_ms=WALL
+    )
+    assert not book.add(
+        record_of("early", at=WALL + limits.skew_ms_max + 1), proven=True, wall_ms=WALL
+    )
+    record = record_of("one", at=WALL - limits.node_record_age_ms_max)
+    assert book.add(record, proven=True, wall_ms=WALL)
+    assert book.find(key("one"), WALL) == record
+    assert book.find(key("one"), WALL + 1) is None
+    book.sweep(WALL)
+    assert len(book) == 1
+    book.sweep(WALL + 1)
+    assert len(book) == 0
+
+
+def test_our_own_record_never_stands_in_the_book():
+    book = Book(own=OWN)
+    assert not book.add(record_of("own"), proven=True, wall_ms=WALL)
+
+
+def test_hearsay_does_not_displace_what_was_proved():
+    book = Book(own=OWN)
+    true = record_of("one", seq=1)
+    forged = record_of("one", seq=9, seed=blake2b_256(b"liar"), addresses=["liar.example:1"])
+    assert book.add(forged, proven=False, wall_ms=WALL)
+    assert book.add(true, proven=False, wall_ms=WALL)
+    assert book.records_of(key("one"), WALL) == [true, forged]
+    assert book.add(true, proven=True, wall_ms=WALL)
+    assert book.records_of(key("one"), WALL) == [true]
+    assert not book.add(forged, proven=False, wall_ms=WALL)
+    newer = record_of("one", seq=2)
+    assert book.add(newer, proven=False, wall_ms=WALL), "its own signer may still renew it"
+    book.forget_hints(key("one"))
+    assert book.find(key("one"), WALL) == newer
+
+
+def test_hints_are_few_and_forgotten_when_a_dial_proves_them_false():
+    book = Book(own=OWN)
+    for number in range(limits.hints_per_node_max + 2):
+        book.add(record_of("one", seed=blake2b_256(bytes([number]))), proven=False, wall_ms=WALL)
+    assert len(book.records_of(key("one"), WALL)) == limits.hints_per_node_max
+    book.forget_hints(key("one"))
+    book.forget_hints(key("never there"))
+    assert book.find(key("one"), WALL) is None
+
+
+def test_a_full_book_lets_the_oldest_go():
+    book = Book(own=OWN, nodes_max=2)
+    for age, name in enumerate(("new", "old", "newest")):
+        at = WALL - (1_000 if name == "old" else 10 - age)
+        book.add(record_of(name, at=at), proven=True, wall_ms=WALL)
+    assert len(book) == 2
+    assert book.find(key("old"), WALL) is None
+
+
+def test_samples_hold_dialable_others():
+    book = Book(own=OWN)
+    for name in ("one", "two", "three"):
+        book.add(record_of(name), proven=False, wall_ms=WALL)
+    book.add(record_of("leaf", addresses=[], roles=[]), proven=False, wall_ms=WALL)
+    chance = Chance(b"seed")
+    found = book.sample(16, chance=chance, wall_ms=WALL, without=key("two"))
+    assert {record.key for record in found} == {key("one"), key("three")}
+    assert len(book.sample(1, chance=chance, wall_ms=WALL)) == 1
+
+
+def test_nodes_are_found_by_role():
+    book = Book(own=OWN)
+    book.add(record_of("relay"), proven=False, wall_ms=WALL)
+    book.add(record_of("box", roles=["mailbox", "relay"]), proven=False, wall_ms=WALL)
+    assert [record.key for record in book.with_role(Role.MAILBOX, WALL)] == [key("box")]
+    assert len(book.with_role(Role.RELAY, WALL)) == 2
+    assert book.with_role(Role.RELAY, WALL + limits.node_record_age_ms_max + 1) == []

@@ -1,0 +1,47 @@
+"""Chance repeats itself for one seed and favours nobody."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from protocol.network.chance import Chance
+
+
+def test_same_seed_same_numbers():
+    first, second = Chance(b"seed"), Chance(b"seed")
+    assert [first.below(1000) for _ in range(50)] == [second.below(1000) for _ in range(50)]
+    assert [Chance(b"other").below(1000) for _ in range(5)] != [Chance(b"seed").below(1000)] * 5
+
+
+@pytest.mark.parametrize("bound", [1, 2, 3, 10, 2**63 + 1, 2**64])
+def test_numbers_stay_below_the_bound(bound: int):
+    chance = Chance(b"seed")
+    assert all(0 <= chance.below(bound) < bound for _ in range(64))
+
+
+def test_every_number_has_its_share():
+    chance = Chance(b"seed")
+    counts = Counter(chance.below(6) for _ in range(6_000))
+    assert set(counts) == set(range(6))
+    assert all(800 < count < 1_200 for count in counts.values())
+
+
+def test_a_sample_holds_different_items_and_leaves_the_list_alone():
+    items = list(range(20))
+    chosen = Chance(b"seed").sample(items, 8)
+    assert len(set(chosen)) == 8
+    assert set(chosen) <= set(items)
+    assert items == list(range(20))
+    assert sorted(Chance(b"seed").sample(items, 50)) == items
+    assert Chance(b"seed").sample([], 3) == []
+
+
+def test_timers_spread_around_their_middle():
+    chance = Chance(b"seed")
+    waits = [chance.around(1_000) for _ in range(500)]
+    assert min(waits) >= 800
+    assert max(waits) <= 1_200
+    assert max(waits) - min(waits) > 300
+    assert chance.around(3) == 3

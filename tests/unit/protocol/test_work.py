@@ -1,0 +1,66 @@
+"""Work grows with size and life, is found by searching, and is counted in leading zero bits."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol import limits
+from protocol.ids import blake2b_256
+from protocol.work import base_bits, bits_of, box_open_bits, required_bits, solve
+
+DIGEST = blake2b_256(b"object")
+DAY_MS = 86_400_000
+
+
+def test_a_solution_reaches_its_target():
+    for bits in (0, 1, 8, 10):
+        nonce = solve(DIGEST, bits, tries=1 << 16)
+        assert len(nonce) == limits.pow_bytes
+        assert bits_of(DIGEST, nonce) >= bits
+
+
+def test_bits_are_leading_zeros_of_the_hash():
+    nonce = solve(DIGEST, 9, tries=1 << 16)
+    digest = int.from_bytes(blake2b_256(DIGEST, nonce), "big")
+    assert bits_of(DIGEST, nonce) == 256 - digest.bit_length()
+    assert f"{digest:0256b}".startswith("0" * bits_of(DIGEST, nonce) + "1")
+
+
+def test_work_is_for_one_object():
+    nonce = solve(DIGEST, 12, tries=1 << 18)
+    assert bits_of(blake2b_256(b"another"), nonce) < 12
+
+
+def test_a_search_can_be_cut_in_slices():
+    whole = solve(DIGEST, 10, tries=1 << 16)
+    start, found = 0, None
+    while found is None:
+        found = solve(DIGEST, 10, start=start, tries=100)
+        start += 100
+    assert found == whole
+    assert solve(DIGEST, 10, start=0, tries=int.from_bytes(whole, "big")) is None
+    assert solve(DIGEST, 64, tries=0) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "days", "surplus"),
+    [
+        (1, 1, 0),
+        (2_048, 7, 0),
+        (2_049, 7, 1),
+        (2_048, 8, 1),
+        (4_096, 14, 2),
+        (4_097, 14, 3),
+        (8_192, 60, 4),
+        (8_192, 730, 4),
+    ],
+)
+def test_larger_and_longer_objects_owe_more(size, days, surplus):
+    due = required_bits("test", size, days * DAY_MS)
+    assert due == limits.pow_base_bits_other + surplus
+    assert required_bits("main", size, days * DAY_MS) == limits.pow_base_bits_main + surplus
+
+
+def test_the_main_network_asks_more():
+    assert base_bits("main") > base_bits("test") == base_bits("mainnet")
+    assert box_open_bits("main") > box_open_bits("test")
