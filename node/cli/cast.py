@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from node.cli.client import Document, NodeClient
+from node.cli.client import Document, NodeClient, handle_path
 from node.cli.console import clean
+from node.cli.deadline import Deadline
 from node.cli.requests import Draft, Words, in_own_words, read_words
 from node.cli.session import Session, session_options
 from node.cli.spoken import plural
@@ -16,6 +17,9 @@ from node.errors import TransportError
 from protocol.errors import IntentcastError
 
 _HIDDEN = {"nonce", "reply"}
+_HEARD_S = 2.0
+"""How long peers have to say that they hold a new cast."""
+_LOOK_S = 0.2
 
 
 @click.command(short_help="Say what you want.")
@@ -42,7 +46,7 @@ def cast(session: Session, **words: Any) -> int | None:
         if not session.confirm("Broadcast?", default=True):
             session.console.say("Nothing was sent.")
             return None
-        found = client.post("/v1/casts", draft.value)
+        found = _heard(client, client.post("/v1/casts", draft.value))
     except IntentcastError as error:
         if draft.from_file:
             raise
@@ -63,6 +67,17 @@ def _client(session: Session, draft: Draft) -> NodeClient:
         raise
 
 
+def _heard(client: NodeClient, found: Document) -> Document:
+    """Give peers a moment to take it, so that what is said of them is true."""
+    handle = found["cast"]["handle"]
+    cursor = client.cursor() if handle else 0
+    deadline = Deadline(_HEARD_S)
+    while handle and not found["cast"]["sent_to"] and not deadline.over():
+        client.news(cursor, min(_LOOK_S, deadline.left_s()))
+        found = client.get(f"/v1/casts/{handle_path(handle)}")
+    return found
+
+
 def _show(session: Session, preview: Document, draft: Draft) -> None:
     say = session.console.say
     if draft.guessed:
@@ -78,13 +93,20 @@ def _show(session: Session, preview: Document, draft: Draft) -> None:
 
 
 def _value(value: Any) -> str:
+    """Say a public value in few words; every name and text of it stands there."""
     match value:
+        case {"n": number, "unit": unit, **rest} if not rest:
+            return f"{number} {unit}"
+        case {"key": key, "op": op, **rest}:
+            words = [key, op, *(_value(rest[name]) for name in ("value", "unit") if name in rest)]
+            extra = [_value(rest[name]) for name in ("level", "weight") if name in rest]
+            return " ".join(words) + (f" ({', '.join(extra)})" if extra else "")
         case dict():
             return ", ".join(f"{name} {_value(child)}" for name, child in value.items())
         case list():
             return "; ".join(_value(child) for child in value) or "none"
-        case None:
-            return "none"
+        case bool():
+            return "yes" if value else "no"
         case _:
             return str(value)
 
@@ -95,9 +117,11 @@ def _tell(session: Session, found: Document) -> None:
         return
     made = found["cast"]
     name = made["handle"] or made.get("draft")
-    if made["handle"]:
+    if made["handle"] and made["sent_to"]:
         sent = plural(made["sent_to"], "peer")
         session.console.say(session.console.tick(f"Signed and sent to {sent}:"))
+    elif made["handle"]:
+        session.console.say(session.console.tick("Signed. It goes out when a peer connects:"))
     else:
         session.console.say(session.console.tick(made["note"]))
     session.console.data(str(name))

@@ -22,9 +22,8 @@ from node.api.kinds import ErrorKind
 from node.cli.failures import AnsweredError
 from node.entropy import SystemEntropy
 from node.errors import ConfigError, TransportError
+from node.home import ADDRESS_FILE, TOKEN_FILE
 
-ADDRESS_FILE: Final = "api.json"
-TOKEN_FILE: Final = "api.token"  # noqa: S105 - the name of a file
 _ANSWER_S: Final = 30.0
 """Longest wait for an ordinary answer: signing a cast works for seconds."""
 _FEED_S: Final = 900.0
@@ -42,12 +41,16 @@ Document = dict[str, Any]
 Body = bytes | Iterator[bytes] | None
 
 
-class Answer(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
     """What came back."""
 
     status: int
+    """HTTP status."""
     media: str
+    """Media type without parameters."""
     body: bytes
+    """As received."""
 
 
 class Transport(Protocol):
@@ -66,18 +69,6 @@ class Transport(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAnswer:
-    """An answer of `http.client`."""
-
-    status: int
-    """HTTP status."""
-    media: str
-    """Media type without parameters."""
-    body: bytes
-    """As received."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpTransport:
     """Plain HTTP to loopback."""
 
@@ -88,13 +79,13 @@ class HttpTransport:
 
     def __call__(
         self, method: str, path: str, headers: Mapping[str, str], body: Body, timeout_s: float
-    ) -> HttpAnswer:
+    ) -> Answer:
         """Send one request on a connection of its own."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout_s)
         try:
             connection.request(method, path, body=body, headers=dict(headers))
             response = connection.getresponse()
-            return HttpAnswer(
+            return Answer(
                 status=response.status,
                 media=response.headers.get_content_type(),
                 body=response.read(_ANSWER_BYTES_MAX),

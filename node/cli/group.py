@@ -112,9 +112,9 @@ class NounGroup(click.Group):
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
     if value and not ctx.resilient_parsing:
-        from importlib.metadata import version
+        from node.version import VERSION
 
-        click.echo(f"intentcast {version('intentcast')}")
+        click.echo(f"intentcast {VERSION}")
         ctx.exit()
 
 

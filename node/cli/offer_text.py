@@ -74,10 +74,9 @@ def explained(offer: Offer) -> list[str]:
     """Write everything about one offer: lines, choices, wishes and why it stands where it does."""
     vendor = offer["vendor"]
     head = f"{offer['position']}  {vendor['name']}  {offer['total_text']}  {offer['handle']}"
-    facts = [
-        f"{vendor['trust']}; {'firm' if offer['firm'] else 'not firm'}, "
-        f"valid until {moment(offer['valid_until'])}; {when(offer)}"
-    ]
+    firm = "firm" if offer["firm"] else "not firm"
+    until = f"valid until {moment(offer['valid_until'])}"
+    facts = [f"{vendor['trust']}; {firm}, {until}; {when(offer)}"]
     facts += [f"terms: {offer['terms']}"] if offer.get("terms") else []
     facts += [f"due now: {offer['due_now_text']}"] if offer.get("due_now_text") else []
     facts += [f"marks: {', '.join(marks(offer))}"] if marks(offer) else []
@@ -118,8 +117,14 @@ def _slot(index: int, slot: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _wish(wish: dict[str, Any]) -> tuple[object, ...]:
-    return wish.get("label") or wish["key"], wish["wanted"], wish["status"], wish["fact"], wish["why"]
+    return (
+        wish.get("label") or wish["key"],
+        wish["wanted"],
+        wish["status"],
+        wish["fact"],
+        wish["why"],
+    )
 
 
 def _term(term: dict[str, Any]) -> tuple[object, ...]:
-    return term["name"], term["points"], f"of {term['weight']}", term["words"]
+    return term["name"], f"{term['points']} points", f"x {term['weight']}", term["words"]

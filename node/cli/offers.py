@@ -12,7 +12,7 @@ from node.cli.exits import Exit
 from node.cli.offer_text import explained, overview
 from node.cli.session import Session, session_options
 from node.cli.spoken import plural
-from node.errors import TransportError
+from node.errors import NotFoundError, TransportError
 from protocol.errors import LocalProtocolError
 
 _WAIT = re.compile(r"(?:offers\s*)?(?:>=)?\s*(?P<count>\d{1,4})")
@@ -20,7 +20,7 @@ _FOR_EVER_S = 30 * 86_400.0
 
 
 @click.command(short_help="Show a cast's offers, itemised and ranked.")
-@click.argument("handle", metavar="CAST")
+@click.argument("handle", metavar="[CAST]", required=False)
 @click.option("--watch", is_flag=True, help="Show them again whenever something changes.")
 @click.option("--explain", is_flag=True, help="Show every line, wish and term of the ranking.")
 @click.option("--wait", "wait", metavar="N", help="Wait until there are N offers.")
@@ -28,15 +28,19 @@ _FOR_EVER_S = 30 * 86_400.0
 @session_options
 def offers(  # noqa: PLR0917 - one parameter per option
     session: Session,
-    handle: str,
+    handle: str | None,
     watch: bool,  # noqa: FBT001
     explain: bool,  # noqa: FBT001
     wait: str | None,
     timeout: float | None,
 ) -> int | None:
-    """Show the offers for CAST, the best first; the total is the sum of its lines."""
+    """Show the offers for CAST, the best first; the total is the sum of its lines.
+
+    With a single cast its name may be left out.
+    """
     wanted = _count(wait)
     client = session.client()
+    handle = handle or _only_cast(client)
     path = f"/v1/casts/{handle_path(handle)}/offers"
     deadline = Deadline(_FOR_EVER_S if timeout is None else timeout)
     if watch:
@@ -56,6 +60,23 @@ def offers(  # noqa: PLR0917 - one parameter per option
     return None
 
 
+def _only_cast(client: NodeClient) -> str:
+    casts = [cast["handle"] for cast in client.get("/v1/casts")["casts"] if cast["handle"]]
+    if len(casts) == 1:
+        return str(casts[0])
+    if not casts:
+        raise NotFoundError(
+            "nothing is asked for yet",
+            code="E-CAST-UNKNOWN",
+            fix='Begin:  intentcast cast "what you want"',
+        )
+    raise LocalProtocolError(
+        f"there are {len(casts)} casts; say which",
+        code="E-USAGE",
+        fix=f"Write:  intentcast offers {casts[0]}        all of them:  intentcast casts",
+    )
+
+
 def _count(text: str | None) -> int:
     if text is None:
         return 0
@@ -64,7 +85,7 @@ def _count(text: str | None) -> int:
         raise LocalProtocolError(
             f"--wait '{text[:40]}' is not a number of offers",
             code="E-WAIT",
-            fix='Write:  --wait 3',
+            fix="Write:  --wait 3",
             field="--wait",
         )
     return int(found["count"])

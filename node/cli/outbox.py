@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from node.cli.session import Session, session_options
-from node.cli.spoken import moment
+from node.cli.spoken import moment, short
 from node.cli.table import table
 
 
@@ -23,7 +23,7 @@ def outbox(session: Session) -> None:
     rows = [
         (
             letter["kind"],
-            letter["to"],
+            short(letter["to"]),
             letter["state"],
             letter["tries"],
             moment(letter["next_at"]) if letter["state"] == "pending" else None,

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import click
 
-from node.cli.client import ADDRESS_FILE, TOKEN_FILE
 from node.cli.session import Session, session_options
 from node.cli.table import pairs
+from node.config import CONFIG_FILE
+from node.home import ADDRESS_FILE, DATABASE_FILE, LOG_FILE, TOKEN_FILE
 
 _FILES = (
     ("keys", "root.key", "the secret every key derives from; copy it to a safe place"),
-    ("database", "node.db", "casts, offers, deals, letters"),
-    ("config", "config.toml", "settings; see the reference"),
+    ("database", DATABASE_FILE, "casts, offers, deals, letters"),
+    ("config", CONFIG_FILE, "settings; see the reference"),
     ("address", ADDRESS_FILE, "where the local API listens while the node runs"),
     ("token", TOKEN_FILE, "what a program needs to use the local API"),
+    ("log", LOG_FILE, "what went wrong, without keys or letters"),
     ("vendor", "vendor.toml", "who the shop is"),
     ("rules", "rules.toml", "how the shop prices"),
 )

@@ -8,14 +8,17 @@ import click
 
 from node.cli.group import NounGroup
 from node.cli.session import Session, session_options
-from node.cli.spoken import duration, plural, size
+from node.cli.spoken import duration, plural, short, size
 from node.cli.table import table
+from node.cli.up import peer_address
+
+_MS = 1000
 
 
 @click.group(cls=NounGroup, invoke_without_command=True, short_help="List linked nodes; add one.")
 @session_options
 def peers(session: Session) -> None:
-    """List the nodes this one is linked to."""
+    """List the nodes this one is linked to; `first` counts what each of them brought first."""
     if click.get_current_context().invoked_subcommand is not None:
         return
     found = session.client().get("/v1/peers")
@@ -26,9 +29,9 @@ def peers(session: Session) -> None:
     if not found["peers"]:
         session.console.say(f"No links; {known} known. Add one:  intentcast peers add HOST:PORT")
         return
-    headings = ("node", "address", "way", "roles", "rtt", "for", "in", "out", "objects")
+    headings = ("node", "address", "way", "roles", "rtt", "for", "in", "out", "first")
     rows = [_row(peer) for peer in found["peers"]]
-    right = ("rtt", "in", "out", "objects")
+    right = ("rtt", "in", "out", "first")
     for line in table(headings, rows, columns=session.console.width(), right=right):
         session.console.data(line)
     session.console.say(f"{plural(len(rows), 'link')}, {known} known")
@@ -37,15 +40,15 @@ def peers(session: Session) -> None:
 def _row(peer: dict[str, Any]) -> tuple[object, ...]:
     rtt = peer.get("rtt_ms")
     return (
-        peer["node"],
+        short(peer["node"]),
         peer.get("address"),
         peer["direction"],
         ", ".join(peer["roles"]) or "leaf",
         None if rtt is None else f"{rtt} ms",
-        duration(peer["connected_s"]),
+        duration(peer["since_ms"] / _MS),
         size(peer["bytes_in"]),
         size(peer["bytes_out"]),
-        peer["objects"],
+        peer["first_objects"],
     )
 
 
@@ -54,7 +57,7 @@ def _row(peer: dict[str, Any]) -> tuple[object, ...]:
 @session_options
 def add(session: Session, address: str) -> None:
     """Stay linked to ADDRESS: host:port, or intentcast://KEY@host:port as `up` prints it."""
-    found = session.client().post("/v1/peers", {"address": address})
+    found = session.client().post("/v1/peers", {"address": peer_address(address)})
     if session.as_json:
         session.console.document(found)
     else:

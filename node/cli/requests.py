@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from node.cli.wishes import read_wish
 from node.clock import SystemClock
 from node.errors import NotFoundError
-from node.cli.wishes import read_wish
 from protocol.errors import IntentcastError, LocalProtocolError
 
 FILE_BYTES_MAX: Final = 256 * 1024
@@ -24,6 +24,8 @@ TITLE_CHARS_MAX: Final = 120
 TEXT_CHARS_MAX: Final = 2_000
 _KM: Final = {"": 1.0, "km": 1.0, "m": 0.001, "mi": 1.609344, "mile": 1.609344, "miles": 1.609344}
 _DISTANCE: Final = re.compile(r"(?P<number>\d{1,6}(\.\d{1,3})?)\s*(?P<unit>[a-z]*)", re.IGNORECASE)
+_SURE: Final = 60
+"""Score of a search from which every word of a category's name was said."""
 _DAYS: Final = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _BARE_NUMBER: Final = re.compile(r"[\d.,'\s]+")
 _OPTION_OF: Final = {
@@ -180,7 +182,7 @@ def _budget(text: str) -> dict[str, str]:
         raise LocalProtocolError(
             '--budget needs a currency, for example 300EUR or "300 USD"',
             code="E-MONEY",
-            fix=f"Write:  --budget {number}EUR" if number.isdigit() else "Write:  --budget 300EUR",
+            fix=f"Write:  --budget {number if number.isdigit() else 300}EUR",
             field="--budget",
         )
     return {"max": text}
@@ -205,7 +207,7 @@ def read_distance(text: str, option: str) -> int:
 
 
 def _day(text: str) -> str:
-    """Turn `today`, `tomorrow` and `yesterday` into dates; everything else is the node's to read."""
+    """Turn `today`, `tomorrow` and `yesterday` into dates; the node reads the rest."""
     word = text.strip().lower()
     return (today() + timedelta(days=_DAYS[word])).isoformat() if word in _DAYS else text
 
@@ -238,10 +240,6 @@ def _guess(text: str) -> str:
         fix="Name one with --category; search them:  intentcast categories WORDS",
         field="--category",
     )
-
-
-_SURE: Final = 60
-"""Score of a search from which every word of a category's name was said."""
 
 
 def in_own_words(error: IntentcastError) -> NoReturn:

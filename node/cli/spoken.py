@@ -6,11 +6,13 @@ is shown as it came.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _KIB = 1024
+_LONG_ID = re.compile(r"([a-z]+)((?:-[0-9A-Z]{4}){2})(?:-[0-9A-Z]{4}){12}")
 
 
 def duration(seconds: float) -> str:
@@ -30,12 +32,11 @@ def size(count: int) -> str:
     """Say a number of bytes."""
     if count < _KIB:
         return f"{count} B"
-    amount = float(count)
-    for unit in ("KiB", "MiB", "GiB"):
-        amount /= _KIB
-        if amount < _KIB:
-            break
-    return f"{amount:.1f} {unit}"
+    if count < _KIB**2:
+        return f"{count / _KIB:.1f} KiB"
+    if count < _KIB**3:
+        return f"{count / _KIB**2:.1f} MiB"
+    return f"{count / _KIB**3:.1f} GiB"
 
 
 def moment(text: object) -> str:
@@ -50,6 +51,12 @@ def moment(text: object) -> str:
 def counted(states: Mapping[str, int]) -> str:
     """Say how many of what: `2 open, 1 awarded`."""
     return ", ".join(f"{count} {state}" for state, count in states.items() if count) or "none"
+
+
+def short(text: object) -> object:
+    """Cut a full id to the handle people use; everything else stays."""
+    found = _LONG_ID.fullmatch(text) if isinstance(text, str) else None
+    return found[1] + found[2] if found else text
 
 
 def plural(count: int, one: str, many: str = "") -> str:

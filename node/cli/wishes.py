@@ -37,7 +37,9 @@ _BY_WORD: Final = re.compile(
     re.IGNORECASE,
 )
 _STRICT: Final = re.compile(r".*[<>](?!=)")
-_RANGE: Final = re.compile(r"(?P<low>.+?)(?:\s+and\s+|\s+to\s+|\.\.|\s+-\s+)(?P<high>.+)", re.IGNORECASE)
+_RANGE: Final = re.compile(
+    r"(?P<low>.+?)(?:\s+and\s+|\s+to\s+|\.\.|\s+-\s+)(?P<high>.+)", re.IGNORECASE
+)
 _NUMBER_UNIT: Final = re.compile(r"(?P<number>[-+0-9.,]+)\s*(?P<unit>\D*)")
 _CHARS_MAX: Final = 400
 _EXAMPLE: Final = 'Write "key op value", for example "resolution >= 12 MP" or "insurance absent"'
@@ -59,7 +61,9 @@ def read_wish(text: str, option: str) -> dict[str, Any]:
     """
     line = " ".join(text.split())
     if not line or len(line) > _CHARS_MAX:
-        _bad(option, "is empty" if not line else f"has {len(line)} characters, at most {_CHARS_MAX}")
+        _bad(
+            option, "is empty" if not line else f"has {len(line)} characters, at most {_CHARS_MAX}"
+        )
     if _STRICT.fullmatch(line):
         _bad(option, f"'{line[:60]}' uses < or >", "Use <= for at most, >= for at least")
     level = option.removeprefix("--")

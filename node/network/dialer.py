@@ -124,6 +124,7 @@ class Dialer:
         self._kept: dict[Address, Kept] = {}
         self._in_flight = asyncio.Semaphore(DIALS_MAX)
         self._turns: WeakValueDictionary[NodeId | Address, asyncio.Lock] = WeakValueDictionary()
+        self._is_stopped = False
 
     # --- one dial -------------------------------------------------------------------------------
 
@@ -145,11 +146,18 @@ class Dialer:
             if link := self._links.get(expected):
                 return link
             async with self._in_flight:
+                if self._is_stopped:
+                    raise _stopping()
                 return await self._link(place, expected)
 
     async def _link(self, address: Address, expected: NodeId | None) -> Connection:
         link = Connection(self._endpoint, await self._connect(address), expected=expected)
         await link.open()
+        if self._is_stopped:
+            # Carried here: a task spawned now may be cancelled before it begins, and never tidy up.
+            link.close()
+            await self._links.carry(link)
+            raise _stopping()
         kept = self._links.admit(link)
         _ = self._endpoint.spawn(self._links.carry(link), f"link to {address}")
         return kept
@@ -239,7 +247,8 @@ class Dialer:
             kept.wake.set()
 
     def stop(self) -> None:
-        """Dial nobody any more."""
+        """Dial nobody any more, whoever asks."""
+        self._is_stopped = True
         for place in list(self._kept):
             self.forget(place)
 
@@ -267,3 +276,7 @@ class Dialer:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._endpoint.entropy.jitter(0, ceiling_s)):
                 await kept.wake.wait()
+
+
+def _stopping() -> TransportError:
+    return TransportError("this node is stopping", fix="Start it again: intentcast up")

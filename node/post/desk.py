@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -43,7 +43,9 @@ class Taken(StrEnum):
     """What became of a letter that was read."""
 
     NEW = "new"
-    """Answered or parked."""
+    """Recorded or parked."""
+    DROPPED = "dropped"
+    """Not a letter for us; gone."""
     SEEN = "seen"
     """A copy of one that was."""
     NO_ROOM = "no_room"
@@ -58,6 +60,10 @@ class _Waiting:
     letter: Letter
     since_ms: int
     """Monotonic time of its first parking."""
+
+
+_Name: TypeAlias = tuple[bytes, LetterHash]
+"""(reader, letter hash): a copy put into another box of ours is another letter."""
 
 
 class Desk:
@@ -82,8 +88,8 @@ class Desk:
         self._on_letter = on_letter
         self._lock = asyncio.Lock()
         self._again = asyncio.Event()
-        self._parked: OrderedDict[LetterHash, _Waiting] = OrderedDict()
-        self._answered: OrderedDict[LetterHash, bytes] = OrderedDict()
+        self._parked: OrderedDict[_Name, _Waiting] = OrderedDict()
+        self._answered: OrderedDict[_Name, bytes] = OrderedDict()
 
     @property
     def parked(self) -> int:
@@ -107,22 +113,23 @@ class Desk:
 
     async def take(self, box: OwnBox, mailbox: NodeId, sealed: bytes) -> Taken:
         """Deal with one letter read at a mailbox."""
-        name = letters.letter_hash(sealed)
+        letter_hash = letters.letter_hash(sealed)
+        name = (box.reader, letter_hash)
         async with self._lock:
             if name in self._parked:
                 return Taken.SEEN
             if name in self._answered:
                 # A copy: the answer may not have reached this mailbox.
-                self._receipts.leave(box.reader, name, self._answered[name], [mailbox])
+                self._receipts.leave(box.reader, letter_hash, self._answered[name], [mailbox])
                 return Taken.SEEN
             try:
                 contents = letters.open_letter(sealed, self._keys.box_seed(box.ctx))
             except RemoteProtocolError as error:
-                self._answer(box, name, b"")
                 _LOG.info("a letter does not open: %s", error)
-                return Taken.NEW
+                self._answer(box, letter_hash, b"", [mailbox])
+                return Taken.DROPPED
             letter = Letter(
-                hash=name,
+                hash=letter_hash,
                 envelope=contents.envelope,
                 opened=contents.opened,
                 mailbox=mailbox,
@@ -130,11 +137,17 @@ class Desk:
             )
             waiting = _Waiting(box=box, letter=letter, since_ms=self._clock.now().mono_ms)
             if await self._hand_over(waiting):
-                return Taken.NEW
-            if len(self._parked) >= limits.parked_letters_max:
+                return Taken.NEW if self._answered[name] else Taken.DROPPED
+            if not self._has_room(box.reader):
                 return Taken.NO_ROOM
             self._parked[name] = waiting
             return Taken.NEW
+
+    def _has_room(self, reader: bytes) -> bool:
+        """Tell whether a letter of a box can be parked; no box takes every place."""
+        of_box = sum(1 for its_reader, _ in self._parked if its_reader == reader)
+        is_room = len(self._parked) < limits.parked_letters_max
+        return is_room and of_box < limits.parked_per_thread_max
 
     async def _hand_over(self, waiting: _Waiting) -> bool:
         """Hand one letter to the market; False when it is parked."""
@@ -142,11 +155,13 @@ class Desk:
         match await self._outcome(box, letter):
             case Recorded() | Known() as recorded:
                 crashpoint("post.after_record")
-                self._answer(box, letter.hash, self._receipt(letter, recorded))
+                receipt = self._receipt(letter, recorded)
+                self._answer(box, letter.hash, receipt, box.mailboxes)
                 return True
             case Discard(reason=reason):
                 _LOG.info("letter %s dropped: %s", letter.hash.hex()[:8], reason)
-                self._answer(box, letter.hash, b"")
+                # Only where it was read: what one mailbox invents costs the others nothing.
+                self._answer(box, letter.hash, b"", [letter.mailbox])
                 return True
             case Parked():
                 return False
@@ -159,6 +174,10 @@ class Desk:
         except IntentcastError as error:
             # Such as a full disk: nothing is on record, so the letter is kept and tried again.
             _LOG.warning("a letter could not be recorded: %s", error)
+            return Parked()
+        except Exception:  # noqa: BLE001 - whatever the market stumbles over, see below
+            # One letter must not stop the reading of its box, whatever it finds in the market.
+            _LOG.exception("letter %s could not be dealt with", letter.hash.hex()[:8])
             return Parked()
 
     def _receipt(self, letter: Letter, recorded: Recorded) -> bytes:
@@ -176,11 +195,13 @@ class Desk:
             _LOG.info("letter %s gets no receipt: %s", letter.hash.hex()[:8], error)
             return b""
 
-    def _answer(self, box: OwnBox, name: LetterHash, receipt: bytes) -> None:
-        self._answered[name] = receipt
+    def _answer(
+        self, box: OwnBox, letter_hash: LetterHash, receipt: bytes, mailboxes: Sequence[NodeId]
+    ) -> None:
+        self._answered[box.reader, letter_hash] = receipt
         if len(self._answered) > _ANSWERED_MAX:
             self._answered.popitem(last=False)
-        self._receipts.leave(box.reader, name, receipt, box.mailboxes)
+        self._receipts.leave(box.reader, letter_hash, receipt, mailboxes)
 
     async def _look_again(self) -> None:
         """Hand over what was parked, oldest first; let go what waited too long."""
@@ -194,7 +215,8 @@ class Desk:
                 elif self._clock.now().mono_ms - waiting.since_ms >= limits.parked_ms_max:
                     self._parked.pop(name, None)
                     # Gone from the mailbox too, but without a receipt: its sender puts it again.
-                    self._receipts.leave(waiting.box.reader, name, b"", waiting.box.mailboxes)
+                    reader, letter_hash = name
+                    self._receipts.leave(reader, letter_hash, b"", waiting.box.mailboxes)
 
     def forget(self, reader: bytes) -> None:
         """Drop what is parked for a box that is read no more."""

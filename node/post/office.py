@@ -97,63 +97,80 @@ class Post:
             needed_until: how long a box is needed; when None, boxes of the profile are kept open
                 and others close as they were opened.
         """
-        backoff = backoff or Backoff()
+        self._net = net
         self._clock = clock
         self._entropy = entropy
         self._tasks = tasks
         self._storage = storage
+        self._keys = keyring
+        self._backoff = backoff or Backoff()
         self._needed_until = needed_until or self._profile_until
         self._own_readers: set[bytes] = set()
         self._running: list[Running] = []
-        self.mailbox = Mailbox(
-            net=net,
-            node_id=network.node_id,
-            clock=clock,
-            entropy=entropy,
-            storage=storage,
-            for_all=serve and not own_only,
-            for_own=own_only,
+        self.mailbox = self._make_mailbox(
+            network.node_id, for_all=serve and not own_only, for_own=own_only
+        )
+        self._window = Window(mailbox=self.mailbox, tasks=tasks)
+        self._carrier = Carrier(network, self.mailbox, entropy.bytes(_SEED_BYTES))
+        self._opener = Opener(net=net, carrier=self._carrier, keys=keyring, storage=storage)
+        self._sender = self._make_sender(on_ended or _nobody)
+        self._desk = self._make_desk(on_letter, receipt_jitter_ms)
+        self._reader = self._make_reader(read_wait_ms)
+
+    def _make_mailbox(self, node_id: NodeId, *, for_all: bool, for_own: bool) -> Mailbox:
+        return Mailbox(
+            net=self._net,
+            node_id=node_id,
+            clock=self._clock,
+            entropy=self._entropy,
+            storage=self._storage,
+            for_all=for_all,
+            for_own=for_own,
             is_own=self._own_readers.__contains__,
             on_receipt=self._receipt_kept,
         )
-        self._window = Window(mailbox=self.mailbox, tasks=tasks)
-        carrier = Carrier(network, self.mailbox, entropy.bytes(_SEED_BYTES))
-        self._opener = Opener(net=net, carrier=carrier, keys=keyring, storage=storage)
-        self._sender = Sender(
-            net=net,
-            clock=clock,
-            entropy=entropy,
-            tasks=tasks,
-            storage=storage,
-            carrier=carrier,
-            keys=keyring,
-            backoff=backoff,
-            on_ended=on_ended or _nobody,
+
+    def _make_sender(self, on_ended: OnEnded) -> Sender:
+        return Sender(
+            net=self._net,
+            clock=self._clock,
+            entropy=self._entropy,
+            tasks=self._tasks,
+            storage=self._storage,
+            carrier=self._carrier,
+            keys=self._keys,
+            backoff=self._backoff,
+            on_ended=on_ended,
         )
-        self._desk = Desk(
-            net=net,
-            clock=clock,
-            entropy=entropy,
-            keys=keyring,
-            receipts=Receipts(
-                carrier=carrier,
-                entropy=entropy,
-                tasks=tasks,
-                jitter_ms=receipt_jitter_ms,
-                backoff=backoff,
-            ),
+
+    def _make_desk(self, on_letter: OnLetter, receipt_jitter_ms: int) -> Desk:
+        receipts = Receipts(
+            carrier=self._carrier,
+            entropy=self._entropy,
+            tasks=self._tasks,
+            jitter_ms=receipt_jitter_ms,
+            backoff=self._backoff,
+        )
+        return Desk(
+            net=self._net,
+            clock=self._clock,
+            entropy=self._entropy,
+            keys=self._keys,
+            receipts=receipts,
             on_letter=on_letter,
         )
-        self._reader = BoxReader(
-            net=net,
-            clock=clock,
-            entropy=entropy,
-            tasks=tasks,
-            carrier=carrier,
-            keys=keyring,
+
+    def _make_reader(self, read_wait_ms: int) -> BoxReader:
+        return BoxReader(
+            net=self._net,
+            clock=self._clock,
+            entropy=self._entropy,
+            tasks=self._tasks,
+            carrier=self._carrier,
+            keys=self._keys,
             opener=self._opener,
             desk=self._desk,
-            backoff=backoff,
+            backoff=self._backoff,
             read_wait_ms=read_wait_ms,
         )
 

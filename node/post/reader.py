@@ -20,7 +20,7 @@ from node.post.opener import Opened, Opener
 from node.post.retry import Backoff
 from node.storage.boxes_own import OwnBox
 from protocol.channel.messages import Answer, BoxChallenge, BoxNonce, BoxRead, Letters, Refused
-from protocol.errors import Reason
+from protocol.errors import IntentcastError, Reason
 from protocol.ids import NodeId
 from protocol.post.mailbox import ReadProof
 
@@ -150,7 +150,7 @@ class BoxReader:
                 while (box := self._box(reader)) is not None:
                     await self._read_for_a_while(link, box, mailbox)
                     tries = 0
-            except TransportError as error:
+            except IntentcastError as error:
                 _LOG.info("box %s at %s: %s", reader.hex()[:8], mailbox.hex()[:8], error)
                 tries = 1 if way not in self.failing_since else tries + 1
                 self.failing_since.setdefault(way, self._clock.now().wall_ms)

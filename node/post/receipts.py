@@ -25,8 +25,8 @@ from protocol.ids import LetterHash, NodeId
 _LOG = logging.getLogger(__name__)
 _TRIES: Final = 5
 """A reader proves itself anew on each link; later than this, the letter is read again anyway."""
-_LEAVING_MAX: Final = 4_096
-"""Receipts on their way at a time; guess."""
+_LEAVING_MAX: Final = 1_024
+"""Receipts on their way to one mailbox: what one does to us costs the others nothing; guess."""
 _MS: Final = 1_000
 
 
@@ -56,7 +56,7 @@ class Receipts:
         self._tasks = tasks
         self._jitter_ms = jitter_ms
         self._backoff = backoff
-        self._leaving: set[tuple[bytes, bytes]] = set()
+        self._leaving: dict[bytes, set[tuple[bytes, bytes]]] = {}
 
     def leave(
         self, reader: bytes, letter: LetterHash, receipt: bytes, mailboxes: Iterable[bytes]
@@ -70,10 +70,10 @@ class Receipts:
             mailboxes: where the box is kept.
         """
         for mailbox in mailboxes:
-            way = (letter, mailbox)
-            if way in self._leaving or len(self._leaving) >= _LEAVING_MAX:
+            under_way = self._leaving.setdefault(mailbox, set())
+            if (reader, letter) in under_way or len(under_way) >= _LEAVING_MAX:
                 continue
-            self._leaving.add(way)
+            under_way.add((reader, letter))
             self._tasks.spawn(
                 self._leave(reader, letter, receipt, NodeId(mailbox)),
                 f"receipt for {letter.hex()[:8]} to {mailbox.hex()[:8]}",
@@ -92,7 +92,10 @@ class Receipts:
                 await asyncio.sleep(self._backoff.wait_ms(tries, self._entropy) / _MS)
             _LOG.info("mailbox %s takes no receipt now", mailbox.hex()[:8])
         finally:
-            self._leaving.discard((letter, mailbox))
+            under_way = self._leaving[mailbox]
+            under_way.discard((reader, letter))
+            if not under_way:
+                del self._leaving[mailbox]
 
     async def _try(self, mailbox: NodeId, message: Receipt) -> bool:
         """Ask once; True when there is no point in asking again."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
+from weakref import WeakValueDictionary
 
 from node.clock import Clock
 from node.crashpoint import crashpoint
@@ -27,7 +29,7 @@ from node.storage.database import Storage
 from node.storage.outbox import Outgoing
 from protocol import limits
 from protocol.channel.messages import Put, PutDone, ReceiptAnswer, ReceiptQuery, Refused
-from protocol.errors import Reason, RemoteProtocolError
+from protocol.errors import LocalProtocolError, Reason, RemoteProtocolError
 from protocol.ids import NodeId, ObjectId
 from protocol.post.mailbox import put_digest
 from protocol.post.receipt import check_receipt, open_receipt
@@ -41,8 +43,10 @@ _TRACKED_MAX: Final = 1_000
 """Pending letters known at start to be hurried when a mailbox comes into reach; guess."""
 _PUT_AGAIN_MS: Final = 30 * 60_000
 """A mailbox may have dropped the letter, for another or for want of a parent: it is put again."""
-_DOWN_MS: Final = 5_000
-"""A mailbox out of reach is not dialled again for every letter; guess."""
+_JUMP_MS: Final = 60_000
+"""A wall clock that moves this far against the other one makes everything due."""
+_DOWN_MAX: Final = 4_096
+"""Mailboxes whose failures are remembered; guess."""
 _EXPIRE_MS: Final = 10_000
 """How often rows whose time is over are ended; they are not sent meanwhile."""
 _LOOK_S: Final = 10.0
@@ -56,6 +60,16 @@ OnEnded = Callable[[ObjectId, str], None]
 def is_put(row: Outgoing) -> bool:
     """Tell whether enough mailboxes hold a letter: two, or the one there is."""
     return len(row.put_at) >= min(limits.put_mailboxes_min, len(row.mailboxes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Down:
+    """A mailbox that failed; not asked again for every letter."""
+
+    until_ms: int
+    """Monotonic time before which it is let be."""
+    failures: int
+    """In a row."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,8 +113,9 @@ class Sender:
         self._on_ended = on_ended
         self._nudged = asyncio.Event()
         self._expire_ms = 0
-        self._slots: dict[NodeId, asyncio.Semaphore] = {}
-        self._down: dict[NodeId, int] = {}
+        self._slots: WeakValueDictionary[NodeId, asyncio.Semaphore] = WeakValueDictionary()
+        self._down: OrderedDict[NodeId, _Down] = OrderedDict()
+        self._wall_less_mono_ms: int | None = None
         self._working: set[ObjectId] = set()
         self._hurried: set[ObjectId] = set()
         self._progress: dict[ObjectId, _Progress] = {}
@@ -132,10 +147,9 @@ class Sender:
 
     async def run(self) -> None:
         """Carry letters; never ends by itself."""
-        for row in await self._storage.read(lambda db: outbox.load_pending(db, limit=_TRACKED_MAX)):
-            self._track(row)
         while True:
             try:
+                await self._look_at_clocks()
                 wait_s = await self._start_what_is_due()
             except StorageError as error:
                 _LOG.error("the outbox cannot be read: %s", error)
@@ -146,6 +160,18 @@ class Sender:
             except TimeoutError:
                 pass
             self._nudged.clear()
+
+    async def _look_at_clocks(self) -> None:
+        """After a suspend or a set clock, times on disk mean nothing: try everything now."""
+        now = self._clock.now()
+        before, self._wall_less_mono_ms = self._wall_less_mono_ms, now.wall_ms - now.mono_ms
+        if before is None:
+            load = partial(outbox.load_pending, limit=_TRACKED_MAX)
+            for row in await self._storage.read(load):
+                self._track(row)
+        elif abs(self._wall_less_mono_ms - before) >= _JUMP_MS:
+            _LOG.info("the clock jumped: every letter is tried now")
+            await self._storage.write(lambda conn: outbox.wake(conn, now.wall_ms), promise=False)
 
     async def _start_what_is_due(self) -> float:
         """Start a step for each due letter; give the seconds until something else is due."""
@@ -244,23 +270,32 @@ class Sender:
 
     async def _visit(self, row: Outgoing, progress: _Progress, mailbox: NodeId) -> None:
         """Ask a mailbox for the receipt and see to it that it holds the letter."""
-        if self._clock.now().mono_ms < self._down.get(mailbox, 0):
+        down = self._down.get(mailbox)
+        if down is not None and self._clock.now().mono_ms < down.until_ms:
             return
         slot = self._slots.setdefault(mailbox, asyncio.Semaphore(PUTS_PER_MAILBOX))
         async with slot:
             try:
                 link = await self._carrier.link(mailbox)
-            except TransportError as error:
-                _LOG.info("mailbox %s: %s", mailbox.hex()[:8], error)
-                self._down[mailbox] = self._clock.now().mono_ms + _DOWN_MS
-                return
-            try:
                 if row.tries or mailbox in row.put_at:
                     await self._ask_receipt(row, progress, link)
                 if not progress.has_ended and self._is_put_due(progress, mailbox):
                     await self._put(row, progress, mailbox, link)
-            except TransportError as error:
+            except (TransportError, LocalProtocolError) as error:
                 _LOG.info("mailbox %s: %s", mailbox.hex()[:8], error)
+                self._note_down(mailbox)
+            else:
+                self._down.pop(mailbox, None)
+
+    def _note_down(self, mailbox: NodeId) -> None:
+        """Let a mailbox be for a while: one that answers slowly or never holds up no other."""
+        before = self._down.pop(mailbox, None)
+        failures = 1 if before is None else before.failures + 1
+        wait_ms = self._backoff.wait_ms(failures, self._entropy)
+        until_ms = self._clock.now().mono_ms + wait_ms
+        self._down[mailbox] = _Down(until_ms=until_ms, failures=failures)
+        if len(self._down) > _DOWN_MAX:
+            self._down.popitem(last=False)
 
     def _is_put_due(self, progress: _Progress, mailbox: NodeId) -> bool:
         put_ms = progress.put_ms.get(mailbox)

@@ -235,7 +235,7 @@ class Handle:
         return {"schema": "intentcast.cast/1", "cast": await self._cast_view(row)}
 
     async def _cast_view(self, row: OwnCast) -> Document:
-        sent_to = self._rooms.network.seen_at(row.cast_id)[0] if row.cast_id else 0
+        sent_to = len(self._rooms.network.peers()) if row.cast_id else 0
         return await self._lookups.cast_view(row, sent_to)
 
     async def casts(self) -> Document:

@@ -105,10 +105,10 @@ class PeerView:
             "roles": list(self.roles),
             "agent": self.agent,
             "rtt_ms": self.rtt_ms,
-            "since_ms": self.since_ms,
+            "connected_s": self.since_ms // 1_000,
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
-            "first_objects": self.first_objects,
+            "objects": self.first_objects,
             "fault_points": self.fault_points,
         }
 

@@ -290,7 +290,8 @@ def who_sees_what(body: Intentcast, local: Local) -> list[dict[str, Any]]:
     public += ["programmes you belong to"] if body.memberships else []
     public += [f"the terms you proffer: {', '.join(body.terms)}"]
     chosen = sorted(local.disclose) or ["nothing more"]
-    hidden = ["your name", "your other requests (a fresh key is used for this one)"]
+    hidden = [] if "name" in local.disclose else ["your name"]
+    hidden.append("your other requests (a fresh key is used for this one)")
     hidden += ["your budget"] if local.budget_max and not body.budget else []
     return [
         {"who": "Everyone on the network", "what": public},

@@ -64,7 +64,7 @@ class Writer:
         self._clock = clock
         self._queue: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._waiting = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._thread: threading.Thread | None = None
         self._open = False
 
@@ -106,7 +106,7 @@ class Writer:
             StorageError: nothing of it was recorded.
             Exception: whatever `txn` raised; nothing of it was recorded.
         """
-        if not self._open or self._loop is None:
+        if not self._open:
             raise faults.closed()
         if self._waiting >= bounds.changes_waiting_max:
             raise StorageError(
@@ -245,12 +245,11 @@ class Writer:
         settle: Callable[[list[tuple[asyncio.Future[Any], _Done]]], None],
         outcomes: list[tuple[asyncio.Future[Any], _Done]],
     ) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            try:
-                self._loop.call_soon_threadsafe(settle, outcomes)
-            except RuntimeError:
-                # The loop ended between the question and the call: nobody is left to tell.
-                return
+        try:
+            self._loop.call_soon_threadsafe(settle, outcomes)
+        except RuntimeError:
+            # The loop has ended: nobody is left to tell.
+            return
 
     def _settle_group(self, outcomes: list[tuple[asyncio.Future[Any], _Done]]) -> None:
         self._waiting -= len(outcomes)

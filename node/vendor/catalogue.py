@@ -19,8 +19,9 @@ from typing import Final, TextIO
 from node.storage import catalogue as rows
 from node.storage.catalogue import ImportRow, Item
 from node.storage.database import Storage
+from node.vendor.column_names import Field
 from node.vendor.columns import ColumnMap
-from node.vendor.feed_rows import FeedEvents, FeedProblem, problem
+from node.vendor.feed_rows import FeedEvents, FeedProblem, problem, unreadable
 from node.vendor.feeds import FeedOptions, open_feed
 from node.vendor.prices import ShopHabits
 from node.vendor.products import ProductReader
@@ -121,6 +122,7 @@ class _Import:
         with open_feed(self._order.path, self._order.options) as feed:
             report.form = feed.form
             while batch := await asyncio.to_thread(self._take, feed.events):
+                self._require_columns()
                 await self._apply(batch)
                 if report.added > room:
                     report.complete = False
@@ -135,6 +137,19 @@ class _Import:
         if self._order.apply:
             await self._finish()
         return report
+
+    def _require_columns(self) -> None:
+        """Stop at a feed whose columns do not tell the articles apart or what they cost."""
+        known = self._reader.columns.mapped.values()
+        missing = [name.value for name in (Field.SKU, Field.PRICE) if name.value not in known]
+        if missing and not self._seen:
+            first = self.report.problems[0] if self.report.problems else None
+            raise unreadable(
+                "E-FEED-HEADER",
+                f"no column is known to hold: {', '.join(missing)}"
+                + (f" (line {first.line}: {first.sentence})" if first else ""),
+                "Name the columns id, title and price, or as Google Merchant does",
+            )
 
     def _take(self, events: FeedEvents) -> list[Item | None]:
         """Read up to a batch of rows; None stands for one that gave no article."""

@@ -47,12 +47,13 @@ _TABLE: Final = """
 sku: id, sku, item id, item no, item number, item code, product id, product code, product number
 sku: article number, article no, stock number, stock no, stock code, unit id, our number
 sku: artikelnummer, artikelnr, artikel nr, art nr, art no, bestellnummer, bestell nr, best nr
-sku: produktnummer, référence, référence produit, réf, code article, código, código de producto
+sku: produktnummer, référence, référence produit, réf, code article, code produit
+sku: código, código de producto
 sku: referencia, artikelcode, codice, codice articolo
 title: title, name, product name, item name, product title, item, product, article
 title: titel, bezeichnung, artikel, artikelname, artikelbezeichnung, produkt, produktname
 title: produkttitel, nom, titre, désignation, nom du produit, produit, nombre, título, producto
-title: naam, nome, titolo
+title: naam, nome, titolo, vehicle, fahrzeug, véhicule, vehículo
 description: description, long description, details, product description, summary, content, notes
 description: beschreibung, produktbeschreibung, langtext, kurzbeschreibung, bemerkung, descripción
 description: beschrijving, descrizione, remarque

@@ -102,8 +102,7 @@ def open_feed(path: Path, options: FeedOptions | None = None) -> Iterator[Feed]:
     """
     asked = options or FeedOptions()
     with _opened(path) as source:
-        head = source.read(_HEAD_BYTES)
-        source.seek(0)
+        head = source.peek(_HEAD_BYTES)
         _refuse_foreign(head)
         outcome = FeedOutcome()
         encoding = _encoding_of(head, asked.encoding)

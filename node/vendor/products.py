@@ -14,7 +14,7 @@ from typing import Final
 
 from node.storage.catalogue import Item, StatedFact
 from node.vendor.column_names import Field
-from node.vendor.columns import ColumnMap, FieldColumn, period_unit
+from node.vendor.columns import AttributeColumn, ColumnMap, FieldColumn, period_unit
 from node.vendor.feed_rows import FeedProblem, FeedRow, problem
 from node.vendor.prices import ShopHabits, read_money, split_price_unit
 from protocol.errors import LocalProtocolError
@@ -69,6 +69,9 @@ class ProductReader:
     habits: ShopHabits
     """What the shop said."""
     _categories: dict[str, str | None] = field(default_factory=dict)
+    _facts: dict[tuple[str, str, str, str], StatedFact | LocalProtocolError] = field(
+        default_factory=dict
+    )
 
     def read(self, row: FeedRow) -> tuple[Item | None, list[FeedProblem]]:
         """Read a row.
@@ -101,6 +104,30 @@ class ProductReader:
                 if match.score >= _CATEGORY_SCORE_MIN and self.tree.is_under(match.path, under):
                     return match.path
         return None
+
+    def fact_of(
+        self, column: AttributeColumn, text: str, category: str
+    ) -> StatedFact | LocalProtocolError:
+        """Read a cell as an attribute, or give the reason it is none; feeds repeat themselves."""
+        place = (category, column.spec.key, column.unit, text)
+        if place not in self._facts:
+            if len(self._facts) >= _CACHE_MAX:
+                self._facts.clear()
+            try:
+                read = column.spec.parse_value(self._number(text, column.spec.type), column.unit)
+                self._facts[place] = StatedFact(value=read.value, unit=read.unit)
+            except LocalProtocolError as error:
+                # Only the words are kept: a stored traceback would hold on to its row.
+                self._facts[place] = LocalProtocolError(error.sentence, fix=error.fix)
+        return self._facts[place]
+
+    def _number(self, text: str, kind: AttributeType) -> str:
+        """Bring a number written with the feed's declared comma to a point."""
+        split = _LEADING_NUMBER.match(text.strip())
+        if kind is not AttributeType.NUMBER or not self.habits.decimal_comma or split is None:
+            return text
+        plain = read_numeral(split["n"], Separator.COMMA)
+        return f"{plain}{split['rest']}" if isinstance(plain, str) else text
 
 
 class _Reading:
@@ -354,12 +381,11 @@ class _Reading:
             found = self._reader.columns.attribute_of(column, category)
             if found is None or not text or found.spec.key in facts or len(facts) >= _FACTS_MAX:
                 continue
-            try:
-                read = found.spec.parse_value(self._number(text, found.spec.type), found.unit)
-            except LocalProtocolError as error:
-                self._warn(column, text, "E-FEED-ATTRIBUTE", error.sentence, error.fix)
-                continue
-            facts[found.spec.key] = StatedFact(value=read.value, unit=read.unit)
+            read = self._reader.fact_of(found, text, category)
+            if isinstance(read, LocalProtocolError):
+                self._warn(column, text, "E-FEED-ATTRIBUTE", read.sentence, read.fix)
+            else:
+                facts[found.spec.key] = read
         return facts
 
     def _stated(self) -> Iterator[tuple[str, str]]:
@@ -373,14 +399,6 @@ class _Reading:
                         yield parts[-2].strip(), parts[-1].strip()
             else:
                 yield column, text
-
-    def _number(self, text: str, kind: AttributeType) -> str:
-        """Bring a number written with the feed's declared comma to a point."""
-        split = _LEADING_NUMBER.match(text.strip())
-        if kind is not AttributeType.NUMBER or not self._habits.decimal_comma or split is None:
-            return text
-        plain = read_numeral(split["n"], Separator.COMMA)
-        return f"{plain}{split['rest']}" if isinstance(plain, str) else text
 
 
 _MODEL: Final = frozenset({"model", "modell", "modele", "modelo", "modello"})

@@ -84,16 +84,14 @@ class Wanted:
             return
         want.suppliers.remove(peer)
         if want.asked == peer:
-            self._release(prefix, want)
+            self._release(prefix, want, peer)
         elif not want.suppliers:
             del self._wants[prefix]
 
-    def _release(self, prefix: bytes, want: _Want) -> None:
+    def _release(self, prefix: bytes, want: _Want, peer: PeerId) -> None:
         """Free a want whose supplier failed, so that another can be asked."""
-        asked = want.asked
         want.asked = None
-        if asked in self._sources:
-            self._sources[asked].open.pop(prefix, None)
+        self._sources[peer].open.pop(prefix, None)
         if not want.suppliers:
             del self._wants[prefix]
         for supplier in want.suppliers:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +14,9 @@ from typing import Any
 import pytest
 
 from node.config import Settings
+from node.crashpoint import EXIT_CODE
 from node.entropy import SystemEntropy
+from node.network.connection import Connection
 from node.runtime.network import Network
 from node.storage import mailbox as served
 from node.storage.outbox import OutgoingState
@@ -20,19 +26,21 @@ from protocol.channel.messages import (
     BoxNonce,
     BoxRead,
     Letters,
+    Message,
     Put,
     PutDone,
     Receipt,
     Refused,
 )
 from protocol.errors import Reason
-from protocol.ids import blake2b_256
+from protocol.ids import NodeId, blake2b_256
 from protocol.post import letters
 from protocol.post.letters import Contents
 from protocol.post.mailbox import ReadProof, put_digest
 from tests.unit.node.post.town import NET, Citizen, Town, eventually
 
 ASK_MS = 5_000
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Villager(Citizen):
@@ -58,9 +66,15 @@ class Villager(Citizen):
             transport_seed=self.keyring.transport_seed(),
             record_seed=self.keyring.record_seed(),
             on_object=lambda _object: None,
-            on_message=lambda link, message: self.post.handle_message(link, message),
-            on_link_up=lambda node_id: self.post.link_up(node_id),
+            on_message=self._asked,
+            on_link_up=self._linked,
         )
+
+    def _asked(self, link: Connection, message: Message) -> None:
+        self.post.handle_message(link, message)
+
+    def _linked(self, node_id: NodeId) -> None:
+        self.post.link_up(node_id)
 
     async def start(self) -> None:
         await super().start()
@@ -219,6 +233,7 @@ def a_letter(number: int) -> bytes:
 async def put(link: Any, reader: bytes, letter: bytes) -> Any:
     digest = put_digest(link.peer_id, reader, letters.letter_hash(letter))
     nonce = work.solve(digest, limits.put_bits_min, tries=1 << 20)
+    assert nonce is not None
     return await link.request(Put(reader=reader, letter=letter, work=nonce), ASK_MS)
 
 
@@ -280,3 +295,51 @@ async def test_one_depositor_fills_no_box(town: Town):
     await bo.until_acked(sent)
     # what nobody can open is dropped too
     await until_letters_at(mia, ana.reader, 0)
+
+
+# --- crashes -----------------------------------------------------------------------------------
+
+
+def crash_points() -> list[str]:
+    """Every named point of the post, as its source has them."""
+    sources = [path.read_text("utf-8") for path in (ROOT / "node" / "post").glob("*.py")]
+    return sorted({name for text in sources for name in re.findall(r'crashpoint\("(.+?)"\)', text)})
+
+
+async def story(folder: Path) -> None:
+    """One letter from a vendor to a buyer; told again, it goes on where it stopped."""
+    town = Town(folder)
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo")
+    sent = await bo.send("an offer", ana, await ana.open_box(mia))
+    await bo.until_acked(sent)
+    assert ana.recorded == [b"vendor_bo: an offer"]
+    await town.close()
+
+
+def tell(folder: Path, **environment: str) -> int:
+    code = "import asyncio, pathlib, sys; from tests.integration.test_post import story; "
+    code += "asyncio.run(story(pathlib.Path(sys.argv[1])))"
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(folder)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=25,
+        check=False,
+    )
+    assert told.returncode in (0, EXIT_CODE), told.stderr
+    return told.returncode
+
+
+def test_the_points_are_found():
+    assert "post.before_put_commit" in crash_points()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", crash_points())
+def test_a_crash_loses_and_doubles_nothing(point: str, tmp_path: Path):
+    assert tell(tmp_path, INTENTCAST_CRASH=point) == EXIT_CODE
+    assert tell(tmp_path) == 0

@@ -100,7 +100,8 @@ def test_a_lone_surrogate_has_no_bytes():
 
 
 def test_what_is_too_deep_is_not_written():
-    deep_list, deep_map = [], {}
+    deep_list: list[object] = []
+    deep_map: dict[str, object] = {}
     for _ in range(limits.depth_max):
         deep_list, deep_map = [deep_list], {"a": deep_map}
     for deep in (deep_list, deep_map):

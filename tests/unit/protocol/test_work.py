@@ -12,27 +12,33 @@ DIGEST = blake2b_256(b"object")
 DAY_MS = 86_400_000
 
 
+def solved(bits: int, tries: int = 1 << 18) -> bytes:
+    nonce = solve(DIGEST, bits, tries=tries)
+    assert nonce is not None
+    return nonce
+
+
 def test_a_solution_reaches_its_target():
     for bits in (0, 1, 8, 10):
-        nonce = solve(DIGEST, bits, tries=1 << 16)
+        nonce = solved(bits)
         assert len(nonce) == limits.pow_bytes
         assert bits_of(DIGEST, nonce) >= bits
 
 
 def test_bits_are_leading_zeros_of_the_hash():
-    nonce = solve(DIGEST, 9, tries=1 << 16)
+    nonce = solved(9)
     digest = int.from_bytes(blake2b_256(DIGEST, nonce), "big")
     assert bits_of(DIGEST, nonce) == 256 - digest.bit_length()
     assert f"{digest:0256b}".startswith("0" * bits_of(DIGEST, nonce) + "1")
 
 
 def test_work_is_for_one_object():
-    nonce = solve(DIGEST, 12, tries=1 << 18)
+    nonce = solved(12)
     assert bits_of(blake2b_256(b"another"), nonce) < 12
 
 
 def test_a_search_can_be_cut_in_slices():
-    whole = solve(DIGEST, 10, tries=1 << 16)
+    whole = solved(10)
     start, found = 0, None
     while found is None:
         found = solve(DIGEST, 10, start=start, tries=100)

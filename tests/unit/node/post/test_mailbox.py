@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,26 +48,30 @@ OTHER = signing.public_key(OTHER_SEED)
 BOX = sealing.box_public_key(SEED)
 
 
+def solved(digest: bytes, bits: int) -> bytes:
+    nonce = work.solve(digest, bits, tries=1 << 24)
+    assert nonce is not None
+    return nonce
+
+
 class Desk:
     """A mailbox and one channel to it, with the questions a peer would ask."""
 
     def __init__(self, storage: Storage, clock: ManualClock, **options) -> None:
         self.storage, self.clock = storage, clock
         self.receipts: list[bytes] = []
-        self.mailbox = Mailbox(
-            **{
-                "net": "test",
-                "node_id": NODE,
-                "clock": clock,
-                "entropy": SystemEntropy(),
-                "storage": storage,
-                "for_all": True,
-                "for_own": False,
-                "is_own": lambda reader: reader == READER,
-                "on_receipt": self.receipts.append,
-            }
-            | options
-        )
+        facts: dict[str, Any] = {
+            "net": "test",
+            "node_id": NODE,
+            "clock": clock,
+            "entropy": SystemEntropy(),
+            "storage": storage,
+            "for_all": True,
+            "for_own": False,
+            "is_own": lambda reader: reader == READER,
+            "on_receipt": self.receipts.append,
+        }
+        self.mailbox = Mailbox(**(facts | options))
         self.session = self.channel(b"\x0b" * 32)
 
     def channel(self, peer: bytes, name: bytes = b"h" * 64) -> Session:
@@ -77,12 +82,12 @@ class Desk:
 
     async def open(self, seed=SEED, until=NOW_MS + DAY_MS, net="test"):
         record = BoxRecord(net=net, mailbox=NODE, reader=signing.public_key(seed), until=until)
-        nonce = work.solve(record.work_digest(), 8, tries=1 << 20)
+        nonce = solved(record.work_digest(), 8)
         return await self.ask(BoxOpen(request=1, open=sign_box_record(record, seed), work=nonce))
 
     async def put(self, letter: bytes, *, bits=8, session=None, reader: bytes = READER):
         digest = put_digest(NODE, reader, letters.letter_hash(letter))
-        nonce = work.solve(digest, bits, tries=1 << 24)
+        nonce = solved(digest, bits)
         return await self.ask(Put(request=2, reader=reader, letter=letter, work=nonce), session)
 
     async def challenge(self, session=None, reader: bytes = READER) -> bytes:
@@ -317,7 +322,7 @@ async def test_a_long_box_comes_in_pages_that_fit_a_message(desk: Desk):
     first = await desk.read()
     assert 0 < len(first.letters) < 5
     assert first.more
-    got = list(first.letters)
+    got, page = list(first.letters), first
     while len(got) < 5:
         page = await desk.read(wait_ms=1)
         got += page.letters

@@ -10,6 +10,7 @@ from node.errors import TransportError
 from node.post.letters import Discard, Letter, Parked
 from node.storage import audit, boxes_own, objects, outbox
 from node.storage import mailbox as served
+from node.storage.boxes_own import OwnBox
 from node.storage.outbox import OutgoingState
 from protocol import limits
 from protocol.errors import LocalProtocolError
@@ -357,17 +358,26 @@ async def test_a_box_is_extended_before_it_closes(town: Town, monkeypatch):
 async def test_a_box_nobody_needs_longer_is_left_to_close(town: Town, monkeypatch):
     monkeypatch.setattr("node.post.office._UPKEEP_S", 0.01)
     asked = []
+
+    def needed_until(box: OwnBox) -> int:
+        asked.append(box)
+        return box.until
+
     mailbox = await town.citizen("mailbox_mia", serve=True)
-    ana = await town.citizen("buyer_ana", needed_until=lambda box: asked.append(box) or box.until)
+    ana = await town.citizen("buyer_ana", needed_until=needed_until)
     await ana.open_box(mailbox, days=6)
     await eventually(lambda: len(asked) > 2)
     ana.clock.advance(7 * DAY_MS)
+
+    async def saved() -> OwnBox:
+        box = await ana.storage.read(lambda db: boxes_own.load_box(db, ana.reader))
+        assert box is not None
+        return box
+
     async with asyncio.timeout(5):
-        while not (
-            box := await ana.storage.read(lambda db: boxes_own.load_box(db, ana.reader))
-        ).closed:
+        while not (await saved()).closed:
             await asyncio.sleep(0.01)
-    assert box.until < ana.now_ms()
+    assert (await saved()).until < ana.now_ms()
 
 
 async def test_an_extension_that_fails_is_tried_again(town: Town, monkeypatch):

@@ -25,6 +25,10 @@ from protocol.errors import Reason
 from protocol.ids import NodeId
 
 
+def window_of(mailbox: Any, tasks: Tasks) -> Window:
+    return Window(mailbox=mailbox, tasks=tasks)
+
+
 class SlowMailbox:
     """Answers when told to."""
 
@@ -45,7 +49,7 @@ class Channel:
     handshake_hash = b"h" * 64
 
     def __init__(self) -> None:
-        self.sent: list[Message] = []
+        self.sent: list[Any] = []
         self.takes = True
 
     def send(self, message: Message) -> bool:
@@ -80,7 +84,7 @@ async def turns() -> None:
 
 async def test_answers_go_back_on_their_channel(tasks):
     mailbox = SlowMailbox()
-    window = Window(mailbox=mailbox, tasks=tasks)
+    window = window_of(mailbox, tasks)
     one, two = Channel(), Channel()
     window.handle(one, challenge(1))
     window.handle(one, challenge(2))
@@ -98,7 +102,7 @@ async def test_answers_go_back_on_their_channel(tasks):
 
 async def test_one_channel_asks_so_much_at_a_time(tasks):
     mailbox = SlowMailbox()
-    window = Window(mailbox=mailbox, tasks=tasks)
+    window = window_of(mailbox, tasks)
     channel = Channel()
     for number in range(limits.post_questions_max + 1):
         window.handle(channel, challenge(number))
@@ -120,7 +124,7 @@ async def test_one_channel_asks_so_much_at_a_time(tasks):
 async def test_readings_have_a_bound_of_their_own(tasks, monkeypatch):
     monkeypatch.setattr("node.post.window._READS_MAX", 2)
     mailbox = SlowMailbox()
-    window = Window(mailbox=mailbox, tasks=tasks)
+    window = window_of(mailbox, tasks)
     channel = Channel()
     for number in range(3):
         window.handle(channel, reading(number))
@@ -134,7 +138,7 @@ async def test_readings_have_a_bound_of_their_own(tasks, monkeypatch):
 
 async def test_letters_that_could_not_leave_are_given_again(tasks):
     mailbox = SlowMailbox()
-    window = Window(mailbox=mailbox, tasks=tasks)
+    window = window_of(mailbox, tasks)
     channel = Channel()
     channel.takes = False
     window.handle(channel, reading(1))
@@ -148,7 +152,7 @@ async def test_letters_that_could_not_leave_are_given_again(tasks):
 async def test_a_session_goes_with_its_channel(tasks):
     mailbox = SlowMailbox()
     mailbox.go.set()
-    window = Window(mailbox=mailbox, tasks=tasks)
+    window = window_of(mailbox, tasks)
     window.handle(Channel(), challenge(1))
     await turns()
     gc.collect()

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from node.clock import Clock, ManualClock, SystemClock
+from node.clock import ManualClock, SystemClock
 from node.entropy import SystemEntropy
 from node.errors import TransportError
 from node.keystore import Keyring
@@ -23,7 +23,7 @@ from node.post.letters import Discard, Known, Letter, LetterOutcome, OutgoingLet
 from node.post.office import Post
 from node.post.retry import Backoff
 from node.runtime.tasks import Tasks
-from node.storage import boxes_own, outbox
+from node.storage import audit, boxes_own, outbox
 from node.storage.boxes_own import OwnBox
 from node.storage.database import Storage
 from node.storage.outbox import Outgoing, OutgoingState
@@ -44,6 +44,11 @@ async def eventually(holds: Callable[[], Any], within_s: float = 10.0) -> Any:
         while not (found := holds()):
             await asyncio.sleep(0.005)
     return found
+
+
+def keyring_of(name: bytes) -> Keyring:
+    """Everybody's keys follow from the name, so that a market can know whom a letter is from."""
+    return Keyring(blake2b_256(name))
 
 
 class Wire:
@@ -129,8 +134,6 @@ class Town:
 
     folder: Path
     citizens: dict[NodeId, Citizen] = field(default_factory=dict)
-    boxes: dict[bytes, bytes] = field(default_factory=dict)
-    """Envelope -> box of its author, as the market would know it."""
     _channels: Any = field(default_factory=itertools.count)
 
     def join(self, near: Citizen, far: Citizen) -> Wire:
@@ -160,17 +163,17 @@ class Citizen:
     """A node whose market is a list; `stop` and `start` it, its database stays."""
 
     def __init__(
-        self, town: Town, name: str, *, clock: Clock | None = None, **options: Any
+        self, town: Town, name: str, *, clock: ManualClock | None = None, **options: Any
     ) -> None:
         self.town = town
         self.name = name
-        self.keyring = Keyring(blake2b_256(name.encode()))
+        self.keyring = keyring_of(name.encode())
         self.node_id = transport_key(self.keyring.transport_seed())
         self.clock = clock or ManualClock(SystemClock())
         self.options = {"serve": False, "own_only": False, "receipt_jitter_ms": 0} | options
         self.is_up = False
         self.recorded: list[bytes] = []
-        """Envelopes, in the order recorded; as if in the database."""
+        """Envelopes, in the order recorded; kept in the database."""
         self.handed_over: list[Letter] = []
         """Every call of `on_letter`."""
         self.ended: list[tuple[ObjectId, str]] = []
@@ -202,6 +205,10 @@ class Citizen:
     async def start(self) -> None:
         self.tasks = Tasks()
         self.storage = await Storage.open(self.town.folder / f"{self.name}.db", clock=self.clock)
+        lines = await self.storage.read(lambda db: audit.load_after(db, 0, limit=1_000))
+        self.recorded = [
+            bytes.fromhex(line.detail["envelope"]) for line in lines if line.what == "recorded"
+        ]
         self.network: Any = self.make_network()
         self.post = Post(
             **{
@@ -236,16 +243,21 @@ class Citizen:
         overruled = self.judge(letter)
         if overruled is not None:
             return overruled
-        author_box = self.town.boxes.get(letter.envelope)
-        if author_box is None:
+        author, colon, _ = letter.envelope.partition(b": ")
+        if not colon:
             return Discard(reason="nobody of this town wrote it")
-        facts = {
+        facts: dict[str, Any] = {
             "signer_seed": self.keyring.sign_seed(box.ctx),
-            "author_box": author_box,
+            "author_box": sealing.box_public_key(keyring_of(author).box_seed(self.ctx)),
             "envelope_id": ObjectId(blake2b_256(letter.envelope)),
         }
         if letter.envelope in self.recorded:
             return Known(**facts)
+        await self.storage.write(
+            lambda conn: audit.append(
+                conn, at=self.now_ms(), what="recorded", detail={"envelope": letter.envelope.hex()}
+            )
+        )
         self.recorded.append(letter.envelope)
         return Recorded(**facts)
 
@@ -273,7 +285,6 @@ class Citizen:
 
     def letter(self, text: str, to: Citizen, reply: Reply, **changes: Any) -> OutgoingLetter:
         envelope = f"{self.name}: {text}".encode()
-        self.town.boxes[envelope] = self.box_key
         facts: dict[str, Any] = {
             "ctx": self.ctx,
             "envelope_id": ObjectId(blake2b_256(envelope)),

@@ -116,5 +116,8 @@ async def test_handles_of_root_and_newest_form_find_it(storage: Storage):
         handle = to_text("cast", name or b"")[:14]
         found = await storage.read(partial(casts.load_by_handle, prefix="cast", handle=handle))
         assert found == [OPEN]
-    far = to_text("cast", blake2b_256(b"another"))
-    assert await storage.read(lambda db: casts.load_by_handle(db, "cast", far)) == []
+    right = to_text("cast", OPEN.root_id or b"")
+    mistyped = right[:-1] + ("0" if right[-1] != "0" else "1")
+    for wrong in (to_text("cast", blake2b_256(b"another")), mistyped):
+        question = partial(casts.load_by_handle, prefix="cast", handle=wrong)
+        assert await storage.read(question) == []

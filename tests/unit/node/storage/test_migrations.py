@@ -88,8 +88,9 @@ def test_a_failing_step_changes_nothing(bare: sqlite3.Connection, path: Path):
     assert copy_path(path, 2).exists()
 
 
-def test_a_step_that_is_no_sql_changes_nothing(bare: sqlite3.Connection, path: Path):
-    broken = Migration(version=1, name="0001_x.sql", sql="CREATE TABLE (")
+@pytest.mark.parametrize("sql", ["CREATE TABLE (", "ROLLBACK; CREATE TABLE ("])
+def test_a_step_that_is_no_sql_changes_nothing(bare: sqlite3.Connection, path: Path, sql: str):
+    broken = Migration(version=1, name="0001_x.sql", sql=sql)
     with pytest.raises(sqlite3.Error):
         migrate(bare, path, (broken,))
     assert version_of(bare) == 0

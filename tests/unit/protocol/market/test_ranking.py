@@ -8,6 +8,7 @@ import itertools
 import msgspec
 import pytest
 
+from protocol.ids import ObjectId
 from protocol.market.constraints import Outcome
 from protocol.market.fit import Fit
 from protocol.market.marks import Mark, MarkCode
@@ -53,7 +54,7 @@ def one(
         marks=tuple(Mark(code=code, sentence="") for code in marks),
         fit=dataclasses.replace(FIT, **(fit or {})),
     )
-    offer = dataclasses.replace(OFFER, id=bytes([number]) * 32, body=body)
+    offer = dataclasses.replace(OFFER, id=ObjectId(bytes([number]) * 32), body=body)
     return RankInput(offer=offer, verdict=verdict, **known)
 
 

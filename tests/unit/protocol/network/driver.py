@@ -1,4 +1,4 @@
-"""A gossip machine and hands that perform its actions at once: verify, store, remember what was said."""
+"""A gossip machine, and hands that perform its actions at once: verify, store, note the rest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from protocol.network.actions import (
     StoreObject,
     VerifyBatch,
 )
-from protocol.network.addresses import NodeRecord, sign_record
+from protocol.network.addresses import NodeRecord, Role, sign_record
 from protocol.network.chance import Chance
 from protocol.network.events import (
     CandidateReceived,
@@ -53,7 +53,7 @@ def record_of(name: str, **facts: Any) -> NodeRecord:
         "net": NET,
         "key": NodeId(peer(name)),
         "addresses": [f"{name}.example:7440"],
-        "roles": ["relay"],
+        "roles": [Role.RELAY],
         "seq": NOW.wall_ms,
         "at": NOW.wall_ms,
         "seed": blake2b_256(b"record", name.encode()),

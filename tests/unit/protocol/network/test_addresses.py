@@ -241,7 +241,7 @@ def test_samples_hold_dialable_others():
 def test_nodes_are_found_by_role():
     book = Book(own=OWN)
     book.add(record_of("relay"), proven=False, wall_ms=WALL)
-    book.add(record_of("box", roles=["mailbox", "relay"]), proven=False, wall_ms=WALL)
+    book.add(record_of("box", roles=[Role.MAILBOX, Role.RELAY]), proven=False, wall_ms=WALL)
     assert [record.key for record in book.with_role(Role.MAILBOX, WALL)] == [key("box")]
     assert len(book.with_role(Role.RELAY, WALL)) == 2
     assert book.with_role(Role.RELAY, WALL + limits.node_record_age_ms_max + 1) == []

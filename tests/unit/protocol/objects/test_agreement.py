@@ -8,7 +8,7 @@ import pytest
 
 from protocol import signing
 from protocol.encoding import decode, encode
-from protocol.errors import ObjectError, Reason
+from protocol.errors import ObjectError, Reason, SignatureError
 from protocol.ids import blake2b_256
 from protocol.objects.agreement import (
     BUNDLE_BYTES_MAX,
@@ -52,7 +52,7 @@ def test_a_bundle_reads_as_it_was_written():
     read = read_bundle(WHOLE.bundle())
     assert read.bundle() == WHOLE.bundle()
     assert read.id == WHOLE.id == blake2b_256(*(part.id for part in WHOLE.parts()))
-    assert read.deal_id == WHOLE.acceptance.id
+    assert bytes(read.deal_id) == bytes(WHOLE.acceptance.id)
     assert read.net == "test"
 
 
@@ -158,7 +158,7 @@ def test_an_empty_network_is_none():
 def test_a_weak_key_signs_no_agreement(monkeypatch):
     def weak(key):
         if key == vendor_bo.key:
-            raise signing.SignatureError(Reason.BAD_KEY, "weak")
+            raise SignatureError(Reason.BAD_KEY, "weak")
 
     monkeypatch.setattr(signing, "check_key", weak)
     assert refused(WHOLE.bundle()) == (Reason.BAD_KEY, "profile")

@@ -10,7 +10,7 @@ import pytest
 from protocol import limits, signing, work
 from protocol.encoding import decode, encode
 from protocol.errors import LocalProtocolError, ObjectError, Reason, RemoteProtocolError
-from protocol.ids import blake2b_256
+from protocol.ids import NodeId, blake2b_256
 from protocol.now import DAY_MS, MINUTE_MS
 from protocol.objects.envelope import (
     check_time,
@@ -78,7 +78,7 @@ def test_every_object_of_a_deal_opens_as_it_was_signed(part):
 
 
 def test_a_candidate_is_only_split_and_named():
-    candidate = read_candidate(CAST.raw, peer=b"\x05" * 32, bytes_max=PUBLIC)
+    candidate = read_candidate(CAST.raw, peer=NodeId(b"\x05" * 32), bytes_max=PUBLIC)
     assert (candidate.id, candidate.signed, candidate.signature) == (
         CAST.id,
         CAST.signed,

@@ -222,6 +222,14 @@ def test_a_large_letter_moves_as_many_as_it_must_or_none():
     assert isinstance(decide_put(state, size=size + 1, bits=9, held=held), PostRefused)
 
 
+def test_what_cannot_make_room_moves_nothing():
+    state, held = full([8])
+    outcome = decide_put(
+        dataclasses.replace(state, size=10 * limits.box_bytes_max), bits=20, held=held
+    )
+    assert isinstance(outcome, PostRefused)
+
+
 def test_room_is_counted_in_letters_and_bytes():
     assert dataclasses.replace(OPEN, letters=255).has_room(1)
     assert not dataclasses.replace(OPEN, letters=256).has_room(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from protocol import limits, sealing, signing
@@ -124,13 +126,14 @@ def test_another_plaintext_is_refused(value):
 
 
 def test_it_must_be_for_this_letter_and_network():
-    names = {"net": "test", "envelope_id": b"e" * 32, "letter": b"l" * 32}
+    names: dict[str, Any] = {"net": "test", "envelope_id": b"e" * 32, "letter": b"l" * 32}
     check_receipt(RECEIPT, **names)
-    for change, reason in [
+    changes: list[tuple[dict[str, Any], Reason]] = [
         ({"net": "other"}, Reason.WRONG_NETWORK),
         ({"envelope_id": b"f" * 32}, Reason.MISMATCH),
         ({"letter": b"m" * 32}, Reason.MISMATCH),
-    ]:
+    ]
+    for change, reason in changes:
         with pytest.raises(ObjectError) as caught:
             check_receipt(RECEIPT, **(names | change))
         assert caught.value.reason is reason

@@ -1,0 +1,60 @@
+"""What an import found, for a shopkeeper: counts first, then problems with their fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from node.cli.console import clean
+from node.cli.session import Session
+
+_PROBLEMS_SHOWN = 10
+_COLUMNS_SHOWN = 12
+
+
+def print_report(session: Session, found: dict[str, Any], path: Path) -> None:
+    """Print the report of one feed."""
+    console = session.console
+    console.data(f"{path.name}   {clean(found['form'])}, {found['rows']:,} rows")
+    counts = ("added", "changed", "unchanged", "removed", "refused", "warnings")
+    console.data("  " + "   ".join(f"{name} {found[name]:,}" for name in counts))
+    for problem in found["problems"][:_PROBLEMS_SHOWN]:
+        console.say(f"  {clean(_problem(problem))}")
+    more = found["refused"] + found["warnings"] - _PROBLEMS_SHOWN
+    if more > 0:
+        console.say(f"  ... {more:,} more; all of them:  --report problems.csv")
+    if found["unmapped"]:
+        names = [clean(name) for name in found["unmapped"]]
+        rest = f" and {len(names) - _COLUMNS_SHOWN} more" if len(names) > _COLUMNS_SHOWN else ""
+        console.say(f"  Columns not used: {', '.join(names[:_COLUMNS_SHOWN])}{rest}")
+    if not found["complete"]:
+        console.alarm("  ! The feed was cut short: nothing was taken off the shelf.")
+    if found["removals_held"]:
+        console.alarm(
+            f"  ! {found['removals_held']:,} articles left the feed and were kept on offer;"
+            " if they shall go: --remove-most"
+        )
+    if found["applied"]:
+        console.say(console.tick(f"{found['offered']:,} on offer, {found['refused']:,} refused."))
+    else:
+        console.say("  A dry run: nothing was changed.")
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    where = f"line {problem['line']}  " if problem["line"] else ""
+    kept = "" if problem["refused"] else " (kept without it)"
+    fix = f"  fix: {problem['fix']}" if problem["fix"] else ""
+    return (
+        f'{where}{problem["column"]}  "{problem["value"]}"  {problem["code"]}  '
+        f"{problem['sentence']}{kept}{fix}"
+    )
+
+
+def save_report(session: Session, name: str, found: dict[str, Any]) -> None:
+    """Write the problems of one feed as CSV."""
+    from node.vendor.catalogue import write_report
+    from node.vendor.feed_rows import FeedProblem
+
+    with Path(name).open("w", encoding="utf-8", newline="") as file:
+        write_report(file, [FeedProblem(**problem) for problem in found["problems"]])
+    session.console.say(f"  Problems written to {name}")

@@ -1,0 +1,160 @@
+"""`intentcast up`: starts the node and stays until it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from node.cli.exits import Exit
+from node.cli.session import Session, session_options
+from node.cli.table import pairs
+from protocol.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from node.daemon import Ready
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PORT_MAX = 65_535
+SCHEME = "intentcast://"
+_PORT = click.IntRange(0, _PORT_MAX)
+
+
+def node_options(function: F) -> F:
+    """Give a command every option a node is started with."""
+    options = [
+        click.option("--net", metavar="NAME", help="Network; nodes of others do not talk."),
+        click.option(
+            "--listen", metavar="HOST:PORT", help="Let peers dial this; port 0 takes a free one."
+        ),
+        click.option(
+            "--advertise", multiple=True, metavar="HOST:PORT", help="Address others should dial."
+        ),
+        click.option(
+            "--peer",
+            "peers",
+            multiple=True,
+            metavar="ADDRESS",
+            help="Stay linked to it; repeatable.",
+        ),
+        click.option("--relay", is_flag=True, help="Be dialled, pass on for all, keep letters."),
+        click.option("--mailbox", is_flag=True, help="Keep letters for others."),
+        click.option(
+            "--api-port",
+            "--web-port",
+            "api_port",
+            type=_PORT,
+            metavar="PORT",
+            help="Port of the local API; 0 takes a free one.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command(short_help="Start the node.")
+@node_options
+@session_options
+def up(session: Session, **flags: Any) -> int:
+    """Start the node; the first run makes its keys. Ctrl-C stops it."""
+    return start_node(session, flags)
+
+
+def start_node(session: Session, flags: dict[str, Any]) -> int:
+    """Run the daemon in this process until it is told to stop."""
+    import asyncio
+
+    from node.config import load_settings
+    from node.daemon import run_daemon
+
+    home = session.home
+    settings = load_settings(home, read_flags(flags))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run_daemon(home, settings, on_ready=lambda ready: announce(session, ready)))
+    session.console.say("Stopped.")
+    return Exit.OK
+
+
+def read_flags(flags: dict[str, Any]) -> dict[str, Any]:
+    """Turn options into settings; what was not said is left out.
+
+    Raises:
+        LocalProtocolError: E-LISTEN.
+    """
+    found: dict[str, Any] = {}
+    if flags.get("net") is not None:
+        found["net"] = flags["net"]
+    if flags.get("api_port") is not None:
+        found["api_port"] = flags["api_port"]
+    if flags.get("listen") is not None:
+        found["listen_host"], found["listen_port"] = _listen(flags["listen"])
+    if flags.get("relay"):
+        found["mailbox"] = found["bootstrap"] = True
+        found.setdefault("listen_port", 0)
+    if flags.get("mailbox"):
+        found["mailbox"] = True
+    if flags.get("advertise"):
+        found["advertise"] = list(flags["advertise"])
+    if flags.get("peers"):
+        found["peers"] = [peer_address(text) for text in flags["peers"]]
+    return found
+
+
+def peer_address(text: str) -> str:
+    """Take the address as `up` prints it, or bare."""
+    return text.strip().removeprefix(SCHEME).rstrip("/")
+
+
+def _listen(text: str) -> tuple[str, int]:
+    host, colon, port = text.strip().rpartition(":")
+    if not colon:
+        host, port = "127.0.0.1", text.strip()
+    if not (port.isascii() and port.isdigit() and int(port[:6]) <= _PORT_MAX) or not host:
+        raise LocalProtocolError(
+            f"--listen '{text[:60]}' is not an address of this machine",
+            code="E-LISTEN",
+            fix="Write:  --listen 0.0.0.0:9401        or on this machine only: 127.0.0.1:9401",
+            field="--listen",
+        )
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def announce(session: Session, ready: Ready) -> None:
+    """Say that the node is up, and what others need to reach it."""
+    console = session.console
+    if session.as_json:
+        console.document(
+            {
+                "schema": "intentcast.ready/1",
+                "home": str(session.home),
+                "node": ready.node,
+                "api": ready.api_url,
+                "listen": ready.listen,
+                "address": _address(ready),
+                "made_identity": ready.made_identity,
+                "vendor": ready.vendor,
+                "notices": ready.notices,
+            },
+            line=True,
+        )
+        return
+    rows: list[tuple[str, object]] = [
+        ("Node", f"{ready.node}{'   (made just now)' if ready.made_identity else ''}"),
+        ("Home", session.home),
+        ("Local API", ready.api_url),
+        ("Address", _address(ready) or "none; it dials others, and letters come through mailboxes"),
+    ]
+    if ready.vendor:
+        rows.append(("Sells as", ready.vendor))
+    for line in pairs(rows):
+        console.say(f"  {line}")
+    for notice in ready.notices:
+        console.say(f"  ! {notice}")
+    console.say("Ready. Ctrl-C stops the node.")
+
+
+def _address(ready: Ready) -> str | None:
+    return f"{SCHEME}{ready.node}@{ready.listen}" if ready.listen else None

@@ -1,0 +1,171 @@
+"""The reader keeps at every mailbox, whatever that mailbox does, and never in a busy loop."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from node.storage import boxes_own
+from protocol.channel.messages import BoxChallenge, BoxRead, Letters, Refused
+from protocol.errors import Reason
+from tests.unit.node.post.town import DAY_MS, Citizen, Town, eventually
+
+
+def count_reads(mailbox: Citizen, monkeypatch) -> list[int]:
+    """Note the waits of all readings a mailbox is asked for."""
+    waits: list[int] = []
+    answer = mailbox.post.mailbox.answer
+
+    async def counted(session, ask):
+        if isinstance(ask, BoxRead):
+            waits.append(ask.wait_ms)
+        return await answer(session, ask)
+
+    monkeypatch.setattr(mailbox.post.mailbox, "answer", counted)
+    return waits
+
+
+async def test_the_first_reading_looks_at_everything_the_next_ones_wait(town: Town, monkeypatch):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana", read_wait_ms=5)
+    waits = count_reads(mia, monkeypatch)
+    await ana.open_box(mia)
+    await eventually(lambda: len(waits) >= 3)
+    assert waits[:3] == [0, 5, 5]
+
+
+async def test_a_box_is_read_from_its_oldest_letter_now_and_then(town: Town, monkeypatch):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana", read_wait_ms=5)
+    waits = count_reads(mia, monkeypatch)
+    await ana.open_box(mia)
+    await eventually(lambda: len(waits) >= 2)
+    ana.clock.advance(31 * 60_000)
+    await eventually(lambda: waits.count(0) >= 2)
+
+
+async def test_a_mailbox_that_repeats_itself_is_asked_once_a_second(town: Town, monkeypatch):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    naps = []
+    sleep = asyncio.sleep
+
+    async def counted(seconds):
+        naps.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("node.post.reader.asyncio.sleep", counted)
+
+    async def liar(session, ask):
+        if isinstance(ask, BoxRead):
+            return Letters(request=ask.request, letters=[b"junk"])
+        return await type(mia.post.mailbox).answer(mia.post.mailbox, session, ask)
+
+    monkeypatch.setattr(mia.post.mailbox, "answer", liar)
+    await ana.open_box(mia)
+    await eventually(lambda: naps.count(1.0) > 3)
+    assert ana.handed_over == []
+
+
+async def test_a_mailbox_that_refuses_is_left_alone_for_a_while(town: Town, monkeypatch):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    asked = []
+    refusing = True
+
+    async def refuse(session, ask):
+        if refusing and isinstance(ask, BoxChallenge | BoxRead):
+            asked.append(ask)
+            return Refused(request=ask.request, reason=Reason.OVER_BUDGET)
+        return await type(mia.post.mailbox).answer(mia.post.mailbox, session, ask)
+
+    monkeypatch.setattr(mia.post.mailbox, "answer", refuse)
+    await ana.open_box(mia)
+    way = (ana.reader, mia.node_id)
+    await eventually(lambda: len(asked) >= 2)
+    assert way in ana.post.failing_since
+    assert way not in ana.post.read_since
+    refusing = False
+    await eventually(lambda: way in ana.post.read_since)
+    assert way not in ana.post.failing_since
+
+
+async def test_a_mailbox_that_will_not_open_the_box_is_asked_again_later(town: Town):
+    bo = await town.citizen("vendor_bo", own_only=True)
+    ana = await town.citizen("buyer_ana")
+    await ana.post.watch(ana.own_box(bo))
+    await eventually(lambda: (ana.reader, bo.node_id) in ana.post.failing_since)
+
+
+async def test_a_link_that_comes_up_ends_the_wait(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    ana.post._reader._backoff = type(ana.post._reader._backoff)(base_ms=60_000, cap_ms=60_000)
+    await mia.stop()
+    await ana.post.watch(ana.own_box(mia))
+    way = (ana.reader, mia.node_id)
+    await eventually(lambda: way in ana.post.failing_since)
+    await mia.start()
+    ana.post.link_up(mia.node_id)
+    await eventually(lambda: way in ana.post.read_since)
+
+
+async def test_no_room_to_park_means_reading_again(town: Town, monkeypatch):
+    from node.post.letters import Parked
+
+    monkeypatch.setattr("node.post.reader._PAUSE_MS", 1)
+    monkeypatch.setattr("protocol.limits.parked_letters_max", 1)
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo")
+    missing = True
+    ana.judge = lambda _letter: Parked() if missing else None
+    reply = await ana.open_box(mia)
+    sent = [await bo.send(f"offer {n}", ana, reply) for n in range(3)]
+    await eventually(lambda: len({letter.hash for letter in ana.handed_over}) == 3)
+    assert ana.post.parked == 1
+    missing = False
+    for envelope_id in sent:
+        await bo.until_acked(envelope_id)
+
+
+async def test_a_box_ends_with_its_time(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana", read_wait_ms=5)
+    await ana.open_box(mia, days=1)
+    await eventually(lambda: ana.post.read_since)
+    ana.clock.advance(DAY_MS)
+    await eventually(lambda: not ana.post._reader.boxes)
+    assert ana.post.read_since == {}
+    # one that is over already is not begun
+    await ana.post.watch(ana.own_box(mia, days=-1))
+    await ana.post.watch(replace(ana.own_box(mia), closed=True))
+    assert ana.post._reader.boxes == []
+
+
+async def test_a_changed_box_is_read_at_its_new_mailboxes_only(town: Town):
+    old = await town.citizen("mailbox_old", serve=True)
+    new = await town.citizen("mailbox_new", serve=True)
+    ana = await town.citizen("buyer_ana")
+    await ana.open_box(old)
+    await eventually(lambda: (ana.reader, old.node_id) in ana.post.read_since)
+    await ana.post.watch(ana.own_box(new))
+    await eventually(lambda: (ana.reader, new.node_id) in ana.post.read_since)
+    assert (ana.reader, old.node_id) not in ana.post.read_since
+    # watched twice is read once
+    tasks = dict(ana.post._reader._watching)
+    await ana.post.watch(ana.own_box(new))
+    assert ana.post._reader._watching == tasks
+
+
+async def test_opening_for_longer_keeps_on_reading(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    await ana.open_box(mia, days=1)
+    later = ana.now_ms() + 9 * DAY_MS
+    await ana.post.open_box(ana.ctx, [mia.node_id], later)
+    await ana.post.open_box(ana.ctx, [mia.node_id], ana.now_ms() + DAY_MS)
+    saved = await ana.storage.read(lambda db: boxes_own.load_box(db, ana.reader))
+    assert saved is not None
+    assert saved.until == later
+    assert [box.until for box in ana.post._reader.boxes] == [later]

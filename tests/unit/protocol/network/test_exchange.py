@@ -1,0 +1,272 @@
+"""The exchange of names: serve, seek, compare, keep promises, forget in time."""
+
+from __future__ import annotations
+
+from protocol import limits
+from protocol.channel.messages import Ids, IdsAnswer, IdsQuery, Missing, Objects, Want
+from protocol.network.actions import DropExpired, SetTimer, Timer
+from protocol.network.events import (
+    IdsReceived,
+    MissingReceived,
+    PageAsked,
+    PageReceived,
+    PageRefused,
+    PeerLost,
+    PublishObject,
+    SeekObject,
+    Started,
+    TimerFired,
+    WantReceived,
+)
+from protocol.network.live import entry_of, prefix_of
+from tests.parties import make_cast, make_profile
+from tests.unit.protocol.network.driver import Bench, joined, later, of, peer
+
+CAST, PROFILE = make_cast(), make_profile()
+CAST_NAME, PROFILE_NAME = prefix_of(CAST.id), prefix_of(PROFILE.id)
+UNKNOWN = bytes(16)
+
+
+def tick(bench: Bench, timer: Timer, ms: int = 0) -> None:
+    bench.now = later(ms, bench.now)
+    bench.feed(TimerFired(timer=timer))
+
+
+def announce(bench: Bench, who: str, *names: bytes) -> None:
+    bench.feed(IdsReceived(peer=peer(who), ids=names))
+
+
+# --- wants ---------------------------------------------------------------------------------------
+
+
+def test_announced_objects_are_asked_for_once():
+    bench = Bench()
+    bench.join("a", "b")
+    announce(bench, "a", CAST_NAME, UNKNOWN)
+    announce(bench, "b", CAST_NAME)
+    assert [m.ids for m in bench.sent("a", Want)] == [[CAST_NAME, UNKNOWN]]
+    assert bench.sent("b", Want) == []
+
+
+def test_known_objects_are_not_asked_for():
+    bench = Bench(held=True)
+    bench.join("a")
+    bench.receive("x", CAST.raw)
+    announce(bench, "a", CAST_NAME)
+    bench.release()
+    announce(bench, "a", CAST_NAME)
+    assert bench.sent("a", Want) == []
+    assert bench.gossip.seen_at(CAST.id) == (1, 1)
+
+
+def test_what_is_missing_at_one_is_asked_of_the_next():
+    bench = Bench()
+    bench.join("a", "b")
+    for who in ("a", "b"):
+        announce(bench, who, CAST_NAME)
+    bench.feed(MissingReceived(peer=peer("a"), ids=(CAST_NAME,)))
+    assert [m.ids for m in bench.sent("b", Want)] == [[CAST_NAME]]
+    assert bench.blamed("a") == []
+
+
+def test_an_answer_with_bad_work_counts_as_none():
+    bench = Bench()
+    bench.join("a", "b")
+    for who in ("a", "b"):
+        announce(bench, who, CAST_NAME)
+    bench.receive("a", CAST.raw[:-10] + b"\xc0")
+    assert bench.blamed("a") == ["bad_work"]
+    assert [m.ids for m in bench.sent("b", Want)] == [[CAST_NAME]]
+
+
+def test_announcing_and_not_serving_breaks_a_promise():
+    bench = Bench()
+    bench.join("teaser", "b")
+    for who in ("teaser", "b"):
+        announce(bench, who, CAST_NAME)
+    tick(bench, Timer.HEARTBEAT, limits.want_silence_ms_max - 1)
+    assert bench.blamed("teaser") == []
+    tick(bench, Timer.HEARTBEAT, 1)
+    assert bench.blamed("teaser") == ["stalled"]
+    assert [m.ids for m in bench.sent("b", Want)] == [[CAST_NAME]]
+
+
+def test_who_leaves_owes_nothing():
+    bench = Bench()
+    bench.join("a", "b")
+    for who in ("a", "b"):
+        announce(bench, who, CAST_NAME)
+    bench.feed(PeerLost(peer=peer("a")))
+    assert [m.ids for m in bench.sent("b", Want)] == [[CAST_NAME]]
+    bench.feed(PeerLost(peer=peer("a")))
+    assert bench.gossip.seen_at(CAST.id) == (0, 1)
+
+
+# --- serving -------------------------------------------------------------------------------------
+
+
+def test_wants_are_served_from_memory_disk_or_not_at_all():
+    bench = Bench()
+    bench.join("a")
+    bench.receive("x", CAST.raw)
+    bench.held = True
+    bench.receive("x", PROFILE.raw)
+    bench.gossip.handle(bench.waiting.pop(), bench.now)
+    wanted = (CAST_NAME, PROFILE_NAME, UNKNOWN, CAST_NAME)
+    bench.actions.clear()
+    bench.feed(WantReceived(peer=peer("a"), ids=wanted))
+    assert bench.served("a") == [CAST.id]
+    assert [m.raws for m in bench.sent("a", Objects)] == [[PROFILE.raw]]
+    assert [m.ids for m in bench.sent("a", Missing)] == [[UNKNOWN]]
+
+
+def test_what_has_expired_is_missing():
+    bench = Bench()
+    bench.receive("x", CAST.raw)
+    bench.now = later(CAST.header.exp - bench.now.wall_ms)
+    bench.feed(WantReceived(peer=peer("a"), ids=(CAST_NAME,)))
+    assert bench.served("a") == []
+    assert [m.ids for m in bench.sent("a", Missing)] == [[CAST_NAME]]
+
+
+# --- seeking -------------------------------------------------------------------------------------
+
+
+def test_a_sought_object_is_asked_of_everybody_who_is_or_comes():
+    bench = Bench()
+    bench.join("a")
+    bench.feed(SeekObject(id=CAST.id))
+    bench.feed(SeekObject(id=CAST.id))
+    assert [m.ids for m in bench.sent("a", Want)] == [[CAST_NAME]]
+    bench.feed(MissingReceived(peer=peer("a"), ids=(CAST_NAME,)))
+    bench.join("b")
+    assert [m.ids for m in bench.sent("b", Want)] == [[CAST_NAME]]
+    bench.receive("b", CAST.raw)
+    bench.join("c")
+    assert bench.sent("c", Want) == []
+    bench.feed(SeekObject(id=CAST.id))
+    assert bench.gossip.wanted_count == 0
+
+
+def test_seeking_ends_after_a_while():
+    bench = Bench()
+    bench.feed(SeekObject(id=CAST.id))
+    bench.now = later(limits.sought_ms_max)
+    bench.join("late")
+    assert bench.sent("late", Want) == []
+    tick(bench, Timer.SWEEP)
+    bench.feed(PeerLost(peer=peer("late")))
+    bench.feed(SeekObject(id=PROFILE.id))
+    bench.join("b")
+    assert [m.ids for m in bench.sent("b", Want)] == [[PROFILE_NAME]]
+
+
+def test_seeking_overrules_what_was_declined(monkeypatch):
+    bench = Bench(objects_max=0)
+    bench.join("a")
+    bench.receive("a", CAST.raw)
+    bench.feed(SeekObject(id=CAST.id))
+    assert [m.ids for m in bench.sent("a", Want)] == [[CAST_NAME]]
+    bench.feed(PeerLost(peer=peer("a")))
+    monkeypatch.setattr(limits, "sought_ids_max", 1)
+    bench.feed(SeekObject(id=PROFILE.id))
+    bench.join("b")
+    assert [m.ids for m in bench.sent("b", Want)] == [[PROFILE_NAME]]
+
+
+# --- pages ---------------------------------------------------------------------------------------
+
+
+def test_ids_are_compared_when_a_link_opens():
+    bench = Bench()
+    bench.join("a")
+    (query,) = bench.sent("a", IdsQuery)
+    answer = IdsAnswer(request=query.request, ids=[CAST_NAME], last_at=CAST.header.at, more=True)
+    bench.feed(PageReceived(peer=peer("a"), answer=answer))
+    assert [m.ids for m in bench.sent("a", Want)] == [[CAST_NAME]]
+    (_, following) = bench.sent("a", IdsQuery)
+    assert (following.after_at, following.after_id) == (CAST.header.at, CAST_NAME)
+    bench.feed(PageReceived(peer=peer("a"), answer=answer))
+    assert len(bench.sent("a", IdsQuery)) == 2, "an answer to no question is let go"
+
+
+def test_a_refused_page_ends_the_comparison():
+    bench = Bench()
+    bench.join("a")
+    (query,) = bench.sent("a", IdsQuery)
+    bench.feed(PageRefused(peer=peer("a"), request=query.request))
+    tick(bench, Timer.HEARTBEAT)
+    assert len(bench.sent("a", IdsQuery)) == 1
+
+
+def test_pages_are_answered_from_the_table():
+    bench = Bench()
+    bench.receive("x", CAST.raw)
+    bench.receive("x", PROFILE.raw)
+    bench.feed(PageAsked(peer=peer("a"), query=IdsQuery(request=9, limit=1)))
+    first = sorted([CAST_NAME, PROFILE_NAME])[0]
+    (page,) = bench.sent("a", IdsAnswer)
+    assert (page.request, page.ids, page.more) == (9, [first], True)
+    query = IdsQuery(request=10, after_at=page.last_at, after_id=page.ids[-1])
+    bench.feed(PageAsked(peer=peer("a"), query=query))
+    assert bench.sent("a", IdsAnswer)[1].more is False
+
+
+def test_ids_are_compared_again_from_time_to_time():
+    bench = Bench()
+    tick(bench, Timer.CATCH_UP)
+    bench.join("a")
+    tick(bench, Timer.CATCH_UP)
+    assert len(bench.sent("a", IdsQuery)) == 2
+    waits = [a.delay_ms for a in of(SetTimer, bench.actions) if a.timer is Timer.CATCH_UP]
+    assert len(waits) == 3
+    assert all(abs(wait - limits.catch_up_ms) <= limits.catch_up_ms // 5 for wait in waits)
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+def test_what_the_store_held_is_held_again():
+    bench = Bench(objects_max=0)
+    bench.feed(Started(entries=(entry_of(CAST), entry_of(PROFILE)), records=()))
+    assert len(bench.gossip.live) == 2
+    bench.receive("a", CAST.raw)
+    assert bench.stored() == []
+
+
+def test_the_expired_are_swept_a_little_late():
+    bench = Bench()
+    bench.receive("x", CAST.raw)
+    bench.now = later(CAST.header.exp + limits.skew_ms_max - 1 - bench.now.wall_ms)
+    tick(bench, Timer.SWEEP)
+    assert CAST_NAME in bench.gossip.live
+    tick(bench, Timer.SWEEP, 1)
+    assert CAST_NAME not in bench.gossip.live
+    assert of(DropExpired, bench.actions)[-1].wall_ms == CAST.header.exp
+
+
+def test_many_thanks_fit_their_messages():
+    bench = Bench()
+    bench.join("a")
+    names = [n.to_bytes(16, "big") for n in range(limits.ids_per_message_max + 1)]
+    bench.gossip._carried.thanks[peer("a")] = names
+    tick(bench, Timer.HEARTBEAT)
+    assert [len(m.ids) for m in bench.sent("a", Ids)] == [limits.ids_per_message_max, 1]
+
+
+def test_the_dialling_timer_is_not_ours():
+    bench = Bench()
+    bench.actions.clear()
+    tick(bench, Timer.DIAL)
+    assert bench.actions == []
+
+
+def test_a_peer_that_joined_again_starts_afresh():
+    bench = Bench()
+    bench.join("a")
+    bench.receive("a", CAST.raw)
+    bench.feed(PeerLost(peer=peer("a")))
+    bench.feed(joined("a"))
+    assert bench.gossip.first_from(peer("a")) == 0
+    bench.feed(PublishObject(verified=PROFILE))
+    assert [m.raws for m in bench.sent("a", Objects)] == [[PROFILE.raw]]

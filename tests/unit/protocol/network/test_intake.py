@@ -1,0 +1,392 @@
+"""The way in: what gets through each stage, what is remembered, who is blamed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from protocol import limits, work
+from protocol.channel.messages import Ids, Objects
+from protocol.encoding import decode, encode
+from protocol.errors import Reason
+from protocol.ids import blake2b_256
+from protocol.network.actions import DropObject, StoreObject, Timer, VerifyBatch
+from protocol.network.events import (
+    IdsReceived,
+    ObjectLost,
+    ObjectStored,
+    PublishObject,
+    StoreFailed,
+    TimerFired,
+    Unverified,
+    VerifyFinished,
+)
+from protocol.network.live import prefix_of
+from protocol.objects.envelope import Verified
+from protocol.objects.header import Kind
+from tests.parties import NOW_MS, forged, make_cast, make_offer, make_profile, vendor_bo
+from tests.unit.protocol.network.driver import Bench, later, make_revoke, of, peer
+
+
+def with_signature(verified: Verified[Any], signature: bytes) -> bytes:
+    """The same text under another signature, its work done anew."""
+    name = blake2b_256(verified.signed, signature)
+    nonce = work.solve(name, verified.header.target, tries=1 << 20)
+    return encode([verified.signed, signature, nonce])
+
+
+def badly_signed(verified: Verified[Any], salt: int = 1) -> bytes:
+    first = bytes([verified.signature[0] ^ salt])
+    return with_signature(verified, first + verified.signature[1:])
+
+
+def with_nonce(verified: Verified[Any], nonce: bytes | None) -> bytes:
+    text, signature, _ = decode(verified.raw, bytes_max=limits.public_bytes_max)
+    return encode([text, signature, nonce])
+
+
+def wrong_nonce(verified: Verified[Any]) -> bytes:
+    number = 0
+    while work.bits_of(verified.id, number.to_bytes(8, "big")) >= verified.header.target:
+        number += 1
+    return with_nonce(verified, number.to_bytes(8, "big"))
+
+
+# --- accept --------------------------------------------------------------------------------------
+
+
+def test_a_good_object_is_stored_pushed_and_told_in_that_order():
+    bench = Bench()
+    bench.join("a", "b", "c")
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    assert bench.stored() == bench.notified() == [cast.id]
+    assert [m.raws for m in bench.sent("b", Objects)] == [[cast.raw]]
+    assert [m.raws for m in bench.sent("c", Objects)] == [[cast.raw]]
+    assert bench.sent("a", Objects) == []
+    assert bench.gossip.first_from(peer("a")) == 1
+    assert bench.gossip.first_from(peer("stranger")) == 0
+
+
+def test_nobody_is_told_before_the_disk_has_it():
+    bench = Bench(held=True)
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    (verdict,) = bench.waiting
+    assert len(of(StoreObject, bench.gossip.handle(verdict, bench.now))) == 1
+    bench.feed(ObjectStored(id=cast.id, is_new=True))
+    assert bench.notified() == [cast.id]
+
+
+def test_what_the_disk_knew_already_is_no_news():
+    bench = Bench(held=True)
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    bench.gossip.handle(bench.waiting.pop(), bench.now)
+    bench.feed(ObjectStored(id=cast.id, is_new=False))
+    bench.feed(ObjectStored(id=make_profile().id, is_new=True))
+    assert bench.notified() == []
+
+
+def test_suppliers_hear_that_we_hold_it():
+    bench = Bench(held=True)
+    bench.join("a", "b")
+    cast = make_cast()
+    for who in ("a", "b", "a"):
+        bench.receive(who, cast.raw)
+    bench.receive("passer-by", cast.raw)
+    bench.release()
+    bench.feed(TimerFired(timer=Timer.HEARTBEAT))
+    bench.feed(TimerFired(timer=Timer.HEARTBEAT))
+    for who in ("a", "b"):
+        assert [m.ids for m in bench.sent(who, Ids)] == [[prefix_of(cast.id)]]
+    assert bench.sent("passer-by", Ids) == []
+    assert bench.gossip.seen_at(cast.id) == (2, 2)
+    assert len(bench.stored()) == 1
+
+
+def test_runs_are_bounded_and_one_at_a_time():
+    bench = Bench(held=True)
+    casts = [make_cast(nonce=bytes([n] * 16)) for n in range(20)]
+    for cast in casts:
+        bench.receive("a", cast.raw)
+    assert [len(batch.candidates) for batch in of(VerifyBatch, bench.actions)] == [1]
+    bench.release()
+    sizes = [len(batch.candidates) for batch in of(VerifyBatch, bench.actions)]
+    assert sizes == [1, limits.verify_batch_max, 3]
+    assert sorted(bench.stored()) == sorted(cast.id for cast in casts)
+
+
+# --- reject --------------------------------------------------------------------------------------
+
+
+def test_bytes_that_are_nothing_are_blamed():
+    bench = Bench()
+    for raw in (b"", b"nonsense", b"\x90", encode([b"x", b"y", None])):
+        bench.receive("a", raw)
+    assert bench.blamed("a") == ["bad_encoding", "bad_encoding", "bad_shape", "bad_shape"]
+    assert bench.gossip.rejected_count == 0, "bytes without a name cost no memory"
+
+
+def test_a_bad_signature_is_remembered_and_blamed_on_all_who_sent_it():
+    bench = Bench(held=True)
+    bench.join("a", "b")
+    raw = badly_signed(make_cast())
+    bench.receive("a", raw)
+    bench.receive("b", raw)
+    bench.release()
+    assert bench.blamed("a") == bench.blamed("b") == ["bad_signature"]
+    assert bench.stored() == []
+    assert bench.gossip.rejected_count == 1
+    bench.receive("a", raw)
+    assert bench.blamed("a") == ["bad_signature"] * 2
+    assert len(of(VerifyBatch, bench.actions)) == 1, "it is verified once"
+
+
+def test_a_forgery_does_not_keep_out_what_it_imitates():
+    bench = Bench(held=True)
+    cast = make_cast()
+    bench.receive("a", badly_signed(cast))
+    bench.receive("b", cast.raw)
+    bench.release()
+    assert bench.stored() == [cast.id]
+    assert bench.gossip.is_rejected(read_id(badly_signed(cast)))
+    assert not bench.gossip.is_rejected(cast.id)
+
+
+def read_id(raw: bytes) -> bytes:
+    text, signature, _ = decode(raw, bytes_max=limits.public_bytes_max)
+    return blake2b_256(text, signature)
+
+
+def test_a_bad_nonce_is_blamed_and_condemns_nothing():
+    bench = Bench()
+    cast = make_cast()
+    for raw in (with_nonce(cast, None), wrong_nonce(cast)):
+        bench.receive("a", raw)
+    assert bench.blamed("a") == ["bad_work"] * 2
+    assert not bench.gossip.is_rejected(cast.id)
+    bench.receive("b", cast.raw)
+    assert bench.stored() == [cast.id]
+
+
+def test_a_sealed_object_in_gossip_is_blamed():
+    bench = Bench()
+    bench.receive("a", make_offer(make_cast(), make_profile()).raw)
+    assert bench.blamed("a") == ["unexpected"]
+    assert of(VerifyBatch, bench.actions) == []
+
+
+def test_a_body_that_breaks_a_rule_is_blamed_after_its_signature():
+    bench = Bench()
+    fields = {"target": 12, "exp": NOW_MS + 86_400_000}
+    text, signature, _ = decode(
+        forged(Kind.PROFILE, {"name": ""}, vendor_bo, **fields), bytes_max=limits.public_bytes_max
+    )
+    nonce = work.solve(blake2b_256(text, signature), 12, tries=1 << 20)
+    bench.receive("a", encode([text, signature, nonce]))
+    assert bench.blamed("a") == ["bad_shape"]
+    assert bench.gossip.rejected_count == 1
+
+
+def test_what_is_remembered_as_bad_is_bounded():
+    bench = Bench(rejected_max=2)
+    cast = make_cast()
+    for salt in (1, 2, 3):
+        bench.receive("a", badly_signed(cast, salt))
+    assert bench.gossip.rejected_count == 2
+
+
+# --- ignore --------------------------------------------------------------------------------------
+
+
+def test_clocks_are_nobodys_fault():
+    bench = Bench()
+    cast = make_cast()
+    bench.now = later(cast.header.exp - bench.now.wall_ms)
+    bench.receive("a", cast.raw)
+    bench.now = later(NOW_MS - limits.skew_ms_max - 1 - bench.now.wall_ms, bench.now)
+    bench.receive("a", cast.raw)
+    assert bench.blamed("a") == []
+    assert bench.stored() == []
+    bench.now = later(1, bench.now)
+    bench.receive("a", cast.raw)
+    assert bench.stored() == [cast.id]
+
+
+def test_what_is_not_carried_is_declined_and_not_asked_for():
+    bench = Bench(kinds=frozenset({Kind.PROFILE}))
+    bench.join("a")
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    bench.receive("a", cast.raw)
+    bench.feed(IdsReceived(peer=peer("a"), ids=(prefix_of(cast.id),)))
+    assert bench.blamed("a") == []
+    assert bench.gossip.wanted_count == 0
+    assert not bench.gossip.is_rejected(cast.id)
+
+
+def test_a_twin_is_ignored():
+    bench = Bench()
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    bench.receive("a", badly_signed(cast))
+    assert bench.blamed("a") == [], "not looked at, so not judged"
+    assert bench.stored() == [cast.id]
+
+
+def test_two_twins_at_once_are_settled_to_one():
+    bench = Bench(held=True)
+    cast = make_cast()
+    twin = replace(cast, id=read_id(badly_signed(cast)), raw=badly_signed(cast))
+    bench.receive("a", cast.raw)
+    bench.receive("b", twin.raw)
+    bench.waiting.clear()
+    # As if the author had signed twice: Ed25519 allows it, our own signing does not.
+    bench.gossip.handle(VerifyFinished(outcomes=(cast,)), bench.now)
+    bench.feed(VerifyFinished(outcomes=(twin,)))
+    assert bench.gossip.live.get(prefix_of(cast.id)) is not None
+    assert bench.gossip.live.get(prefix_of(twin.id)) is None
+    assert bench.blamed("b") == []
+
+
+def test_a_full_table_refuses_without_blame():
+    bench = Bench(objects_max=1)
+    first, second = make_cast(), make_profile()
+    bench.receive("a", first.raw)
+    bench.receive("a", second.raw)
+    assert bench.stored() == [first.id]
+    assert bench.blamed("a") == []
+
+
+def test_a_full_queue_asks_again_later():
+    bench = Bench(held=True, pending_max=1)
+    bench.join("a")
+    first, second = make_cast(), make_profile()
+    bench.receive("a", first.raw)
+    bench.receive("a", second.raw)
+    assert bench.gossip.pending_count == 1
+    assert bench.gossip.wanted_count == 1
+
+
+def test_verdicts_nobody_waits_for_change_nothing():
+    bench = Bench()
+    cast = make_cast()
+    bench.feed(VerifyFinished(outcomes=(cast, Unverified(id=cast.id, reason=Reason.BAD_KEY))))
+    assert bench.stored() == []
+    assert bench.gossip.rejected_count == 0
+
+
+# --- disk ----------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_fails_leaves_the_object_to_come_again():
+    bench = Bench(held=True)
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    bench.gossip.handle(bench.waiting.pop(), bench.now)
+    bench.feed(StoreFailed(id=cast.id, reason=Reason.QUOTA))
+    assert prefix_of(cast.id) not in bench.gossip.live
+    bench.held = False
+    bench.receive("a", cast.raw)
+    assert bench.notified() == [cast.id]
+
+
+def test_what_the_disk_declines_does_not_come_again():
+    bench = Bench(held=True)
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    bench.gossip.handle(bench.waiting.pop(), bench.now)
+    bench.feed(StoreFailed(id=cast.id, reason=Reason.DUPLICATE))
+    bench.held = False
+    bench.receive("a", cast.raw)
+    assert bench.stored() == []
+
+
+def test_an_object_lost_from_disk_may_come_again():
+    bench = Bench()
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    bench.feed(ObjectLost(id=cast.id))
+    bench.receive("a", cast.raw)
+    assert bench.stored() == [cast.id] * 2
+
+
+# --- revokes -------------------------------------------------------------------------------------
+
+
+def test_a_revoke_replaces_its_target():
+    bench = Bench()
+    cast = make_cast()
+    revoke = make_revoke(cast)
+    bench.receive("a", cast.raw)
+    bench.receive("a", revoke.raw)
+    (first, second) = of(StoreObject, bench.actions)
+    assert (first.replaced, second.replaced) == (None, cast.id)
+    bench.receive("b", cast.raw)
+    assert bench.stored() == [cast.id, revoke.id]
+    assert bench.notified() == [cast.id, revoke.id]
+
+
+def test_a_revoke_before_its_target_is_kept_and_blocks_it():
+    bench = Bench()
+    bench.join("b")
+    cast = make_cast()
+    revoke = make_revoke(cast)
+    bench.receive("a", revoke.raw)
+    bench.receive("a", cast.raw)
+    assert bench.stored() == [revoke.id]
+    assert [m.raws for m in bench.sent("b", Objects)] == [[revoke.raw]]
+
+
+def test_a_strangers_revoke_changes_nothing():
+    bench = Bench()
+    cast = make_cast()
+    early = make_revoke(cast, by=vendor_bo)
+    bench.receive("a", early.raw)
+    bench.receive("a", cast.raw)
+    bench.receive("a", make_revoke(cast, by=vendor_bo, minutes=2).raw)
+    assert bench.stored() == [early.id, cast.id]
+    assert bench.dropped() == [early.id]
+    assert prefix_of(cast.id) in bench.gossip.live
+    assert bench.blamed("a") == []
+
+
+# --- our own -------------------------------------------------------------------------------------
+
+
+def test_our_own_object_goes_to_everybody_whatever_the_quota():
+    bench = Bench(objects_max=0)
+    bench.join("a", "b")
+    cast = make_cast()
+    for _ in range(2):
+        bench.feed(PublishObject(verified=cast))
+    assert prefix_of(cast.id) in bench.gossip.live
+    assert [m.raws for m in bench.sent("a", Objects)] == [[cast.raw]] * 2
+    assert bench.stored() == [], "it was on disk before"
+    assert bench.gossip.seen_at(cast.id) == (0, 2)
+    bench.feed(IdsReceived(peer=peer("a"), ids=(prefix_of(cast.id),)))
+    assert bench.gossip.seen_at(cast.id) == (1, 2)
+
+
+def test_our_own_revoke_replaces_and_our_revoked_cast_stays_away():
+    bench = Bench()
+    bench.join("a")
+    cast = make_cast()
+    revoke = make_revoke(cast)
+    for verified in (cast, revoke, cast):
+        bench.feed(PublishObject(verified=verified))
+    assert [m.raws for m in bench.sent("a", Objects)] == [[cast.raw], [revoke.raw]]
+    assert prefix_of(cast.id) not in bench.gossip.live
+
+
+def test_publishing_a_cast_drops_a_strangers_early_revoke():
+    bench = Bench(held=True)
+    cast = make_cast()
+    early = make_revoke(cast, by=vendor_bo)
+    bench.receive("a", early.raw)
+    bench.gossip.handle(bench.waiting.pop(), bench.now)
+    bench.feed(PublishObject(verified=cast))
+    assert [action.id for action in of(DropObject, bench.actions)] == [early.id]
+    bench.feed(ObjectStored(id=early.id, is_new=True))
+    assert bench.notified() == [], "it was dropped while on its way to disk"

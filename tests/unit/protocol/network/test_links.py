@@ -1,0 +1,319 @@
+"""Links: who is welcome, what is believed, whom we dial, when somebody has to go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from protocol import limits
+from protocol.channel.messages import (
+    Hello,
+    RecordsAnswer,
+    RecordsQuery,
+    WhoIs,
+    WhoIsAnswer,
+)
+from protocol.encoding import encode
+from protocol.errors import Reason, RemoteProtocolError
+from protocol.ids import NodeId, blake2b_256
+from protocol.network.actions import ClosePeer, DialPeer, SaveRecord, SendMessage, SetTimer, Timer
+from protocol.network.addresses import Role
+from protocol.network.chance import Chance
+from protocol.network.events import (
+    DialFailed,
+    DialOutcome,
+    LinkEvent,
+    NodeAsked,
+    PeerFaulted,
+    PeerLost,
+    RecordFound,
+    RecordsAnswered,
+    RecordsAsked,
+    RecordSigned,
+    Started,
+    TimerFired,
+)
+from protocol.network.links import Links
+from tests.parties import NET
+from tests.unit.protocol.network.driver import NOW, joined, later, of, peer, record_of
+
+WALL = NOW.wall_ms
+
+
+def key(name: str) -> NodeId:
+    return NodeId(peer(name))
+
+
+class Desk:
+    """A links machine and everything it wanted done."""
+
+    def __init__(self, outbound_max: int = 3, net: str = NET) -> None:
+        self.links = Links(net=net, own=key("own"), chance=Chance(b"x"), outbound_max=outbound_max)
+        self.now = NOW
+        self.actions: list[Any] = []
+
+    def feed(self, event: LinkEvent) -> list[Any]:
+        done = list(self.links.handle(event, self.now))
+        self.actions += done
+        return done
+
+    def answered(self, name: str, *raws: bytes) -> list[Any]:
+        """Let a peer answer our newest question for records."""
+        query = [a.message for a in of(SendMessage, self.actions) if a.peer == peer(name)][-1]
+        assert isinstance(query, RecordsQuery)
+        answer = RecordsAnswer(request=query.request, records=list(raws))
+        return self.feed(RecordsAnswered(peer=peer(name), answer=answer))
+
+
+def messages(actions: list[Any]) -> list[Any]:
+    return [action.message for action in of(SendMessage, actions)]
+
+
+# --- hello ---------------------------------------------------------------------------------------
+
+
+def hello(raw: bytes) -> Hello:
+    return Hello(versions=[1], record=raw, clock_ms=WALL)
+
+
+def test_a_peer_is_known_by_its_own_record():
+    links = Desk().links
+    record = record_of("a")
+    assert links.check_hello(hello(record.raw), key("a"), NOW) == record
+    with pytest.raises(RemoteProtocolError) as caught:
+        links.check_hello(hello(record.raw), key("b"), NOW)
+    assert caught.value.reason is Reason.MISMATCH
+
+
+def test_an_old_record_is_no_reason_to_refuse_its_author():
+    desk = Desk()
+    old = WALL - 2 * limits.node_record_age_ms_max
+    assert desk.links.check_hello(hello(record_of("a", at=old).raw), key("a"), NOW)
+    desk.feed(joined("a", at=old))
+    assert len(desk.links.book) == 0
+    assert list(desk.links.peers) == [peer("a")]
+    assert of(SaveRecord, desk.actions) == []
+
+
+@pytest.mark.parametrize("raw", [b"x", encode([b"x", bytes(64)])])
+def test_a_hello_without_a_record_is_refused(raw: bytes):
+    with pytest.raises(RemoteProtocolError):
+        Desk().links.check_hello(hello(raw), key("a"), NOW)
+
+
+def test_a_peer_with_too_many_faults_goes_and_is_refused():
+    desk = Desk()
+    desk.feed(joined("a"))
+    fault = PeerFaulted(peer=peer("a"), reason=Reason.BAD_SHAPE, points=20)
+    for _ in range(4):
+        assert desk.feed(fault) == []
+    assert desk.feed(fault) == [ClosePeer(peer=peer("a"), reason=Reason.BAD_SHAPE)]
+    desk.feed(PeerLost(peer=peer("a")))
+    assert desk.links.fault_points(peer("a"), NOW) == 100
+    with pytest.raises(RemoteProtocolError) as caught:
+        desk.links.check_hello(hello(record_of("a").raw), key("a"), NOW)
+    assert caught.value.reason is Reason.POLICY
+    assert desk.feed(fault) == [], "it has gone already"
+    desk.links.check_hello(hello(record_of("a").raw), key("a"), later(limits.ban_ms))
+
+
+def test_a_banned_relay_is_not_dialled():
+    desk = Desk()
+    desk.feed(PeerFaulted(peer=peer("a"), reason=Reason.BAD_SHAPE, points=100))
+    done = desk.feed(RecordFound(peer=peer("b"), raw=record_of("a").raw))
+    assert of(SaveRecord, done) != []
+    assert of(DialPeer, desk.feed(TimerFired(timer=Timer.DIAL))) == []
+
+
+# --- peers ---------------------------------------------------------------------------------------
+
+
+def test_a_new_peer_is_asked_for_records_and_noted_as_proven():
+    desk = Desk()
+    done = desk.feed(joined("a", outbound=False))
+    (saved,) = of(SaveRecord, done)
+    assert (saved.record, saved.is_proven) == (record_of("a"), True)
+    (query,) = messages(done)
+    assert query.count == limits.records_per_answer_max
+    link = desk.links.peers[peer("a")]
+    assert (link.outbound, link.agent, link.since_ms) == (False, "a test", NOW.mono_ms)
+    desk.feed(PeerLost(peer=peer("a")))
+    desk.feed(PeerLost(peer=peer("a")))
+    assert desk.links.peers == {}
+
+
+def test_clocks_are_compared_when_three_are_linked():
+    desk = Desk()
+    for number, offset in enumerate((-5_000, 90_000, 1_000)):
+        assert desk.links.clock_offset_ms() is None
+        desk.feed(joined(f"p{number}", clock_ms=WALL + offset))
+    assert desk.links.clock_offset_ms() == 1_000
+
+
+# --- records -------------------------------------------------------------------------------------
+
+
+def test_records_that_peers_hand_on_are_hints():
+    desk = Desk()
+    desk.feed(joined("a"))
+    done = desk.answered("a", record_of("b").raw, record_of("c", addresses=[]).raw)
+    assert [(s.record.key, s.is_proven) for s in of(SaveRecord, done)] == [
+        (key("b"), False),
+        (key("c"), False),
+    ]
+    assert [dial.key for dial in of(DialPeer, done)] == [key("b")]
+
+
+def test_a_peers_own_newer_record_stays_proven():
+    desk = Desk()
+    desk.feed(joined("a"))
+    liar = blake2b_256(b"liar")
+    newer = record_of("a", seq=WALL + 1)
+    done = desk.answered("a", record_of("a", seed=liar, seq=WALL + 9).raw, newer.raw)
+    assert [(s.record, s.is_proven) for s in of(SaveRecord, done)] == [(newer, True)]
+
+
+def test_records_nobody_asked_for_are_let_go():
+    desk = Desk()
+    desk.feed(joined("a"))
+    answer = RecordsAnswer(request=1, records=[record_of("b").raw])
+    assert desk.feed(RecordsAnswered(peer=peer("a"), answer=answer)) == []
+    assert desk.feed(RecordsAnswered(peer=peer("x"), answer=answer)) == []
+    desk.answered("a")
+    query = messages(desk.actions)[0]
+    again = RecordsAnswer(request=query.request, records=[record_of("b").raw])
+    assert desk.feed(RecordsAnswered(peer=peer("a"), answer=again)) == []
+
+
+def test_false_records_are_blamed():
+    desk = Desk()
+    desk.feed(joined("a"))
+    done = desk.answered("a", *[b"nonsense"] * 5)
+    assert of(ClosePeer, done) == [ClosePeer(peer=peer("a"), reason=Reason.BAD_ENCODING)]
+
+
+def test_records_of_other_networks_are_nobodys_fault():
+    desk = Desk()
+    desk.feed(joined("a"))
+    desk.answered("a", *[record_of("b", net="other").raw] * 9)
+    assert desk.links.fault_points(peer("a"), NOW) == 0
+
+
+def test_a_question_for_records_is_answered_with_a_choice_led_by_our_own():
+    desk = Desk()
+    for name in ("a", "b", "c"):
+        desk.feed(joined(name))
+    own = record_of("own")
+    desk.feed(RecordSigned(record=own))
+    ask = RecordsAsked(peer=peer("a"), query=RecordsQuery(request=4, count=2))
+    (answer,) = messages(desk.feed(ask))
+    assert (answer.request, len(answer.records), answer.records[0]) == (4, 2, own.raw)
+    more = RecordsAsked(peer=peer("a"), query=RecordsQuery(request=5, count=16))
+    (answer,) = messages(desk.feed(more))
+    assert set(answer.records) == {own.raw, record_of("b").raw, record_of("c").raw}
+
+
+def test_before_our_record_is_signed_others_are_handed_on():
+    desk = Desk()
+    desk.feed(joined("b"))
+    ask = RecordsAsked(peer=peer("a"), query=RecordsQuery(request=4, count=2))
+    (answer,) = messages(desk.feed(ask))
+    assert answer.records == [record_of("b").raw]
+
+
+@pytest.mark.parametrize(("name", "known"), [("own", True), ("b", True), ("nobody", False)])
+def test_who_is_is_answered_from_the_book(name: str, known: bool):
+    desk = Desk()
+    desk.feed(RecordSigned(record=record_of("own")))
+    desk.feed(joined("b"))
+    ask = NodeAsked(peer=peer("a"), query=WhoIs(request=8, key=key(name)))
+    (answer,) = messages(desk.feed(ask))
+    assert answer == WhoIsAnswer(request=8, record=record_of(name).raw if known else None)
+
+
+def test_who_is_is_answered_before_our_record_is_signed():
+    ask = NodeAsked(peer=peer("a"), query=WhoIs(request=8, key=key("own")))
+    assert messages(Desk().feed(ask)) == [WhoIsAnswer(request=8, record=None)]
+
+
+def test_records_found_are_kept():
+    desk = Desk()
+    (saved,) = desk.feed(RecordFound(peer=peer("a"), raw=record_of("b").raw))
+    assert saved.record == record_of("b")
+    assert desk.feed(RecordFound(peer=peer("a"), raw=record_of("b").raw)) == []
+
+
+# --- dialling ------------------------------------------------------------------------------------
+
+
+def test_relays_kept_from_earlier_are_dialled_at_start():
+    desk = Desk(outbound_max=2)
+    raws = [record_of(name).raw for name in ("a", "b", "c")]
+    done = desk.feed(Started(entries=(), records=(b"nonsense", *raws)))
+    assert len(of(DialPeer, done)) == 2
+    assert of(SetTimer, done)[-1].timer is Timer.DIAL
+
+
+def test_leaves_are_not_dialled():
+    desk = Desk()
+    mailbox = record_of("box", roles=[Role.MAILBOX]).raw
+    leaf = record_of("leaf", addresses=[]).raw
+    assert of(DialPeer, desk.feed(Started(entries=(), records=(mailbox, leaf)))) == []
+
+
+def test_on_main_a_record_does_not_make_us_dial_into_our_own_network():
+    desk = Desk(net="main")
+    private = record_of("a", net="main", addresses=["10.0.0.1:1"]).raw
+    mixed = record_of("b", net="main", addresses=["10.0.0.1:1", "b.example.org:2"]).raw
+    done = desk.feed(Started(entries=(), records=(private, mixed)))
+    assert [dial.address for dial in of(DialPeer, done)] == ["b.example.org:2"]
+
+
+def test_a_lost_outbound_link_is_replaced():
+    desk = Desk(outbound_max=1)
+    desk.feed(Started(entries=(), records=(record_of("a").raw, record_of("b").raw)))
+    (dial,) = of(DialPeer, desk.actions)
+    first = "a" if dial.key == key("a") else "b"
+    assert of(DialPeer, desk.feed(joined(first))) == []
+    done = desk.feed(PeerLost(peer=peer(first)))
+    assert [dial.key for dial in of(DialPeer, done)] == [key("b" if first == "a" else "a")]
+
+
+def test_a_failed_dial_goes_on_to_the_next_and_false_hints_are_forgotten():
+    desk = Desk(outbound_max=1)
+    desk.feed(Started(entries=(), records=(record_of("a").raw, record_of("b").raw)))
+    (dial,) = of(DialPeer, desk.actions)
+    done = desk.feed(DialFailed(key=dial.key, outcome=DialOutcome.OTHER_NODE))
+    assert len(of(DialPeer, done)) == 1
+    assert desk.links.book.find(dial.key, WALL) is None
+    (second,) = of(DialPeer, done)
+    desk.feed(DialFailed(key=second.key, outcome=DialOutcome.UNREACHABLE))
+    assert desk.links.book.find(second.key, WALL) is not None
+
+
+def test_an_inbound_link_that_ends_is_the_peers_affair():
+    desk = Desk()
+    desk.feed(joined("a", outbound=False))
+    done = desk.feed(PeerLost(peer=peer("a")))
+    assert [dial.key for dial in of(DialPeer, done)] == [key("a")]
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+def test_the_sweep_forgets_stale_records_and_asks_for_fresh_ones():
+    desk = Desk()
+    assert desk.feed(TimerFired(timer=Timer.SWEEP)) == []
+    desk.feed(joined("a"))
+    desk.feed(RecordFound(peer=peer("a"), raw=record_of("b", at=WALL - 1_000).raw))
+    desk.now = later(limits.node_record_age_ms_max)
+    (query,) = messages(desk.feed(TimerFired(timer=Timer.SWEEP)))
+    assert isinstance(query, RecordsQuery)
+    assert len(desk.links.book) == 1
+
+
+def test_the_timers_of_gossip_are_not_ours():
+    desk = Desk()
+    for timer in (Timer.HEARTBEAT, Timer.CATCH_UP):
+        assert desk.feed(TimerFired(timer=timer)) == []

@@ -1,0 +1,226 @@
+"""The live table: dedupe, order, expiry, quotas, and what revokes do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from protocol.errors import Reason
+from protocol.ids import ObjectId, blake2b_256
+from protocol.network.live import LiveEntry, LiveTable, entry_of, prefix_of, text_digest
+from protocol.objects.header import Kind
+from tests.parties import NET, NOW_MS, make_cast, vendor_bo
+from tests.unit.protocol.network.driver import make_revoke
+
+EXP = NOW_MS + 1_000_000
+
+
+def entry(name: str, **facts: Any) -> LiveEntry:
+    fields: dict[str, Any] = {
+        "id": ObjectId(blake2b_256(name.encode())),
+        "kind": Kind.INTENTCAST,
+        "key": blake2b_256(b"author"),
+        "at": NOW_MS,
+        "exp": EXP,
+        "text": text_digest(name.encode()),
+    }
+    return LiveEntry(**{**fields, **facts})
+
+
+def revoke(name: str, target: LiveEntry, **facts: Any) -> LiveEntry:
+    return entry(name, kind=Kind.REVOKE, target=target.id, **facts)
+
+
+def name_of(of: LiveEntry) -> bytes:
+    return prefix_of(of.id)
+
+
+def test_an_object_has_one_place():
+    table = LiveTable(net=NET)
+    one = entry("one")
+    assert table.place(one).refused is None
+    assert table.place(one).refused is Reason.DUPLICATE
+    assert len(table) == 1
+    assert name_of(one) in table
+    assert table.get(name_of(one)) == one
+    assert table.get(b"unknown") is None
+
+
+def test_a_second_signature_over_the_same_text_has_none():
+    table = LiveTable(net=NET)
+    one = entry("one")
+    table.place(one)
+    twin = entry("twin", text=one.text)
+    assert table.has_text(one.text)
+    assert table.place(twin).refused is Reason.DUPLICATE
+    table.remove(name_of(one))
+    assert not table.has_text(one.text)
+    assert table.place(twin).refused is None
+
+
+def test_the_table_is_capped_for_others():
+    table = LiveTable(net=NET, entries_max=2)
+    for name in ("one", "two"):
+        table.place(entry(name))
+    assert table.place(entry("three")).refused is Reason.QUOTA
+    assert table.place(revoke("junk", entry("far"))).refused is Reason.QUOTA
+    assert table.place(entry("own", exempt=True)).refused is None
+    assert len(table) == 3
+
+
+def test_what_expires_goes_once():
+    table = LiveTable(net=NET)
+    first, second = entry("one", exp=EXP), entry("two", exp=EXP + 5)
+    for each in (first, second):
+        table.place(each)
+    assert table.expire(EXP - 1) == []
+    table.remove(name_of(first))
+    table.place(first)
+    assert table.expire(EXP) == [first]
+    assert table.expire(EXP + 5) == [second]
+    assert len(table) == 0
+    assert table.remove(name_of(first)) is None
+
+
+def test_pages_go_through_everything_in_order():
+    table = LiveTable(net=NET)
+    entries = [entry(f"n{n}", at=NOW_MS + n // 3) for n in range(10)]
+    for each in reversed(entries):
+        table.place(each)
+    order = sorted((each.at, name_of(each)) for each in entries)
+    after, found = (0, b""), []
+    for _ in range(5):
+        page = table.page(after, 4, NOW_MS)
+        found += page.ids
+        after = (page.last_at, page.ids[-1])
+        if not page.more:
+            break
+    assert found == [name for _, name in order]
+    end = table.page(after, 4, NOW_MS)
+    assert (end.ids, end.last_at, end.more) == ([], 0, False)
+
+
+def test_pages_leave_out_what_is_gone():
+    table = LiveTable(net=NET)
+    entries = [entry(f"n{n}", at=NOW_MS + n, exp=EXP + n) for n in range(6)]
+    for each in entries:
+        table.place(each)
+    table.remove(name_of(entries[3]))
+    page = table.page((0, b""), 10, EXP + 1)
+    assert page.ids == [name_of(entries[n]) for n in (2, 4, 5)]
+    for each in entries[2:]:
+        table.remove(name_of(each))
+    table.place(entries[3])
+    assert table.page((0, b""), 10, NOW_MS).ids == [name_of(entries[n]) for n in (0, 1, 3)]
+
+
+def test_an_object_may_leave_and_return_to_its_place():
+    table = LiveTable(net=NET)
+    entries = [entry(f"n{n}", at=NOW_MS + n) for n in range(8)]
+    for each in entries:
+        table.place(each)
+    table.remove(name_of(entries[2]))
+    table.place(entries[2])
+    assert table.page((0, b""), 10, NOW_MS).ids == [name_of(each) for each in entries]
+
+
+# --- revokes -------------------------------------------------------------------------------------
+
+
+def test_a_revoke_takes_the_place_of_its_target():
+    table = LiveTable(net=NET)
+    target = entry("target")
+    table.place(target)
+    placed = table.place(revoke("revoke", target))
+    assert (placed.refused, placed.replaced) == (None, target.id)
+    assert name_of(target) not in table
+    assert table.place(target).refused is Reason.WITHDRAWN
+
+
+def test_only_the_author_revokes_and_only_for_the_same_life():
+    table = LiveTable(net=NET)
+    target = entry("target")
+    table.place(target)
+    stranger = revoke("stranger", target, key=blake2b_256(b"stranger"))
+    assert table.place(stranger).refused is Reason.NOT_PARTY
+    assert table.place(revoke("longer", target, exp=EXP + 1)).refused is Reason.MISMATCH
+    assert name_of(target) in table
+
+
+def test_a_revoke_that_comes_first_blocks_its_target():
+    table = LiveTable(net=NET)
+    target = entry("target")
+    waiting = revoke("revoke", target)
+    assert table.place(waiting).refused is None
+    assert table.place(target).refused is Reason.WITHDRAWN
+    assert name_of(waiting) in table
+
+
+def test_a_false_revoke_that_comes_first_goes_when_the_target_comes():
+    table = LiveTable(net=NET)
+    target = entry("target")
+    false = revoke("false", target, key=blake2b_256(b"stranger"))
+    table.place(false)
+    placed = table.place(target)
+    assert (placed.refused, placed.removed) == (None, (false.id,))
+    assert name_of(false) not in table
+    assert name_of(target) in table
+
+
+def test_of_a_true_and_a_false_revoke_the_true_one_stays():
+    table = LiveTable(net=NET)
+    target = entry("target")
+    false = revoke("false", target, key=blake2b_256(b"stranger"))
+    true = revoke("true", target)
+    for each in (false, true):
+        assert table.place(each).refused is None
+    placed = table.place(target)
+    assert (placed.refused, placed.removed) == (Reason.WITHDRAWN, (false.id,))
+    assert name_of(true) in table
+
+
+def test_of_two_revokes_by_one_author_every_node_keeps_the_same():
+    target = entry("target")
+    pair = [revoke("first", target), revoke("second", target)]
+    smaller, larger = sorted(pair, key=lambda each: each.id)
+    table = LiveTable(net=NET)
+    table.place(smaller)
+    assert table.place(larger).refused is Reason.DUPLICATE
+    other = LiveTable(net=NET)
+    other.place(larger)
+    assert other.place(smaller).removed == (larger.id,)
+    assert list(other.page((0, b""), 9, NOW_MS).ids) == [name_of(smaller)]
+    assert other.place(target).refused is Reason.WITHDRAWN
+
+
+def test_a_revoke_cannot_be_revoked():
+    table = LiveTable(net=NET)
+    target = entry("target")
+    first = revoke("first", target)
+    table.place(first)
+    assert table.place(revoke("undo", first)).refused is Reason.MISMATCH
+    early = revoke("early", entry("second"))
+    table.place(early)
+    assert table.place(entry("second")).refused is Reason.WITHDRAWN
+
+
+def test_expired_revokes_block_nothing():
+    table = LiveTable(net=NET)
+    target = entry("target")
+    table.place(revoke("revoke", target))
+    table.expire(EXP)
+    assert table.place(replace(target, exp=EXP + 9)).refused is None
+
+
+def test_entries_are_made_of_verified_objects():
+    cast = make_cast()
+    made = entry_of(cast)
+    assert (made.id, made.key, made.exp, made.target) == (
+        cast.id, cast.header.key, cast.header.exp, None,
+    )  # fmt: skip
+    assert made.text == text_digest(cast.signed)
+    assert entry_of(make_revoke(cast)).target == cast.id
+    table = LiveTable(net=NET)
+    table.place(made)
+    assert table.place(entry_of(make_revoke(cast, by=vendor_bo))).refused is Reason.NOT_PARTY
+    assert table.place(entry_of(make_revoke(cast))).replaced == cast.id

@@ -1,0 +1,113 @@
+"""The engine forwards: every message to its machine, blame to the links, and nothing of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from protocol.channel.messages import (
+    Bye,
+    Ids,
+    IdsAnswer,
+    IdsQuery,
+    Missing,
+    Objects,
+    PutDone,
+    RecordsAnswer,
+    RecordsQuery,
+    Refused,
+    Want,
+    WhoIs,
+    WhoIsAnswer,
+)
+from protocol.engine import Engine, meanings
+from protocol.errors import MessageError, Reason
+from protocol.ids import NodeId
+from protocol.network import events
+from protocol.network.actions import ClosePeer, SendMessage, SetTimer, Timer, VerifyBatch
+from tests.parties import NET, make_cast
+from tests.unit.protocol.network.driver import NOW, joined, of, peer, record_of
+
+ONE = peer("one")
+
+
+def engine() -> Engine:
+    made = Engine(net=NET, own=NodeId(peer("own")), seed=b"seed")
+    made.handle(events.Started(entries=(), records=()), NOW)
+    return made
+
+
+def say(made: Engine, message: Any) -> list[Any]:
+    return list(made.handle(events.MessageReceived(peer=ONE, message=message), NOW))
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        (Objects(raws=[b"x"]), events.CandidateReceived),
+        (Ids(ids=[bytes(16)]), events.IdsReceived),
+        (Want(ids=[bytes(16)]), events.WantReceived),
+        (Missing(ids=[bytes(16)]), events.MissingReceived),
+        (IdsQuery(), events.PageAsked),
+        (IdsAnswer(ids=[]), events.PageReceived),
+        (Refused(request=1, reason=Reason.QUOTA), events.PageRefused),
+        (RecordsQuery(count=1), events.RecordsAsked),
+        (RecordsAnswer(records=[]), events.RecordsAnswered),
+        (WhoIs(key=bytes(32)), events.NodeAsked),
+    ],
+)
+def test_messages_have_a_meaning(message: Any, kind: type):
+    (event,) = meanings(ONE, message)
+    assert type(event) is kind
+    assert event.peer == ONE
+    say(engine(), message)
+
+
+@pytest.mark.parametrize(
+    "message", [WhoIsAnswer(), PutDone(letter_hash=bytes(32)), Bye(reason=Reason.SHUTDOWN)]
+)
+def test_messages_without_business_are_a_fault(message: Any):
+    with pytest.raises(MessageError) as caught:
+        say(engine(), message)
+    assert caught.value.reason is Reason.UNEXPECTED
+
+
+def test_every_envelope_of_a_message_is_a_candidate():
+    casts = [make_cast(nonce=bytes([n] * 16)) for n in range(3)]
+    made = engine()
+    done = say(made, Objects(raws=[cast.raw for cast in casts]))
+    assert len(of(VerifyBatch, done)) == 1
+    assert made.gossip.pending_count == 3
+
+
+def test_blame_that_gossip_finds_closes_the_link():
+    made = engine()
+    made.handle(joined("one"), NOW)
+    done = say(made, Objects(raws=[b"nonsense"] * 5))
+    assert of(ClosePeer, done) == [ClosePeer(peer=ONE, reason=Reason.BAD_ENCODING)]
+
+
+def test_both_machines_hear_of_peers_and_timers():
+    made = engine()
+    sent = [a.message for a in of(SendMessage, made.handle(joined("one"), NOW))]
+    assert {type(message) for message in sent} == {RecordsQuery, IdsQuery}
+    done = made.handle(events.TimerFired(timer=Timer.SWEEP), NOW)
+    assert len(of(SendMessage, done)) == 1
+    assert [action.timer for action in of(SetTimer, done)] == [Timer.SWEEP]
+    made.handle(events.PeerLost(peer=ONE), NOW)
+    assert made.gossip.seen_at(bytes(32)) == (0, 0)
+    assert made.links.peers == {}
+
+
+def test_what_concerns_links_alone_goes_there():
+    made = engine()
+    own = record_of("own")
+    made.handle(events.RecordSigned(record=own), NOW)
+    (action,) = of(SendMessage, say(made, WhoIs(key=own.key)))
+    assert action.message == WhoIsAnswer(record=own.raw)
+    made.handle(events.RecordFound(peer=ONE, raw=record_of("two").raw), NOW)
+    assert len(made.links.book) == 1
+    failed = events.DialFailed(key=NodeId(peer("two")), outcome=events.DialOutcome.OTHER_NODE)
+    made.handle(failed, NOW)
+    assert len(made.links.book) == 0
