@@ -259,6 +259,11 @@ class Daemon:
         """Take everything down in reverse order."""
         await self._stack.aclose()
 
+    async def kill(self) -> None:
+        """Be gone for all peers at once, without a goodbye; then give files and ports back."""
+        await self.network.cut()
+        await self.stop()
+
 
 def log_to_file(home: Path, settings: Settings) -> None:
     """Keep a bounded log in the home; nothing of keys or letters is ever logged."""

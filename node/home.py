@@ -16,7 +16,7 @@ from node.entropy import Entropy
 from node.errors import ConfigError
 
 DATABASE_FILE = "node.db"
-TOKEN_FILE = "api.token"
+TOKEN_FILE = "api.token"  # noqa: S105 - the name of a file
 ADDRESS_FILE = "api.json"
 LOCK_FILE = "node.lock"
 LOG_FILE = "node.log"

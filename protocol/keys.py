@@ -38,7 +38,7 @@ def derive(root: bytes, purpose: Purpose, context: bytes, generation: int = 0) -
         generation: rotation count, 0..2^64-1.
     """
     if len(root) != ROOT_BYTES:
-        raise ValueError("a root is 32 bytes")  # noqa: TRY003 - a bug of ours, never a person's input
+        raise ValueError("a root is 32 bytes")
     return hashlib.blake2b(
         context,
         digest_size=32,

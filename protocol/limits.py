@@ -148,7 +148,7 @@ input_chars_max: Final = 400
 
 # --- channel messages (network 1) ----------------------------------------------------------
 noise_message_bytes_max: Final = 65_535
-"""One Noise message, by the Noise specification, section 3; one byte less than `frame_bytes_max`."""
+"""One Noise message (Noise specification, section 3); one byte less than `frame_bytes_max`."""
 frame_bytes_min: Final = 60 * 1024
 """Smallest frame a peer may ask for; the largest letter fits."""
 frame_tag_bytes: Final = 16

@@ -21,7 +21,7 @@ SIGNATURE_BYTES = 64
 
 
 class Tag(StrEnum):
-    """Domains of signatures; the wire tag is `intentcast/1/<name>\\0`."""
+    """Domains of signatures; on the wire `intentcast/1/`, the name, and a zero byte."""
 
     INTENTCAST = "intentcast"
     OFFER = "offer"

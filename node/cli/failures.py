@@ -143,6 +143,11 @@ def no_such_command(path: str, name: str, known: list[str]) -> LocalProtocolErro
     return _usage(f"'{name[:60]}' is not a command of {path}", fix)
 
 
+def no_verb(path: str, known: list[str]) -> LocalProtocolError:
+    """Say that a noun needs a verb, and which there are."""
+    return _usage(f"'{path}' needs a verb", f"One of: {', '.join(known)}        See: {path} --help")
+
+
 def _usage(sentence: str, fix: str) -> LocalProtocolError:
     return LocalProtocolError(sentence, code="E-USAGE", fix=fix)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from node.cli.failures import no_such_command
+from node.cli.failures import no_such_command, no_verb
 from node.cli.session import OPTIONS
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -49,6 +49,8 @@ def with_default(args: list[str]) -> list[str]:
             i += 1
         else:
             break
+    if i > len(args):
+        return args  # an option lacks its value; saying so is the parser's part
     asks = {"--help", "-h", "--version"} & set(args[:i])
     if asks or (i < len(args) and not args[i].startswith("-")):
         return args
@@ -88,7 +90,11 @@ class LazyGroup(click.Group):
             raise no_such_command(ctx.command_path, args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(  # click hands over a context this list does not need
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
         """Write the list without loading anything."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, words) in self._lazy.items()])
@@ -96,6 +102,16 @@ class LazyGroup(click.Group):
 
 class NounGroup(click.Group):
     """A command with verbs of its own, whose unknown verbs are answered with the nearest."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the line; a noun alone needs a verb, unless it does something by itself.
+
+        Raises:
+            LocalProtocolError: E-USAGE, listing the verbs.
+        """
+        if not args and not self.invoke_without_command:
+            raise no_verb(ctx.command_path, self.list_commands(ctx))
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

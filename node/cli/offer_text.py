@@ -67,7 +67,8 @@ def marks(offer: Offer) -> list[str]:
     for mark in offer["marks"]:
         code = mark["code"] if isinstance(mark, dict) else mark
         found.append(str(code).replace("_", " "))
-    return list(dict.fromkeys(found))
+    trust = offer["vendor"]["trust"]  # stands in a column of its own
+    return [words for words in dict.fromkeys(found) if words != trust]
 
 
 def explained(offer: Offer) -> list[str]:

@@ -36,7 +36,7 @@ _BY_WORD: Final = re.compile(
     r"(?:\s+(?P<value>.+))?",
     re.IGNORECASE,
 )
-_STRICT: Final = re.compile(r".*[<>](?!=)")
+_STRICT: Final = re.compile(r"[<>](?!=)")
 _RANGE: Final = re.compile(
     r"(?P<low>.+?)(?:\s+and\s+|\s+to\s+|\.\.|\s+-\s+)(?P<high>.+)", re.IGNORECASE
 )
@@ -64,7 +64,7 @@ def read_wish(text: str, option: str) -> dict[str, Any]:
         _bad(
             option, "is empty" if not line else f"has {len(line)} characters, at most {_CHARS_MAX}"
         )
-    if _STRICT.fullmatch(line):
+    if _STRICT.search(line):
         _bad(option, f"'{line[:60]}' uses < or >", "Use <= for at most, >= for at least")
     level = option.removeprefix("--")
     found = _BY_SIGN.fullmatch(line) or _BY_WORD.fullmatch(line)

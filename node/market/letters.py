@@ -19,6 +19,7 @@ from protocol.errors import ObjectError, Reason, RemoteProtocolError
 from protocol.market.deal import Role
 from protocol.objects.acceptance import Acceptance
 from protocol.objects.envelope import Verified, open_envelope, read_candidate
+from protocol.objects.header import Kind
 from protocol.objects.offer import Offer
 from protocol.objects.reply import Reply
 
@@ -113,6 +114,9 @@ class Letters:
         if header.exp + limits.expiry_tolerance_ms < now:
             raise ObjectError(Reason.EXPIRED, field="exp")
         signing.check_key(header.key)
+        if header.kind is Kind.OFFER and len(envelope) > limits.first_letter_bytes_max:
+            # A stranger may not fill a buyer's box with long letters.
+            raise ObjectError(Reason.TOO_LARGE, f"at most {limits.first_letter_bytes_max} bytes")
         return verified
 
     def _take(

@@ -22,7 +22,7 @@ from node.storage import deals, objects, offers_sent, threads
 from node.storage.deals import Deal as DealRow
 from node.storage.outbox import Priority
 from node.storage.threads import Thread
-from protocol import limits, signing
+from protocol import limits, sealing, signing
 from protocol.errors import IntentcastError, ObjectError, Reason, RemoteProtocolError
 from protocol.ids import CastId, DealId, ObjectId, OfferId
 from protocol.market import deal as deal_machine
@@ -152,13 +152,14 @@ class Seller:
             lambda db: offers_sent.load_offer_of(db, cast.id, PROFILE_CONTEXT, 0)
         ):
             return
+        signing.check_key(cast.header.key)
+        sealing.check_box_key(cast.body.reply.box)
         found = await shop.offer_for(
             cast, profile_id=profile.id, reply=profile.body.reply, now_ms=now
         )
         if isinstance(found, Skipped):
             self._skip(cast.id, found)
             return
-        signing.check_key(cast.header.key)
         await self._desk.storage.write(lambda conn: self._send(conn, root, cast, found))
         self.quoted += 1
         self.skipped.pop(cast.id, None)

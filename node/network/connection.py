@@ -223,6 +223,10 @@ class Connection:
         """End the link, telling the peer why; does nothing when it has ended already."""
         self._end(Ending(reason=reason, detail=said(detail)), farewell=True)
 
+    def cut(self) -> None:
+        """End the link without a word, as when the power goes."""
+        self._end(Ending(reason=Reason.CLOSED))
+
     async def wait_closed(self) -> None:
         """Wait until the link has ended and its socket is given back."""
         await self._finished.wait()

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from node.clock import Clock
 from node.crashpoint import crashpoint
@@ -57,6 +56,10 @@ from protocol.post.mailbox import (
     ReceiptOutcome,
     ReceiptTaken,
 )
+
+if TYPE_CHECKING:
+    # Named in types only: SQL is spoken in `node.storage` alone.
+    import sqlite3
 
 _LOG = logging.getLogger(__name__)
 _CHALLENGE_BYTES: Final = 32

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from node.clock import Clock
 from node.entropy import Entropy
@@ -40,6 +39,10 @@ from protocol.objects.reply import Reply
 from protocol.post import letters
 from protocol.post.letters import Contents
 from protocol.post.letters import Opened as OpenedValues
+
+if TYPE_CHECKING:
+    # Named in types only: SQL is spoken in `node.storage` alone.
+    import sqlite3
 
 _LOG = logging.getLogger(__name__)
 _SEED_BYTES: Final = 32

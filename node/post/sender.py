@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 from node.clock import Clock
@@ -33,6 +32,10 @@ from protocol.errors import LocalProtocolError, Reason, RemoteProtocolError
 from protocol.ids import NodeId, ObjectId
 from protocol.post.mailbox import put_digest
 from protocol.post.receipt import check_receipt, open_receipt
+
+if TYPE_CHECKING:
+    # Named in types only: SQL is spoken in `node.storage` alone.
+    import sqlite3
 
 _LOG = logging.getLogger(__name__)
 PUTS_PER_MAILBOX: Final = 8

@@ -250,6 +250,13 @@ class Network:
         await asyncio.gather(*(link.wait_closed() for link in outbound))
         await self._pump.stop()
 
+    async def cut(self) -> None:
+        """Be gone for everybody at once: no goodbye, nothing that waits is sent; then `stop`."""
+        self._dialer.stop()
+        for link in self._links:
+            link.cut()
+        await self._server.stop()
+
     # --- what parties ask -----------------------------------------------------------------------
 
     def publish(self, verified: Verified[Any], raw: bytes) -> None:

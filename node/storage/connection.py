@@ -36,6 +36,7 @@ _WRITER_PRAGMAS = (
     "PRAGMA cell_size_check = ON",
     f"PRAGMA cache_size = -{bounds.cache_kib}",
     f"PRAGMA journal_size_limit = {bounds.wal_bytes_kept}",
+    f"PRAGMA wal_autocheckpoint = {bounds.wal_pages}",
 )
 _READER_PRAGMAS = (
     "PRAGMA query_only = ON",

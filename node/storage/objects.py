@@ -19,12 +19,14 @@ from node.errors import StorageError
 from node.storage import bounds
 from node.storage.columns import changed, every, load_every, load_one, one
 from node.storage.handles import handle_range
-from protocol.ids import ObjectId, blake2b_256, matches_handle, to_text
+from protocol.ids import ObjectId, matches_handle, to_text
 from protocol.objects.envelope import Verified
 from protocol.objects.header import Kind
 from protocol.objects.revoke import Revoke
 
 _CHECKSUM_BYTES = 16
+_SIGNED_HASH_BYTES = 16
+"""Tells twins apart: two texts of one author that share it would only keep one of them out."""
 _IDS_PER_QUESTION = 500
 """SQLite's oldest default allows 999 parameters."""
 
@@ -99,10 +101,22 @@ class LiveEntry(NamedTuple):
     """Unix ms of expiry."""
 
 
-_COLUMNS_INSERT = """
+_INSERT = """
 INSERT INTO objects (id, signed_hash, kind, key, to_key, thread, at, exp, revokes, own,
-                     stored_ms, checksum, raw)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                     stored_ms, checksum, raw, replaced_by)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, revoke
+FROM (
+  -- Only a revoke by the same author, for the same audience and life counts: otherwise anybody
+  -- could keep an object out by naming it first.
+  SELECT (
+    SELECT id FROM objects WHERE revokes = ?1 AND key = ?4 AND exp = ?8 AND to_key IS ?5
+  ) AS revoke
+)
+WHERE revoke IS NULL OR ?10 = 1
+ON CONFLICT DO NOTHING
+"""
+_SELECT_REVOKE = """
+SELECT id FROM objects WHERE revokes = ? AND key = ? AND exp = ? AND to_key IS ?
 """
 _SELECT_ROW = """
 SELECT id, kind, key, to_key, thread, at, exp, own, pinned, replaced_by, stored_ms FROM objects
@@ -118,12 +132,12 @@ SELECT id, raw, checksum FROM objects WHERE kind = 'profile' AND key = ? AND rep
 ORDER BY at DESC, seq DESC LIMIT 1
 """
 _SELECT_LIVE = """
-SELECT at, id, kind, exp FROM objects INDEXED BY objects_live
-WHERE to_key IS NULL AND replaced_by IS NULL AND exp > ? ORDER BY exp
+SELECT at, id, kind, exp FROM objects
+WHERE to_key IS NULL AND replaced_by IS NULL AND exp > ? ORDER BY seq
 """
 _SELECT_LIVE_KIND = """
-SELECT id, raw, checksum FROM objects INDEXED BY objects_live
-WHERE to_key IS NULL AND replaced_by IS NULL AND exp > ? AND kind = ? ORDER BY exp
+SELECT id, raw, checksum FROM objects
+WHERE to_key IS NULL AND replaced_by IS NULL AND exp > ? AND kind = ? ORDER BY seq
 LIMIT ? OFFSET ?
 """
 _SELECT_BETWEEN = """
@@ -134,7 +148,9 @@ WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?
 
 def checksum(object_id: bytes, raw: bytes) -> bytes:
     """Hash a row's name and bytes; covers the work nonce, which the id does not."""
-    return hashlib.blake2b(object_id + raw, digest_size=_CHECKSUM_BYTES).digest()
+    digest = hashlib.blake2b(object_id, digest_size=_CHECKSUM_BYTES)
+    digest.update(raw)
+    return digest.digest()
 
 
 def _damaged(object_id: bytes) -> StorageError:
@@ -180,35 +196,14 @@ def insert(
     Args:
         conn: inside a change.
         verified: through the gate of `protocol.objects.envelope`.
-        own: whether this home is a party: then it is never swept.
+        own: whether this home is a party: then it is never swept, and stored although revoked.
         now_ms: wall clock, Unix ms.
     """
-    if found := one(conn, "SELECT id FROM objects WHERE id = ?", (verified.id,)):
-        if own:
-            conn.execute("UPDATE objects SET own = 1 WHERE id = ?", (found["id"],))
-        return Known()
-    signed_hash = blake2b_256(verified.signed)
-    if twin := one(conn, "SELECT id FROM objects WHERE signed_hash = ?", (signed_hash,)):
-        return Twin(id=ObjectId(twin["id"]))
-    if (revoke := _revoke_of(conn, verified)) and not own:
-        return Revoked(by=revoke)
-    _insert_row(conn, verified, signed_hash, own=own, now_ms=now_ms)
-    if revoke:
-        conn.execute("UPDATE objects SET replaced_by = ? WHERE id = ?", (revoke, verified.id))
-    return Inserted()
-
-
-def _insert_row(
-    conn: sqlite3.Connection,
-    verified: Verified[Any],
-    signed_hash: bytes,
-    *,
-    own: bool,
-    now_ms: int,
-) -> None:
     header = verified.header
-    conn.execute(
-        _COLUMNS_INSERT,
+    signed_hash = hashlib.blake2b(verified.signed, digest_size=_SIGNED_HASH_BYTES).digest()
+    added = changed(
+        conn,
+        _INSERT,
         (
             verified.id,
             signed_hash,
@@ -225,21 +220,22 @@ def _insert_row(
             verified.raw,
         ),
     )
+    return Inserted() if added else _not_inserted(conn, verified, signed_hash, own=own)
 
 
-def _revoke_of(conn: sqlite3.Connection, verified: Verified[Any]) -> ObjectId | None:
-    """Find the revoke that took this object's place before it came.
-
-    Only one by the same author, for the same audience and life counts: otherwise anybody could
-    keep an object out by naming it first.
-    """
+def _not_inserted(
+    conn: sqlite3.Connection, verified: Verified[Any], signed_hash: bytes, *, own: bool
+) -> InsertOutcome:
+    """Find out why: one statement covers the common case, this the others."""
+    if one(conn, "SELECT 1 FROM objects WHERE id = ?", (verified.id,)):
+        if own:
+            conn.execute("UPDATE objects SET own = 1 WHERE id = ?", (verified.id,))
+        return Known()
+    if twin := one(conn, "SELECT id FROM objects WHERE signed_hash = ?", (signed_hash,)):
+        return Twin(id=ObjectId(twin["id"]))
     header = verified.header
-    row = one(
-        conn,
-        "SELECT id FROM objects WHERE revokes = ? AND key = ? AND exp = ? AND to_key IS ?",
-        (verified.id, header.key, header.exp, header.to),
-    )
-    return None if row is None else ObjectId(row["id"])
+    revoke = every(conn, _SELECT_REVOKE, (verified.id, header.key, header.exp, header.to))[0]
+    return Revoked(by=ObjectId(revoke["id"]))
 
 
 def replace_by_revoke(
@@ -346,7 +342,7 @@ def thread_of(conn: sqlite3.Connection, root_id: bytes) -> list[ObjectRow]:
 
 
 def live_index(conn: sqlite3.Connection, now_ms: int) -> list[LiveEntry]:
-    """List the public objects that may be carried, for the network machines at start."""
+    """List the public objects that may be carried, in order of arrival; reads the table through."""
     return [_live_entry(row) for row in every(conn, _SELECT_LIVE, (now_ms,))]
 
 
@@ -409,7 +405,7 @@ async def load_live_index(db: aiosqlite.Connection, now_ms: int) -> list[LiveEnt
 async def load_live(
     db: aiosqlite.Connection, kind: Kind, now_ms: int, *, limit: int, offset: int = 0
 ) -> list[bytes]:
-    """Give live public objects of a kind, soonest to expire first; damaged ones are left out."""
+    """Give live public objects of a kind in order of arrival; damaged ones are left out."""
     rows = await load_every(db, _SELECT_LIVE_KIND, (now_ms, kind.value, limit, offset))
     return [row["raw"] for row in rows if checksum(row["id"], row["raw"]) == row["checksum"]]
 

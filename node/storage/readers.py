@@ -46,36 +46,53 @@ class Readers:
             raise faults.storage_error(error, self._path) from error
         self._open = True
 
-    async def read(self, query: Callable[[aiosqlite.Connection], Awaitable[T]]) -> T:
+    async def read(
+        self, query: Callable[[aiosqlite.Connection], Awaitable[T]], *, one_moment: bool = True
+    ) -> T:
         """Ask; everything `query` reads is of one moment.
+
+        Args:
+            query: asks the connection it is handed.
+            one_moment: False for a question of a single statement, which is of one moment anyway:
+                a third of the cost.
 
         Raises:
             StorageError: the file is closed, damaged or unreadable.
             Exception: whatever `query` raised.
         """
-        if not self._open:
-            raise faults.closed()
+        self._require_open()
         db = await self._free.get()
         try:
-            await db.execute("BEGIN")
-            return await query(db)
+            self._require_open()
+            return await (self._at_one_moment(db, query) if one_moment else query(db))
         except sqlite3.Error as error:
             raise faults.storage_error(error, self._path) from error
         finally:
-            await self._give_back(db)
-
-    async def _give_back(self, db: aiosqlite.Connection) -> None:
-        # A connection runs its calls in order, so the end of this moment comes before whatever the
-        # next reader asks, even when our own caller is cancelled while it waits.
-        ending = asyncio.ensure_future(db.rollback())  # noqa: TID251 - awaited right here
-        try:
-            await asyncio.shield(ending)
-        finally:
             self._free.put_nowait(db)
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise faults.closed()
+
+    @staticmethod
+    async def _at_one_moment(
+        db: aiosqlite.Connection, query: Callable[[aiosqlite.Connection], Awaitable[T]]
+    ) -> T:
+        try:
+            await db.execute("BEGIN")
+            return await query(db)
+        finally:
+            # A connection runs its calls in order, so the end of this moment comes before whatever
+            # the next reader asks, even when our own caller is cancelled while it waits.
+            ending = asyncio.ensure_future(db.rollback())  # noqa: TID251 - awaited right here
+            await asyncio.shield(ending)
 
     async def close(self) -> None:
         """Wait for readers under way, then close every connection. May be called twice."""
         self._open = False
-        for _ in range(len(self._all)):
-            await (await self._free.get()).close()
+        taken = [await self._free.get() for _ in self._all]
         self._all.clear()
+        for db in taken:
+            await db.close()
+            # Whoever still waits for a connection gets this one, and hears that it is closed.
+            self._free.put_nowait(db)

@@ -178,7 +178,8 @@ class Writer:
         hurried = first.promise
         end_ms = self._clock.now().mono_ms + bounds.company_ms
         while len(group) < bounds.group_changes_max:
-            wait_ms = 0 if hurried else max(0, end_ms - self._clock.now().mono_ms)
+            enough = hurried or len(group) >= bounds.company_changes
+            wait_ms = 0 if enough else max(0, end_ms - self._clock.now().mono_ms)
             try:
                 change = self._queue.get(block=wait_ms > 0, timeout=wait_ms / 1000)
             except queue.Empty:

@@ -7,6 +7,7 @@ the token of its home.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -164,9 +165,8 @@ class HttpDoor:
         """Read a feed into the catalogue."""
         query = {name: _text(value) for name, value in options.items() if value is not None}
         headers = {"Content-Type": "application/octet-stream"}
-        raw = await self._ask(
-            "POST", "/v1/vendor/import", params=query, data=data.read_bytes(), headers=headers
-        )
+        feed = await asyncio.to_thread(data.read_bytes)
+        raw = await self._ask("POST", "/v1/vendor/import", params=query, data=feed, headers=headers)
         return _document(raw)
 
     async def wait_changed(self, after: int, timeout_s: float) -> int:
@@ -189,7 +189,7 @@ class HttpDoor:
                 return await _bytes_of(answer)
         except (ClientError, OSError, TimeoutError) as error:
             raise TransportError(
-                f"a node of the testnet does not answer: {error or type(error).__name__}",
+                f"a node of the testnet does not answer: {str(error) or type(error).__name__}",
                 code="E-NODE-DOWN",
                 fix="Run it again; with --keep DIR the node's log stays in its folder",
             ) from error

@@ -114,18 +114,35 @@ def _plain(column: str) -> str:
     return column[2:] if column[:2].lower() == "g:" else column
 
 
+_PRICED: Final = frozenset(
+    {
+        Field.PRICE,
+        Field.SALE_PRICE,
+        Field.LIST_PRICE,
+        Field.FLOOR,
+        Field.DEPOSIT,
+        Field.SHIPPING,
+    }
+)
+"""Fields whose heads may name a currency."""
+
+
 def _read_field(column: str) -> FieldColumn | None:
     plain = _plain(column)
-    found = _named(plain)
-    if found is not None:
-        return FieldColumn(field=found)
     currency, rest = _without_currency(plain)
+    found = _named(rest)
+    if found is not None and (found in _PRICED or not currency):
+        return FieldColumn(field=found, currency=currency)
     per, rest = _without_period(rest)
     found = _named(rest) if rest else (Field.PRICE if per else None)
-    priced = (Field.PRICE, Field.SALE_PRICE, Field.LIST_PRICE, Field.FLOOR, Field.DEPOSIT)
-    if found in (*priced, Field.SHIPPING) and (currency or per):
+    if per and found in _PRICED:
         return FieldColumn(field=found, currency=currency, per=per)
-    return None
+    return _whole(plain)
+
+
+def _whole(name: str) -> FieldColumn | None:
+    found = _named(name)
+    return None if found is None else FieldColumn(field=found)
 
 
 def _named(name: str) -> Field | None:

@@ -26,6 +26,8 @@ LINE_CHARS_MAX: Final = 1024 * 1024
 COLUMN_CHARS_MAX: Final = 100
 """Characters of a column's name; more is cut off."""
 _SHOWN_CHARS_MAX: Final = 80
+_LOST: Final = "\N{REPLACEMENT CHARACTER}"
+"""Stands where a character was lost, here or in the program that wrote the feed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ FeedEvents = Iterator[FeedRow | FeedProblem]
 
 def shown(text: str) -> str:
     """Cut text to what fits a message, with nothing in it that could move a cursor."""
-    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:400])
+    plain = "".join(c if c.isprintable() else _LOST for c in text[:400])
     plain = plain.strip()
     return plain if len(plain) <= _SHOWN_CHARS_MAX else plain[: _SHOWN_CHARS_MAX - 1] + "…"
 
@@ -120,7 +122,7 @@ def check_cells(row: FeedRow) -> FeedEvents:
     """
     cells: dict[str, str] = {}
     for column, text in row.cells.items():
-        if not text.isprintable():
+        if not text.isprintable() or _LOST in text:
             found = _unfit(row.line, column, text)
             if found:
                 yield found
@@ -141,7 +143,7 @@ def check_cells(row: FeedRow) -> FeedEvents:
 
 def _unfit(line: int, column: str, text: str) -> FeedProblem | None:
     for c in text:
-        if "\ud800" <= c <= "\udfff" or c == "\N{REPLACEMENT CHARACTER}":
+        if "\ud800" <= c <= "\udfff" or c == _LOST:
             return problem(
                 line,
                 "E-FEED-ENCODING",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from node.vendor.feed_rows import FILE_BYTES_MAX, FeedEvents, FeedOutcome, unreadable
 from node.vendor.feed_tables import DELIMITERS, find_delimiter, read_table
 from node.vendor.feed_xml import read_xml
+from protocol.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -133,20 +134,26 @@ def _opened(path: Path) -> Iterator[io.BufferedReader[_BoundedFile]]:
             f"{path} cannot be opened: {error.strerror}",
             "Check the name and who may read it",
         ) from error
-    with io.FileIO(number, closefd=True) as raw:
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode):
-            raise unreadable("E-FEED-FILE", f"{path} is not a file", "Give a feed file")
-        if found.st_size > FILE_BYTES_MAX:
-            raise _too_large()
-        if not found.st_size:
-            raise unreadable("E-FEED-HEADER", "the feed is empty", "Export it again")
-        # The wrapper of a table's text closes this reader too: leaving twice does no harm.
-        with io.BufferedReader(_BoundedFile(raw), _HEAD_BYTES) as source:
-            yield source
+    try:
+        _check_file(path, os.fstat(number))
+    except LocalProtocolError:
+        os.close(number)
+        raise
+    # The wrapper of a table's text closes this reader too: leaving twice does no harm.
+    with io.BufferedReader(_BoundedFile(io.FileIO(number)), _HEAD_BYTES) as source:
+        yield source
 
 
-def _too_large() -> Exception:
+def _check_file(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise unreadable("E-FEED-FILE", f"{path} is not a file", "Give a feed file")
+    if found.st_size > FILE_BYTES_MAX:
+        raise _too_large()
+    if not found.st_size:
+        raise unreadable("E-FEED-HEADER", "the feed is empty", "Export it again")
+
+
+def _too_large() -> LocalProtocolError:
     return unreadable(
         "E-FEED-SIZE",
         f"the feed is larger than {FILE_BYTES_MAX // (1024 * 1024)} MiB",

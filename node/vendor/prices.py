@@ -56,7 +56,7 @@ def read_money(
     try:
         return _read(plain, declared, habits)
     except LocalProtocolError as error:
-        fix = _fix(plain, declared) or error.fix
+        fix = _fix(plain, declared) or error.fix or 'Write it like "19.99 EUR"'
         raise LocalProtocolError(error.sentence, code="E-MONEY", fix=fix) from error
 
 

@@ -105,7 +105,7 @@ class Pushes:
             if peer not in holders:
                 self._raws.setdefault(peer, []).append(raw)
 
-    def actions(self) -> list[GossipAction]:
+    def actions(self) -> list[SendMessage]:
         """Give the messages."""
         return [
             action

@@ -25,6 +25,8 @@ class Pending:
     """The copy whose work was checked."""
     suppliers: list[PeerId]
     """Who sent these bytes, the first one first."""
+    is_taken: bool = False
+    """Whether it is being verified."""
 
 
 class VerifyQueue:
@@ -80,12 +82,17 @@ class VerifyQueue:
                 continue
             prefix, _ = queue.popitem(last=False)
             self._queues[peer] = queue
-            run.append(self._pending[prefix].candidate)
+            pending = self._pending[prefix]
+            pending.is_taken = True
+            run.append(pending.candidate)
         return tuple(run)
 
     def finish(self, prefix: bytes) -> Pending | None:
-        """Take out a candidate whose verdict is known, with its suppliers."""
-        return self._pending.pop(prefix, None)
+        """Take out a candidate that was verified, with its suppliers; None for any other name."""
+        pending = self._pending.get(prefix)
+        if pending is None or not pending.is_taken:
+            return None
+        return self._pending.pop(prefix)
 
     def lose(self, peer: PeerId) -> None:
         """Drop the queue of a peer that left; what others sent too moves to their queues."""

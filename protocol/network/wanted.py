@@ -26,8 +26,10 @@ class _Want:
 
 @dataclass(slots=True, kw_only=True)
 class _Source:
+    supplies: dict[bytes, None] = field(default_factory=dict)
+    """Every name this peer is a supplier of."""
     offers: deque[bytes] = field(default_factory=deque)
-    """Names this peer announced, to be asked for when there is room."""
+    """Those of them to be asked for when there is room; some may have been settled since."""
     open: dict[bytes, None] = field(default_factory=dict)
     """Names asked of it and not yet served, oldest first."""
     moved_ms: int = 0
@@ -66,7 +68,9 @@ class Wanted:
         if peer in want.suppliers or len(want.suppliers) >= limits.suppliers_max:
             return
         want.suppliers.append(peer)
-        self._sources.setdefault(peer, _Source()).offers.append(prefix)
+        source = self._sources.setdefault(peer, _Source())
+        source.supplies[prefix] = None
+        source.offers.append(prefix)
 
     def arrived(self, prefix: bytes, peer: PeerId, mono_ms: int) -> None:
         """Forget a wish: the object came, from whomever, or will never be taken."""
@@ -74,8 +78,9 @@ class Wanted:
         if source is not None:
             source.moved_ms = mono_ms
         want = self._wants.pop(prefix, None)
-        if want is not None and want.asked is not None:
-            self._sources[want.asked].open.pop(prefix, None)
+        for supplier in want.suppliers if want is not None else ():
+            self._sources[supplier].supplies.pop(prefix)
+            self._sources[supplier].open.pop(prefix, None)
 
     def failed(self, prefix: bytes, peer: PeerId) -> None:
         """Strike a supplier: it has not got the object, or sent something else in its place."""
@@ -83,6 +88,7 @@ class Wanted:
         if want is None or peer not in want.suppliers:
             return
         want.suppliers.remove(peer)
+        self._sources[peer].supplies.pop(prefix)
         if want.asked == peer:
             self._release(prefix, want, peer)
         elif not want.suppliers:
@@ -102,9 +108,9 @@ class Wanted:
         source = self._sources.get(peer)
         if source is None:
             return
-        for prefix in [*source.open, *source.offers]:
+        for prefix in list(source.supplies):
             self.failed(prefix, peer)
-        self._sources.pop(peer, None)
+        del self._sources[peer]
 
     def asks(self, mono_ms: int) -> list[tuple[PeerId, list[bytes]]]:
         """Choose what to ask now; what is returned counts as asked."""

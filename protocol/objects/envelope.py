@@ -18,21 +18,20 @@ from protocol.encoding import decode, encode
 from protocol.errors import LocalProtocolError, ObjectError, Reason, RemoteProtocolError
 from protocol.ids import NodeId, ObjectId, blake2b_256
 from protocol.objects.acceptance import Acceptance
-from protocol.objects.event import Event, Moved
+from protocol.objects.event import Event, Moved, OtherEvent, event_shape
 from protocol.objects.header import Header, Kind, check_header, read_header
 from protocol.objects.intentcast import Intentcast
 from protocol.objects.offer import Offer
 from protocol.objects.profile import Profile
 from protocol.objects.revoke import Revoke
 
-Body: TypeAlias = Intentcast | Offer | Acceptance | Event | Revoke | Profile
+Body: TypeAlias = Intentcast | Offer | Acceptance | Event | OtherEvent | Revoke | Profile
 T_co = TypeVar("T_co", bound=Body, covariant=True)
 
 _BODY_TYPE: dict[Kind, Any] = {
     Kind.INTENTCAST: Intentcast,
     Kind.OFFER: Offer,
     Kind.ACCEPTANCE: Acceptance,
-    Kind.EVENT: Event,
     Kind.REVOKE: Revoke,
     Kind.PROFILE: Profile,
 }
@@ -180,9 +179,8 @@ def _typed_body(header: Header, tree: dict[str, Any]) -> Body:
     _must_understand(tree)
     try:
         # Naming bytes as native keeps text from being taken for base64.
-        body: Body = msgspec.convert(
-            tree, _BODY_TYPE[header.kind], strict=True, builtin_types=(bytes,)
-        )
+        shape = event_shape(tree) if header.kind is Kind.EVENT else _BODY_TYPE[header.kind]
+        body: Body = msgspec.convert(tree, shape, strict=True, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         raise ObjectError(Reason.BAD_SHAPE, str(error)[:200], field="body") from error
     if isinstance(body, Intentcast | Offer | Acceptance | Profile):

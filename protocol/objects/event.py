@@ -5,7 +5,7 @@ Leaves: one struct per type, told apart by `type`. Source: market design 2 and 5
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -90,6 +90,30 @@ class Closed(msgspec.Struct, frozen=True, tag_field="type", tag="closed"):
 
 
 Event: TypeAlias = Confirmed | Refused | Agreed | Void | Cancelled | Moved | Closed
+"""The events this version acts on, told apart by `type`."""
+
+
+class OtherEvent(msgspec.Struct, frozen=True):
+    """An event of a type this version does not act on: kept and receipted, so nothing hangs."""
+
+    type: ReasonText
+    """Its type, as a newer program wrote it."""
+    of: Key32
+    """Id of the object it answers."""
+
+
+_TYPES = frozenset({"confirmed", "refused", "agreed", "void", "cancelled", "moved", "closed"})
+
+
+def event_shape(tree: dict[str, Any]) -> Any:
+    """Give the type a body of kind `event` is read as.
+
+    Args:
+        tree: the untyped body.
+    """
+    kind = tree.get("type")
+    # Anything that is not a text of another type is held against the known ones, and refused there.
+    return OtherEvent if isinstance(kind, str) and kind not in _TYPES else Event
 
 
 def check_answers(header: Header, its_header: Header) -> None:

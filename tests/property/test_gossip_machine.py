@@ -229,7 +229,7 @@ class GossipMachine(RuleBasedStateMachine):
 
 
 TestGossipMachine = GossipMachine.TestCase
-TestGossipMachine.settings = settings(stateful_step_count=60)
+TestGossipMachine.settings = settings(max_examples=60, stateful_step_count=50)
 
 
 @given(order=st.permutations(range(9)), who=st.lists(WHO, min_size=9, max_size=9))

@@ -13,6 +13,7 @@ from protocol.errors import LocalProtocolError
 CAST: dict[str, Any] = {
     "id": "cast-0000-1111",
     "handle": "cast-7Q4M-K2XD",
+    "draft": "00112233445566778899aabbccddeeff",
     "title": "Espresso machine, used is fine",
     "category": "home/kitchen/espresso",
     "state": "open",
@@ -25,7 +26,16 @@ CAST: dict[str, Any] = {
     "note": "",
 }
 
-MUST = {"item": 0, "key": "voltage", "wanted": "230 V", "status": "met", "fact": "230 V", "why": ""}
+MUST = {
+    "item": "machine",
+    "key": "voltage",
+    "label": "Voltage",
+    "wanted": "230 V",
+    "status": "met",
+    "claimed": "met",
+    "fact": "230 V",
+    "why": "",
+}
 
 
 def offer(position: int, **changes: Any) -> dict[str, Any]:
@@ -37,7 +47,7 @@ def offer(position: int, **changes: Any) -> dict[str, Any]:
         "cur": "EUR",
         "total": 24_900,
         "total_text": "249.00 EUR",
-        "due_now_text": "0.00 EUR",
+        "due_now_text": None,
         "lines": [
             {
                 "name": "Machine",
@@ -56,8 +66,8 @@ def offer(position: int, **changes: Any) -> dict[str, Any]:
                 "basis": "",
             },
         ],
-        "options": [{"index": 2, "name": "Grinder", "total_text": "60.00 EUR"}],
-        "slots": [{"start": "2027-03-02", "end": "2027-03-02", "tz": "Europe/Berlin"}],
+        "options": [{"index": 2, "name": "Grinder", "total": 6_000, "total_text": "60.00 EUR"}],
+        "slots": [{"index": 0, "start": "2027-03-02", "end": "2027-03-02", "tz": "Europe/Berlin"}],
         "valid_until": "2027-02-20T12:00:00Z",
         "firm": True,
         "state": "offered",
@@ -68,10 +78,10 @@ def offer(position: int, **changes: Any) -> dict[str, Any]:
         "musts_met": 1,
         "musts_total": 1,
         "over_budget": False,
-        "marks": [],
+        "marks": [{"code": "pay_before", "sentence": "payment is due before delivery"}],
         "score": 900,
         "explain": [
-            {"name": "total", "value": "0.83", "weight": 300, "points": 250, "words": "17% under"}
+            {"name": "total", "value": "249.00 EUR", "weight": 3, "points": 850, "words": "lowest"}
         ],
         "fulfil": {"mode": "delivery", "window": {"start": "2027-03-02", "end": "2027-03-04"}},
         "terms": "accepts PDC-INTENT",
@@ -87,7 +97,7 @@ def deal(state: str = "agreed", **changes: Any) -> dict[str, Any]:
         "role": "buyer",
         "state": state,
         "cast_title": CAST["title"],
-        "vendor": "vendor_1",
+        "counterparty": "vendor_1",
         "total_text": "249.00 EUR",
         "lines": offer(1)["lines"],
         "confirm_by": "2027-02-20T12:15:00Z",
@@ -110,7 +120,6 @@ class FakeCitizen:
         self.cast_list = [CAST]
         self.deal_states = ["agreed"]
         self.happened: list[dict[str, Any]] = []
-        self.changed = asyncio.Event()
         self.answers: dict[str, tuple[bytes, Any]] = {}
         self.letters: list[dict[str, Any]] = []
 
@@ -208,10 +217,10 @@ class FakeCitizen:
             "direction": "out",
             "roles": ["relay", "mailbox"],
             "rtt_ms": 3,
-            "connected_s": 61,
+            "since_ms": 61_000,
             "bytes_in": 2_048,
             "bytes_out": 100,
-            "objects": 4,
+            "first_objects": 4,
         }
         return {"schema": "intentcast.peers/1", "peers": [peer], "known": 5}
 
@@ -248,6 +257,7 @@ class FakeCitizen:
             "removed": 0,
             "removals_held": 0,
             "refused": 1,
+            "offered": 2,
             "warnings": 0,
             "problems": [
                 {
@@ -271,7 +281,7 @@ class FakeCitizen:
 
     async def wait_changed(self, after: int, timeout_s: float) -> int:
         self.note("wait_changed", after, timeout_s)
-        return max([after, *(event["n"] for event in self.happened)])
+        return max([0, *(event["n"] for event in self.happened)])
 
     async def idempotent(self, key, body_hash, make):
         if key in self.answers:

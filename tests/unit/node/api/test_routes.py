@@ -119,6 +119,7 @@ async def test_agreement_is_a_file_with_a_harmless_name(asker: Asker):
 
 
 async def test_events_wait_and_move_the_cursor(asker: Asker, citizen: FakeCitizen):
+    citizen.happened = [{"n": 4, "at": "", "what": "cast"}]
     empty = await asker.ask("GET", "/v1/events?after=4&wait=1.5")
     assert told(empty) == {"schema": "intentcast.events/1", "events": [], "cursor": 4}
     assert citizen.calls == [("wait_changed", 4, 1.5)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,10 @@ async def test_a_reader_makes_no_file(path: Path):
     with pytest.raises(sqlite3.OperationalError):
         _ = await open_reader(path)
     assert not path.exists()
+    # aiosqlite lets a thread that could not open anything end by itself, after our loop otherwise.
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 10)
 
 
 async def test_a_reader_of_rubbish_is_closed_again(path: Path, monkeypatch):

@@ -61,6 +61,8 @@ def test_inside_a_change_it_is_found_by_every_name(conn: sqlite3.Connection):
     assert outbox.outgoing_of(conn, row_id) == wanted
     assert outbox.by_envelope(conn, wanted.envelope_id) == wanted
     assert outbox.by_letter_hash(conn, wanted.letter_hash) == wanted
+    assert outbox.of_thread(conn, wanted.thread or b"") == [wanted]
+    assert outbox.of_thread(conn, b"?" * 32) == []
     assert outbox.outgoing_of(conn, row_id + 1) is None
     assert outbox.by_envelope(conn, b"?" * 32) is None
     assert outbox.by_letter_hash(conn, b"?" * 32) is None

@@ -83,3 +83,37 @@ async def test_a_closed_pool_says_so(storage: Storage):
     with pytest.raises(StorageError) as refused:
         await storage.read(count)
     assert refused.value.code == "E-DB-CLOSED"
+
+
+async def test_closing_waits_for_questions_under_way_and_refuses_those_that_wait(storage: Storage):
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(db):
+        entered.set()
+        await go_on.wait()
+        return await count(db)
+
+    loop = asyncio.get_running_loop()
+    under_way = [loop.create_task(storage.read(slow)) for _ in range(bounds.readers)]
+    await entered.wait()
+    waiting = loop.create_task(storage.read(count))
+    await asyncio.sleep(0)
+    closing = loop.create_task(storage.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await asyncio.gather(*under_way) == [0] * bounds.readers
+    with pytest.raises(StorageError) as refused:
+        await waiting
+    assert refused.value.code == "E-DB-CLOSED"
+    await closing
+
+
+async def test_a_question_of_one_statement_may_do_without_the_moment(storage: Storage):
+    assert await storage.read(count, one_moment=False) == 0
+
+    async def twice(db):
+        before = await count(db)
+        await storage.write(line("meanwhile"))
+        return before, await count(db)
+
+    assert await storage.read(twice, one_moment=False) == (0, 1)

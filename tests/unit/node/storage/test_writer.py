@@ -125,6 +125,15 @@ async def test_unhurried_changes_wait_for_company_and_a_promise_ends_the_wait(
     await storage.close()
 
 
+async def test_enough_company_ends_the_wait_too(path: Path, monkeypatch):
+    monkeypatch.setattr(bounds, "company_ms", 20_000)
+    monkeypatch.setattr(bounds, "company_changes", 4)
+    storage = await Storage.open(path, clock=ManualClock())
+    group = [storage.write(line("x"), promise=False) for _ in range(4)]
+    assert await asyncio.wait_for(asyncio.gather(*group), 10) == [1, 2, 3, 4]
+    await storage.close()
+
+
 async def test_unhurried_changes_are_committed_without_company_too(path: Path):
     storage = await Storage.open(path, clock=SystemClock())
     assert await asyncio.wait_for(storage.write(line("alone"), promise=False), 5) == 1
@@ -379,7 +388,10 @@ def test_a_loop_that_ended_is_not_told(path: Path):
     one = loop.run_until_complete(open_and_leave())
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
+    told: asyncio.Future[int] = asyncio.Future(loop=loop)
+    one._queue.put(writer._Change(txn=line("untold"), told=told, promise=True))
     one._queue.put(None)
     assert one._thread is not None
     one._thread.join(10)
     assert not one._thread.is_alive()
+    assert committed(path) == ["untold"]

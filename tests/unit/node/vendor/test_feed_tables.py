@@ -85,9 +85,9 @@ def test_an_open_quote_at_the_end_of_the_file():
 
 
 def test_a_quote_closed_by_a_later_row_is_noticed_by_the_width():
-    rows, problems, _ = read('id,title\n1,"a\n2,b\n3,"\n4,d\n')
+    rows, problems, _ = read('id,title\n1,"a\n2,b\n3,c",d\n4,e\n')
     assert [row.cells["id"] for row in rows] == ["2", "4"]
-    assert {p.code for p in problems} == {"E-FEED-QUOTE"}
+    assert [(p.line, p.code) for p in problems] == [(2, "E-FEED-QUOTE"), (4, "E-FEED-COLUMNS")]
 
 
 def test_text_after_a_closing_quote_refuses_the_row():

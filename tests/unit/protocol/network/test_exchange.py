@@ -120,6 +120,18 @@ def test_wants_are_served_from_memory_disk_or_not_at_all():
     assert [m.ids for m in bench.sent("a", Missing)] == [[UNKNOWN]]
 
 
+def test_what_is_all_there_is_all_served():
+    bench = Bench()
+    bench.receive("x", CAST.raw)
+    bench.held = True
+    bench.receive("x", PROFILE.raw)
+    bench.gossip.handle(bench.waiting.pop(), bench.now)
+    bench.feed(WantReceived(peer=peer("a"), ids=(PROFILE_NAME,)))
+    assert [m.raws for m in bench.sent("a", Objects)] == [[PROFILE.raw]]
+    assert bench.served("a") == []
+    assert bench.sent("a", Missing) == []
+
+
 def test_what_has_expired_is_missing():
     bench = Bench()
     bench.receive("x", CAST.raw)

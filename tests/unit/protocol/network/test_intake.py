@@ -9,7 +9,7 @@ from protocol import limits, work
 from protocol.channel.messages import Ids, Objects
 from protocol.encoding import decode, encode
 from protocol.errors import Reason
-from protocol.ids import blake2b_256
+from protocol.ids import ObjectId, blake2b_256
 from protocol.network.actions import DropObject, StoreObject, Timer, VerifyBatch
 from protocol.network.events import (
     IdsReceived,
@@ -154,9 +154,9 @@ def test_a_forgery_does_not_keep_out_what_it_imitates():
     assert not bench.gossip.is_rejected(cast.id)
 
 
-def read_id(raw: bytes) -> bytes:
+def read_id(raw: bytes) -> ObjectId:
     text, signature, _ = decode(raw, bytes_max=limits.public_bytes_max)
-    return blake2b_256(text, signature)
+    return ObjectId(blake2b_256(text, signature))
 
 
 def test_a_bad_nonce_is_blamed_and_condemns_nothing():

@@ -50,6 +50,7 @@ def test_a_verdict_ends_it_and_names_the_suppliers():
     assert name_of("n") in queue
     queue.add_supplier(name_of("n"), peer("two"))
     queue.add_supplier(name_of("n"), peer("two"))
+    assert queue.finish(name_of("n")) is None, "it still waits"
     queue.take()
     done = queue.finish(name_of("n"))
     assert done is not None
@@ -62,6 +63,7 @@ def test_suppliers_are_bounded():
     fill(queue, "one", "n")
     for number in range(limits.suppliers_max + 5):
         queue.add_supplier(name_of("n"), peer(f"p{number}"))
+    queue.take()
     done = queue.finish(name_of("n"))
     assert done is not None
     assert len(done.suppliers) == limits.suppliers_max

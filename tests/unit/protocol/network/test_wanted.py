@@ -128,6 +128,19 @@ def test_what_a_lost_peer_owed_is_asked_of_others():
     assert second not in wanted
 
 
+def test_a_supplier_that_left_before_its_turn_is_not_remembered():
+    wanted = Wanted()
+    name = names(1)[0]
+    for who in ("a", "b"):
+        wanted.note(name, peer(who))
+    wanted.asks(0)
+    wanted.lose(peer("b"))
+    wanted.lose(peer("a"))
+    assert len(wanted) == 0
+    wanted.note(name, peer("b"))
+    assert wanted.asks(0) == [(peer("b"), [name])]
+
+
 def test_wishes_and_suppliers_are_bounded():
     wanted = Wanted(ids_max=2)
     for name in names(3):

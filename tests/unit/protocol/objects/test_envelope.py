@@ -168,7 +168,11 @@ def test_unknown_keys_are_kept_and_ignored():
         ),
         (
             forged(
-                Kind.EVENT, {"type": "dance", "of": CAST.id}, buyer_ana, thread=CAST.id, to=CAST.id
+                Kind.EVENT,
+                {"type": "A dance", "of": CAST.id},
+                buyer_ana,
+                thread=CAST.id,
+                to=CAST.id,
             ),
             Reason.BAD_SHAPE,
             "body",

@@ -15,9 +15,11 @@ from protocol.objects.event import (
     Confirmed,
     Event,
     Moved,
+    OtherEvent,
     Refused,
     Void,
     check_answers,
+    event_shape,
 )
 from tests.parties import (
     buyer_ana,
@@ -87,3 +89,16 @@ def test_a_third_party_confirms_nothing(header):
 def test_an_answer_to_a_root_starts_its_thread():
     root = dataclasses.replace(ACCEPTANCE.header, thread=None)
     check_answers(CONFIRMED.header, root)
+
+
+def test_a_type_of_a_newer_program_is_kept_as_it_is():
+    tree = {"type": "progress", "of": OF, "percent": 40}
+    assert event_shape(tree) is OtherEvent
+    read = msgspec.convert(tree, OtherEvent, strict=True, builtin_types=(bytes,))
+    assert read == OtherEvent(type="progress", of=OF)
+
+
+def test_a_known_type_is_never_read_as_another():
+    assert event_shape({"type": "void", "of": OF}) is Event
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"type": "No Type", "of": OF}, OtherEvent, builtin_types=(bytes,))

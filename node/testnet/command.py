@@ -1,0 +1,233 @@
+"""`testnet up`: relays, shops and asking buyers on this machine, until a goal, a time or Ctrl-C.
+
+Enters: the options of the command. Leaves: what came about, as lines or one JSON document, every
+number measured. Nothing of it outlives the command: no process, no port, no file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from node.clock import Clock, SystemClock
+from node.entropy import SeededEntropy, SystemEntropy
+from node.errors import TransportError
+from node.runtime.tasks import Tasks
+from node.testnet import lines
+from node.testnet.bots import BuyerBot, Wishes
+from node.testnet.goal import Counts, Goal, parse_goal
+from node.testnet.interrupt import run_to_end
+from node.testnet.nodes import Node
+from node.testnet.plan import Part, Plan, make_plan
+from node.testnet.shops import STREET, trades_of
+from node.testnet.tally import Tally
+from node.testnet.town import Town, allow_files, logged, running, town_folder
+
+SCHEMA: Final = "intentcast.testnet/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the command line asked for."""
+
+    processes: bool = False
+    """A process for each node."""
+    headless: bool = False
+    """Say nothing until the end."""
+    goal: Goal | None = None
+    """When to end; None runs on."""
+    timeout_s: float | None = None
+    """When to give up, counted from the start."""
+    as_json: bool = False
+    """One document at the end."""
+
+
+def run(
+    *,
+    seed: int,
+    relays: int,
+    buyers: int,
+    vendors: int,
+    processes: bool,
+    headless: bool,
+    until: str | None,
+    timeout: float | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Run a testnet to its end.
+
+    Returns:
+        0: the goal was reached, or nobody set one, or Ctrl-C ended it.
+
+    Raises:
+        LocalProtocolError: E-UNTIL or E-PLAN.
+        RefusedError: E-FILES.
+        TransportError: E-TIMEOUT, the goal was not reached in time.
+        IntentcastError: a node could not come up.
+    """
+    wanted = Wanted(
+        processes=processes,
+        headless=headless or quiet,
+        goal=parse_goal(until) if until is not None else None,
+        timeout_s=timeout,
+        as_json=as_json,
+    )
+    plan = make_plan(
+        net=f"testnet-{seed}",
+        seed=seed,
+        relays=relays,
+        buyers=buyers,
+        vendors=vendors,
+        shops=STREET,
+    )
+    allow_files(plan, processes=processes)
+    fair = Fair(plan, wanted)
+    with town_folder(None) as folder:
+        fair.came_to_its_end = run_to_end(fair.hold(folder))
+    fair.report()
+    return 0
+
+
+class Fair:
+    """One run: a town, its bots, and what came of them."""
+
+    def __init__(self, plan: Plan, wanted: Wanted, clock: Clock | None = None) -> None:
+        """Prepare; then `hold`, then `report`."""
+        self._plan = plan
+        self._wanted = wanted
+        self._clock = clock or SystemClock()
+        self._tally = Tally(self._clock, self._changed)
+        self._nodes: list[dict[str, Any]] = []
+        self._up_ms: int | None = None
+        self._ended_ms: int | None = None
+        self._is_reached = False
+        self._stream = None if wanted.headless else lines.talk(as_json=wanted.as_json)
+        self.came_to_its_end = False
+
+    async def hold(self, folder: Path) -> None:
+        """Run town and bots until the goal, the time, or cancellation."""
+        town = Town(self._plan, folder, processes=self._wanted.processes, on_up=self._came_up)
+        self._say(f"{self._plan.net}: anybody can compute these keys; homes in {folder}")
+        with logged(folder):
+            try:
+                async with asyncio.timeout(self._wanted.timeout_s), running(town):
+                    self._note(town)
+                    await self._trade(town)
+            except TimeoutError:
+                self._say("Time is up.")
+
+    def _note(self, town: Town) -> None:
+        """Keep what the report tells of the nodes, and say that all are up."""
+        self._up_ms = self._tally.elapsed_ms()
+        for name, node in town.nodes.items():
+            self._nodes.append(
+                {
+                    "name": name,
+                    "role": node.plan.part.value,
+                    "shop": node.plan.shop,
+                    "node": node.facts.node,
+                    "listen": node.facts.listen,
+                    "api": node.facts.api,
+                    "home": str(node.home),
+                    "words": " ".join(town.words[name]),
+                }
+            )
+        self._say(f"{lines.seconds(self._up_ms)}  all nodes are up. Ctrl-C ends them.")
+
+    async def _trade(self, town: Town) -> None:
+        """Let the bots ask until the goal is reached; the first failure ends it."""
+        tasks = Tasks()
+        try:
+            work = [self._end(), *self._bots(town)]
+            at_work = [tasks.spawn(each, "testnet") for each in work]
+            done, _ = await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._ended_ms = self._tally.elapsed_ms()
+            await tasks.close()
+
+    async def _end(self) -> None:
+        """Wait for the goal; for ever, where there is none."""
+        if self._wanted.goal is None:
+            await asyncio.Event().wait()
+        else:
+            await self._tally.reach(self._wanted.goal)
+            self._is_reached = True
+
+    def _bots(self, town: Town) -> list[Coroutine[Any, Any, None]]:
+        open_shops = [node.plan.shop for node in town.of(Part.VENDOR) if node.plan.shop]
+        trades = [trade for shop in dict.fromkeys(open_shops) for trade in trades_of(shop)]
+        found: list[Coroutine[Any, Any, None]] = []
+        for node in town.of(Part.BUYER):
+            entropy = SeededEntropy(f"{self._plan.seed}/{node.plan.name}/wishes", net=town.plan.net)
+            bot = BuyerBot(
+                node.plan.name,
+                node.door,
+                Wishes(entropy, trades),
+                tally=self._tally,
+                clock=self._clock,
+                entropy=SystemEntropy(),
+            )
+            found += [bot.ask(), bot.look()]
+        return found
+
+    # --- telling ----------------------------------------------------------------------------
+
+    def _say(self, text: str) -> None:
+        lines.say(text, self._stream)
+
+    def _came_up(self, node: Node) -> None:
+        listen = node.facts.listen or "dials only"
+        name = f"{node.plan.part.value:<7}{node.plan.name:<16}"
+        self._say(f"  {name}{listen:<17}{node.facts.api:<24}{node.facts.node}")
+
+    def _changed(self, counts: Counts) -> None:
+        told = "  ".join(f"{name} {number}" for name, number in counts.document().items())
+        self._say(f"{lines.seconds(self._tally.elapsed_ms()):>9}  {told}")
+
+    def document(self) -> dict[str, Any]:
+        """Tell everything, for JSON; lengths of time in ms."""
+        goal = self._wanted.goal
+        return {
+            "schema": SCHEMA,
+            "net": self._plan.net,
+            "seed": self._plan.seed,
+            "processes": self._wanted.processes,
+            "until": str(goal) if goal else None,
+            "reached": self._is_reached if goal else None,
+            "counts": self._tally.counts.document(),
+            "up_ms": self._up_ms,
+            "first_cast_ms": self._tally.first_cast_ms,
+            "first_offer_ms": self._tally.first_offer_ms,
+            "elapsed_ms": self._ended_ms or self._tally.elapsed_ms(),
+            "nodes": self._nodes,
+        }
+
+    def report(self) -> None:
+        """Print what came of it.
+
+        Raises:
+            TransportError: E-TIMEOUT, time was up before the goal was reached.
+        """
+        found = self.document()
+        counts = ", ".join(f"{number} {name}" for name, number in found["counts"].items())
+        if self._wanted.as_json:
+            lines.say(json.dumps(found, indent=2), sys.stdout)
+        else:
+            lines.say(f"{counts}, in {lines.seconds(found['elapsed_ms'])}", sys.stdout)
+            if found["first_offer_ms"] is not None:
+                after = lines.seconds(found["first_offer_ms"])
+                lines.say(f"first offer {after} after the first request", sys.stdout)
+        if found["reached"] is False and self.came_to_its_end:
+            raise TransportError(
+                f"{found['until']} was not reached within {self._wanted.timeout_s:g} s: {counts}",
+                code="E-TIMEOUT",
+                fix="Allow more with --timeout SECONDS",
+            )

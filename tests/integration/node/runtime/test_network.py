@@ -1,0 +1,106 @@
+"""The network of a node from outside: settings, links on demand, what it says of its peers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node.errors import ConfigError, TransportError
+from node.network.dialer import Address
+from node.runtime.network import parse_peer
+from protocol import limits
+from protocol.errors import LocalProtocolError
+from protocol.ids import NodeId, PeerId, to_text
+from protocol.network.addresses import Role, sign_record
+from protocol.network.events import RecordFound
+from tests.integration.hamlet import Cottage, until
+from tests.parties import NET, make_cast
+
+KEY = NodeId(b"\x05" * 32)
+
+
+def test_peers_are_written_with_or_without_key():
+    assert parse_peer("a.example:1") == (Address("a.example", 1), None)
+    assert parse_peer(f"{to_text('node', KEY)}@[::1]:2") == (Address("::1", 2), KEY)
+
+
+@pytest.mark.parametrize("text", ["", "a.example", "node-XXXX@a.example:1", "@a.example:1"])
+def test_what_is_no_peer_is_refused(text: str):
+    with pytest.raises(ConfigError) as caught:
+        parse_peer(text)
+    assert caught.value.code == "E-PEER"
+
+
+async def test_a_port_that_is_taken_is_said(tmp_path: Path):
+    first = Cottage("first", tmp_path)
+    await first.open()
+    second = Cottage("second", tmp_path)
+    second.port = first.port
+    with pytest.raises(TransportError) as caught:
+        await second.open()
+    assert caught.value.code == "E-PORT"
+    await second.network.stop()
+    await second.tasks.close()
+    await second.storage.close()
+    await first.close()
+
+
+async def test_only_verified_bytes_are_published(tmp_path: Path):
+    node = Cottage("node", tmp_path)
+    await node.open()
+    cast = make_cast()
+    with pytest.raises(LocalProtocolError):
+        node.network.publish(cast, cast.raw + b"x")
+    await node.close()
+
+
+async def test_links_on_demand_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "links_on_demand_max", 1)
+    boxes = [Cottage(f"box{n}", tmp_path, mailbox=True) for n in range(2)]
+    for box in boxes:
+        await box.open()
+    # No relay: nobody dials them but who needs them.
+    loner = Cottage("loner", tmp_path, listens=False)
+    await loner.open()
+    for box in boxes:
+        record = sign_record(
+            net=NET,
+            key=box.network.node_id,
+            addresses=["127.0.0.1:9", box.address],
+            roles=[Role.MAILBOX],
+            seq=1,
+            at=loner.clock.now().wall_ms,
+            seed=bytes(32),
+        )
+        loner.network._pump.feed(RecordFound(peer=PeerId(KEY), raw=record.raw))
+    first = await loner.network.connect(boxes[0].network.node_id)
+    assert await loner.network.connect(boxes[0].network.node_id) is first
+    await until(lambda: loner.peer_count == 1)
+    assert loner.network.peers()[0].address == boxes[0].address
+    await loner.network.connect(boxes[1].network.node_id)
+    await first.wait_closed()
+    for each in (loner, *boxes):
+        await each.close()
+
+
+async def test_another_node_at_a_known_address_is_not_believed(tmp_path: Path):
+    relay = Cottage("relay", tmp_path)
+    await relay.open()
+    loner = Cottage("loner", tmp_path, listens=False)
+    await loner.open()
+    record = sign_record(
+        net=NET,
+        key=KEY,
+        addresses=[relay.address],
+        roles=[Role.RELAY],
+        seq=1,
+        at=loner.clock.now().wall_ms,
+        seed=bytes(32),
+    )
+    loner.network._pump.feed(RecordFound(peer=PeerId(KEY), raw=record.raw))
+    with pytest.raises(TransportError) as caught:
+        await loner.network.connect(KEY)
+    assert caught.value.code == "E-PEER-KEY"
+    for each in (loner, relay):
+        await each.close()

@@ -1,0 +1,22 @@
+"""`casts` lists what was asked for."""
+
+from __future__ import annotations
+
+from tests.unit.node.api.fake_citizen import CAST
+from tests.unit.node.cli.conftest import Shell
+
+
+def test_a_row_each(shell: Shell, citizen):
+    citizen.cast_list = [CAST, CAST | {"handle": None, "state": "draft", "title": "x\x1b[2J"}]
+    lines = shell.run("casts").out.splitlines()
+    assert lines[0].split() == ["cast", "state", "offers", "decide", "by", "title"]
+    assert lines[1].startswith("cast-7Q4M-K2XD")
+    assert lines[2].startswith(CAST["draft"])
+    assert lines[2].endswith("x[2J")
+
+
+def test_none_yet(shell: Shell, citizen):
+    citizen.cast_list = []
+    found = shell.run("casts")
+    assert (found.code, found.out) == (0, "")
+    assert "intentcast cast" in found.err

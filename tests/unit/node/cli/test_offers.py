@@ -1,0 +1,109 @@
+"""`offers`: now, when there are enough, or as they come."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from node.cli import offers as module
+from node.cli.client import NodeClient
+from tests.unit.node.api.fake_citizen import CAST, FakeCitizen, offer
+from tests.unit.node.cli.conftest import Shell
+
+HANDLE = CAST["handle"]
+
+
+def test_a_row_each_best_first(shell: Shell):
+    found = shell.run("offers", HANDLE)
+    head, first, second = found.out.splitlines()
+    assert head.split()[:4] == ["#", "offer", "vendor", "total"]
+    assert "249.00 EUR" in first
+    assert "275.00 EUR" in second
+    assert "2 offers for 'Espresso machine, used is fine'" in found.err
+
+
+def test_everything_about_each(shell: Shell):
+    out = shell.run("offers", HANDLE, "--explain").out
+    assert "850 points" in out
+    assert "Voltage" in out
+
+
+def test_none_yet(shell: Shell, citizen: FakeCitizen):
+    citizen.offer_list = []
+    found = shell.run("offers", HANDLE)
+    assert (found.code, found.out) == (0, "")
+    assert "No offers yet" in found.err
+
+
+def test_a_single_cast_needs_no_name(shell: Shell, citizen: FakeCitizen):
+    assert shell.run("offers", "--json").document()["cast"] == CAST
+    citizen.cast_list = [CAST, CAST | {"handle": "cast-2"}]
+    several = shell.run("offers")
+    assert (several.code, "say which" in several.err) == (2, True)
+    citizen.cast_list = []
+    none = shell.run("offers")
+    assert (none.code, "(E-CAST-UNKNOWN)" in none.err) == (7, True)
+
+
+def test_unknown_cast(shell: Shell):
+    found = shell.run("offers", "cast-0000")
+    assert (found.code, "(E-NOT-FOUND)" in found.err) == (7, True)
+
+
+def come_later(citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch, *lists) -> None:
+    """Let the list of offers change with every look."""
+    rest = list(lists)
+
+    async def offers(cast_handle):
+        citizen.offer_list = rest.pop(0) if len(rest) > 1 else rest[0]
+        return {"schema": "intentcast.offers/1", "cast": CAST, "offers": citizen.offer_list}
+
+    monkeypatch.setattr(citizen, "offers", offers)
+
+
+@pytest.mark.parametrize("text", ["2", "offers>=2", ">= 2", " offers >= 2 "])
+def test_wait_until_there_are_enough(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch, text: str
+):
+    come_later(citizen, monkeypatch, [], [offer(1)], [offer(1), offer(2)])
+    found = shell.run("offers", HANDLE, "--wait", text, "--timeout", "20", "--json")
+    assert found.code == 0
+    assert len(found.document()["offers"]) == 2
+
+
+def test_not_enough_in_time(shell: Shell):
+    found = shell.run("offers", HANDLE, "--wait", "3", "--timeout", "0")
+    assert found.code == 6
+    assert len(found.out.splitlines()) == 3
+    assert "✗ There are 2 of 3 offers after 0 s (E-TIMEOUT)." in found.err
+
+
+@pytest.mark.parametrize("text", ["", "many", "-1", "3.5", "deals>=3"])
+def test_what_to_wait_for_is_a_number(shell: Shell, text: str):
+    found = shell.run("offers", HANDLE, "--wait", text)
+    assert (found.code, "(E-WAIT)" in found.err) == (2, True)
+
+
+def test_watch_prints_what_changed_and_ctrl_c_ends_it(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
+):
+    come_later(citizen, monkeypatch, [offer(1)], [offer(1)], [offer(1), offer(2)])
+    asked = []
+
+    def news(self, after, wait_s):
+        asked.append(after)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return [], after
+
+    monkeypatch.setattr(NodeClient, "news", news)
+    found = shell.run("offers", HANDLE, "--watch", "--json")
+    assert found.code == 0
+    documents = [json.loads(line) for line in found.out.splitlines()]
+    assert [len(document["offers"]) for document in documents] == [1, 2]
+
+
+def test_watch_ends_in_time(shell: Shell):
+    assert shell.run("offers", HANDLE, "--watch", "--timeout", "0").code == 0
+    assert module._FOR_EVER_S > 86_400

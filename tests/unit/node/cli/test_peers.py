@@ -1,0 +1,39 @@
+"""`peers` lists links and adds one."""
+
+from __future__ import annotations
+
+import pytest
+
+from node.errors import TransportError
+from tests.unit.node.api.fake_citizen import FakeCitizen
+from tests.unit.node.cli.conftest import Shell
+
+
+def test_list(shell: Shell):
+    found = shell.run("peers")
+    assert "relay, mailbox" in found.out
+    assert "3 ms" in found.out
+    assert "1 min 1 s" in found.out
+    assert "2.0 KiB" in found.out
+    assert found.err == "1 link, 5 nodes known\n"
+
+
+def test_none(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch):
+    async def peers():
+        return {"schema": "intentcast.peers/1", "peers": [], "known": 1}
+
+    monkeypatch.setattr(citizen, "peers", peers)
+    assert "No links; 1 node known" in shell.run("peers").err
+
+
+def test_add_takes_the_address_as_up_prints_it(shell: Shell, citizen: FakeCitizen):
+    found = shell.run("peers", "add", "intentcast://node-ABCD@127.0.0.1:9401")
+    assert (found.code, found.out) == (0, "")
+    assert citizen.calls == [("add_peer", "node-ABCD@127.0.0.1:9401")]
+    assert shell.run("peers", "add", "x:1", "--json").document()["schema"] == "intentcast.peer/1"
+
+
+def test_a_peer_that_does_not_answer(shell: Shell, citizen: FakeCitizen):
+    citizen.fails = TransportError("nobody answers there", code="E-PEER-TIMEOUT", fix="Check it")
+    found = shell.run("peers", "add", "x:1")
+    assert (found.code, "(E-PEER-TIMEOUT)" in found.err) == (1, True)

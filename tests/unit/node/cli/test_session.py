@@ -1,0 +1,46 @@
+"""The four options every command takes, before or after its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node.cli.console import Console
+from node.cli.session import Session
+from node.errors import ConfigError
+from tests.unit.node.cli.conftest import Shell
+
+
+def test_home_can_stand_anywhere(shell: Shell, tmp_path: Path):
+    other = str(tmp_path / "other")
+    assert shell.run("status").code == 0
+    for argv in (("--home", other, "status"), ("status", "--home", other)):
+        assert shell.run(*argv).code == 3
+    assert shell.run("--home", other, "status", "--home", str(shell.home)).code == 0
+
+
+def test_a_verb_takes_over_what_stands_before_its_noun(shell: Shell, tmp_path: Path):
+    other = str(tmp_path / "other")
+    assert shell.run("peers", "--home", other, "add", "127.0.0.1:1").code == 3
+    assert shell.run("peers", "add", "127.0.0.1:1").code == 0
+
+
+def test_json_can_stand_before_the_command(shell: Shell):
+    assert shell.run("--json", "casts").document()["schema"] == "intentcast.casts/1"
+
+
+def test_no_home_is_known(down: Shell, monkeypatch: pytest.MonkeyPatch):
+    for name in ("INTENTCAST_HOME", "XDG_DATA_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    found = down.run("status")
+    assert found.code == 2
+    assert "(E-HOME)" in found.err
+    with pytest.raises(ConfigError):
+        _ = Session(console=Console(), yes=False, named_home=None).home
+
+
+def test_a_tilde_is_ones_own_folder(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", "/home/ana")
+    session = Session(console=Console(), yes=False, named_home="~/node")
+    assert session.home == Path("/home/ana/node")

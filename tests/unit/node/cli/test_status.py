@@ -1,0 +1,43 @@
+"""`status` says how the node is in a few lines."""
+
+from __future__ import annotations
+
+from tests.unit.node.cli.conftest import Shell
+
+
+def test_lines_and_notices(shell: Shell):
+    found = shell.run("status")
+    assert found.code == 0
+    assert "Running for  1 h 1 min (pid 1)" in found.out
+    assert "Roles        leaf" in found.out
+    assert "Casts        1 open" in found.out
+    assert found.err == "! the key file is the key: keep a copy\n"
+    assert shell.run("status", "--quiet").err == ""
+
+
+def test_trouble_is_counted(shell: Shell, citizen, monkeypatch):
+    known = citizen.status
+
+    async def status():
+        found = await known()
+        return found | {
+            "outbox": {"pending": 1, "expired": 2, "refused": 0},
+            "relay": True,
+            "mailbox": True,
+            "listen": "127.0.0.1:9401",
+        }
+
+    monkeypatch.setattr(citizen, "status", status)
+    out = shell.run("status").out
+    assert "1 on their way, 2 expired" in out
+    assert "relay, mailbox" in out
+    assert "127.0.0.1:9401" in out
+
+
+def test_the_node_is_down_in_the_designed_words(down: Shell):
+    down.home.mkdir()
+    found = down.run("status")
+    assert found.code == 3
+    first, second = found.err.splitlines()
+    assert first == "✗ The node is not running (E-NODE-DOWN)."
+    assert second.startswith("  Start it:  intentcast")

@@ -1,0 +1,73 @@
+"""What was on disk is known again after a restart; what cannot be read is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from node.clock import ManualClock
+from node.runtime import loading
+from node.runtime.loading import load_casts, load_entries, load_records
+from node.storage import nodes, objects
+from node.storage.database import Storage
+from protocol.network.live import entry_of
+from tests.parties import NET, make_cast, make_profile
+from tests.unit.protocol.network.driver import make_revoke, record_of
+
+
+@pytest.fixture
+async def filled(storage: Storage, clock: ManualClock) -> Storage:
+    """A disk with seven casts, a profile, a revoke, and the cast that it replaced."""
+    casts = [make_cast(nonce=bytes([n] * 16)) for n in range(8)]
+    revoke = make_revoke(casts[0])
+    now_ms = clock.now().wall_ms
+
+    def fill(conn):
+        for verified in (*casts, make_profile()):
+            objects.insert(conn, verified, own=False, now_ms=now_ms)
+        objects.replace_by_revoke(conn, casts[0].id, revoke, own=False, now_ms=now_ms)
+
+    await storage.write(fill)
+    return storage
+
+
+async def test_entries_are_as_they_were(
+    filled: Storage, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loading, "_TOGETHER", 4)
+    casts = [make_cast(nonce=bytes([n] * 16)) for n in range(8)]
+    kept = [*casts[1:], make_profile(), make_revoke(casts[0])]
+    entries = await load_entries(filled, net=NET, wall_ms=clock.now().wall_ms)
+    by_id = {entry.id: entry for entry in entries}
+    assert by_id == {verified.id: entry_of(verified) for verified in kept}
+
+
+async def test_live_casts_are_opened(
+    filled: Storage, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loading, "_TOGETHER", 3)
+    casts = [make_cast(nonce=bytes([n] * 16)) for n in range(1, 8)]
+    found = await load_casts(filled, net=NET, wall_ms=clock.now().wall_ms)
+    assert {verified.id: verified for verified in found} == {each.id: each for each in casts}
+
+
+async def test_objects_of_another_network_are_left_out(filled: Storage, clock: ManualClock):
+    wall_ms = clock.now().wall_ms
+    assert await load_entries(filled, net="other", wall_ms=wall_ms) == []
+    assert await load_casts(filled, net="other", wall_ms=wall_ms) == []
+
+
+async def test_expired_objects_are_left_out(filled: Storage):
+    assert await load_casts(filled, net=NET, wall_ms=make_cast().header.exp) == []
+
+
+async def test_records_come_back(storage: Storage):
+    record = record_of("a")
+    row = nodes.NodeRow(
+        key=record.key,
+        record=record.raw,
+        at=record.at,
+        seen_ms=1,
+        source=nodes.RecordSource.HEARSAY,
+    )
+    await storage.write(lambda conn: nodes.save(conn, row))
+    assert await load_records(storage) == [record.raw]

@@ -1,0 +1,156 @@
+"""The pump performs every action, in order, and lets the loop turn between runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from node.clock import ManualClock
+from node.runtime.pump import Pump
+from node.runtime.tasks import Tasks
+from node.storage.database import Storage
+from protocol.channel.messages import Ids, IdsQuery, Objects, Want
+from protocol.engine import Engine
+from protocol.errors import MessageError, Reason
+from protocol.ids import NodeId, PeerId
+from protocol.network.actions import DialPeer
+from protocol.network.events import (
+    CandidateReceived,
+    IdsReceived,
+    MessageReceived,
+    PublishObject,
+    Started,
+    WantReceived,
+)
+from protocol.network.live import prefix_of
+from protocol.objects.envelope import Verified
+from tests.parties import NET, make_cast, make_profile
+from tests.unit.node.runtime.links import QuietLink
+from tests.unit.protocol.network.driver import joined, peer, record_of
+
+
+class Station:
+    """A pump between an engine and links that stand still."""
+
+    def __init__(self, storage: Storage, clock: ManualClock) -> None:
+        self.links: dict[PeerId, QuietLink] = {}
+        self.dials: list[DialPeer] = []
+        self.heard: list[Verified[Any]] = []
+        self.tasks = Tasks()
+        link_of: Any = self.links.get
+        self.engine = Engine(net=NET, own=NodeId(peer("own")), seed=b"seed")
+        self.pump = Pump(
+            self.engine,
+            net=NET,
+            clock=clock,
+            tasks=self.tasks,
+            storage=storage,
+            link_of=link_of,
+            dial=self.dials.append,
+            on_object=self.heard.append,
+        )
+
+    def join(self, name: str, link: QuietLink | None = None) -> QuietLink:
+        self.links[peer(name)] = link or QuietLink()
+        self.pump.feed(joined(name))
+        return self.links[peer(name)]
+
+    def receive(self, name: str, raw: bytes) -> None:
+        self.pump.feed(CandidateReceived(peer=peer(name), raw=raw))
+
+
+@pytest.fixture
+async def station(storage: Storage, clock: ManualClock):
+    opened = Station(storage, clock)
+    opened.pump.start()
+    opened.pump.feed(Started(entries=(), records=()))
+    yield opened
+    await opened.pump.stop()
+    await opened.tasks.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(3):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def test_an_object_goes_all_the_way(station: Station):
+    listener = station.join("b")
+    cast = make_cast()
+    station.receive("a", cast.raw)
+    assert listener.messages(Objects) == [], "not before the loop has turned"
+    await until(lambda: bool(station.heard))
+    assert [verified.id for verified in station.heard] == [cast.id]
+    assert [each.raws for each in listener.messages(Objects)] == [[cast.raw]]
+    asker = station.join("c")
+    station.pump.feed(WantReceived(peer=peer("c"), ids=(prefix_of(cast.id),)))
+    await until(lambda: bool(asker.messages(Objects)))
+
+
+async def test_payload_that_finds_no_room_becomes_an_announcement(station: Station):
+    full = station.join("full", QuietLink(takes=False))
+    cast = make_cast()
+    station.pump.feed(PublishObject(verified=cast))
+    assert full.messages(Objects) == []
+    assert [each.ids for each in full.messages(Ids)] == [[prefix_of(cast.id)]]
+
+
+async def test_messages_to_peers_that_left_are_dropped(station: Station):
+    station.pump.feed(joined("ghost"))
+    station.pump.feed(IdsReceived(peer=peer("ghost"), ids=(bytes(16),)))
+    station.receive("ghost", b"nonsense")
+
+
+async def test_forged_objects_close_the_link(station: Station):
+    rogue = station.join("rogue")
+    good = make_cast()
+    bad = good.raw.replace(good.signature, bytes(64))
+    for _ in range(6):
+        station.receive("rogue", bad)
+    assert rogue.closed == [Reason.BAD_WORK]
+    station.receive("rogue", good.raw)
+    await until(lambda: bool(station.heard))
+
+
+async def test_a_bad_signature_is_a_verdict_not_an_accident(station: Station):
+    rogue = station.join("rogue")
+    profile = make_profile()
+    tampered = profile.raw.replace(b"Bo's cameras", b"Bo's Cameras")
+    station.receive("rogue", tampered)
+    await asyncio.sleep(0.01)
+    assert station.heard == []
+    assert rogue.messages(Want) == []
+
+
+async def test_relays_are_dialled(station: Station):
+    record = record_of("relay")
+    station.pump.feed(Started(entries=(), records=(record.raw,)))
+    assert station.dials == [DialPeer(address="relay.example:7440", key=record.key)]
+
+
+async def test_a_message_without_business_is_the_senders_fault(station: Station):
+    with pytest.raises(MessageError):
+        from protocol.channel.messages import WhoIsAnswer
+
+        station.pump.feed(MessageReceived(peer=peer("a"), message=WhoIsAnswer()))
+
+
+async def test_timers_come_back(station: Station, monkeypatch: pytest.MonkeyPatch):
+    link = station.join("a")
+    before = len(link.messages(IdsQuery))
+    from protocol.network.actions import SetTimer, Timer
+
+    station.pump._perform(SetTimer(timer=Timer.CATCH_UP, delay_ms=1))
+    await until(lambda: len(link.messages(IdsQuery)) > before)
+
+
+async def test_after_the_stop_nothing_begins(storage: Storage, clock: ManualClock):
+    station = Station(storage, clock)
+    await station.pump.stop()
+    station.pump.feed(Started(entries=(), records=(record_of("relay").raw,)))
+    assert station.dials == []
+    assert station.pump.waiting_for_disk == 0

@@ -1,0 +1,129 @@
+"""The shelf writes in order, says what became of each object, and ends when it is empty."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from node.clock import ManualClock
+from node.errors import StorageError
+from node.runtime.shelf import Shelf
+from node.storage import nodes, objects
+from node.storage.database import Storage
+from protocol.errors import Reason
+from protocol.network.actions import DropExpired, DropObject, SaveRecord, StoreObject
+from protocol.network.events import ObjectStored, StoreFailed
+from protocol.objects.envelope import Verified
+from tests.parties import make_cast, make_profile
+from tests.unit.protocol.network.driver import make_revoke, record_of
+
+
+class Writing:
+    """A shelf that is being emptied."""
+
+    def __init__(self, storage: Any, clock: ManualClock) -> None:
+        self.events: list[Any] = []
+        self.shelf = Shelf(storage, clock=clock, on_event=self.events.append)
+
+    async def write(self, *work: Any) -> list[Any]:
+        for each in work:
+            self.shelf.put(each)
+        assert len(self.shelf) == len(work)
+        self.shelf.close()
+        await self.shelf.run()
+        assert len(self.shelf) == 0
+        return self.events
+
+
+def store(verified: Verified[Any], replaced: Verified[Any] | None = None) -> StoreObject:
+    return StoreObject(verified=verified, replaced=replaced.id if replaced else None)
+
+
+async def raw_of(storage: Storage, verified: Verified[Any]) -> bytes | None:
+    return await storage.read(lambda db: objects.load_raw(db, verified.id))
+
+
+async def test_objects_are_stored_and_told(storage: Storage, clock: ManualClock):
+    cast = make_cast()
+    events = await Writing(storage, clock).write(store(cast), store(cast))
+    assert events == [
+        ObjectStored(id=cast.id, is_new=True),
+        ObjectStored(id=cast.id, is_new=False),
+    ]
+    assert await raw_of(storage, cast) == cast.raw
+
+
+async def test_a_revoke_follows_its_target(storage: Storage, clock: ManualClock):
+    cast = make_cast()
+    revoke = make_revoke(cast)
+    events = await Writing(storage, clock).write(store(cast), store(revoke, cast), store(cast))
+    assert events[2] == StoreFailed(id=cast.id, reason=Reason.WITHDRAWN)
+    assert await raw_of(storage, cast) is None
+    assert await raw_of(storage, revoke) == revoke.raw
+
+
+async def test_a_twin_is_refused_by_the_disk(
+    storage: Storage, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+):
+    cast = make_cast()
+    monkeypatch.setattr(objects, "insert", lambda *_args, **_facts: objects.Twin(id=cast.id))
+    events = await Writing(storage, clock).write(store(cast))
+    assert events == [StoreFailed(id=cast.id, reason=Reason.DUPLICATE)]
+
+
+async def test_what_lost_its_place_goes(storage: Storage, clock: ManualClock):
+    cast, profile = make_cast(), make_profile()
+    await Writing(storage, clock).write(store(cast), store(profile), DropObject(id=cast.id))
+    assert await raw_of(storage, cast) is None
+    await Writing(storage, clock).write(DropExpired(wall_ms=profile.header.exp))
+    assert await raw_of(storage, profile) is None
+
+
+async def test_records_are_kept_with_how_they_came(storage: Storage, clock: ManualClock):
+    proven, heard = record_of("a"), record_of("b")
+    await Writing(storage, clock).write(
+        SaveRecord(record=proven, is_proven=True), SaveRecord(record=heard, is_proven=False)
+    )
+    rows = await storage.read(nodes.load_newest)
+    assert {row.key: (row.record, row.source) for row in rows} == {
+        proven.key: (proven.raw, nodes.RecordSource.FIRST_HAND),
+        heard.key: (heard.raw, nodes.RecordSource.HEARSAY),
+    }
+
+
+class FailingStorage:
+    """A disk that refuses any function that touches one object."""
+
+    def __init__(self, storage: Storage, bad: bytes) -> None:
+        self.storage = storage
+        self.bad = bad
+
+    async def write(self, txn: Any, *, promise: bool) -> Any:
+        assert not promise
+        events = await self.storage.write(txn, promise=promise)
+        if any(getattr(event, "id", None) == self.bad for event in events):
+            raise StorageError("the disk is full", code="E-DISK-FULL")
+        return events
+
+
+async def test_one_that_cannot_be_kept_keeps_out_no_other(storage: Storage, clock: ManualClock):
+    cast, profile = make_cast(), make_profile()
+    failing = FailingStorage(storage, cast.id)
+    events = await Writing(failing, clock).write(store(cast), store(profile))
+    assert StoreFailed(id=cast.id, reason=Reason.QUOTA) in events
+    assert ObjectStored(id=profile.id, is_new=False) in events
+
+
+async def test_it_waits_for_work_until_closed(storage: Storage, clock: ManualClock):
+    writing = Writing(storage, clock)
+    running = asyncio.get_running_loop().create_task(writing.shelf.run())
+    await asyncio.sleep(0)
+    writing.shelf.put(store(make_cast()))
+    async with asyncio.timeout(2):
+        while not writing.events:
+            await asyncio.sleep(0.001)
+    assert not running.done()
+    writing.shelf.close()
+    await running
