@@ -47,6 +47,7 @@ from node.post.retry import Backoff
 from node.runtime.handle import Handle, Rooms, Signal
 from node.runtime.network import Network
 from node.runtime.tasks import Tasks
+from node.runtime.upkeep import keep_house
 from node.storage.boxes_own import OwnBox
 from node.storage.database import Storage
 from node.storage.lock import HomeLock
@@ -227,7 +228,10 @@ class Daemon:
         )
 
     def _open_market(self, shop: Storekeeper, tasks: Tasks) -> None:
-        self._background = [tasks.spawn(self._clockwork.run(), "clockwork")]
+        self._background = [
+            tasks.spawn(self._clockwork.run(), "clockwork"),
+            tasks.spawn(keep_house(self.desk.storage, self._clock), "upkeep"),
+        ]
         described = shop.describe()
         if described is not None:
             self._background.append(tasks.spawn(self._open_shop(shop, described), "shop opens"))

@@ -7,6 +7,7 @@ Whatever is stored is judged by the wall clock and judged again after every star
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from node.storage.casts import OwnCast
 from node.storage.deals import Deal as DealRow
 from node.storage.outbox import Priority
 from protocol import limits
+from protocol.errors import IntentcastError, LocalProtocolError
 from protocol.market import cast as cast_machine
 from protocol.market import deal as deal_machine
 from protocol.market import thread as thread_machine
@@ -33,6 +35,7 @@ from protocol.objects.header import Kind
 if TYPE_CHECKING:
     import sqlite3
 
+_LOG = logging.getLogger(__name__)
 _PERIOD_S = 1.0
 _OPEN_THREADS = (ThreadState.OFFERED, ThreadState.WITHDRAWN)
 
@@ -46,11 +49,19 @@ class Clockwork:
         self._requests = requests
         self._buyer = buyer
         self._seller = seller
+        self._unsigned: set[bytes] = set()
+        self._trouble = ""
 
     async def run(self) -> None:
-        """Tick until cancelled."""
+        """Tick until cancelled; what fails is told once and tried again."""
         while True:
-            await self.tick()
+            try:
+                await self.tick()
+                self._trouble = ""
+            except IntentcastError as error:
+                if str(error) != self._trouble:
+                    self._trouble = str(error)
+                    _LOG.error("what is due waits: %s", error)
             await asyncio.sleep(_PERIOD_S)
 
     async def tick(self) -> None:
@@ -60,11 +71,20 @@ class Clockwork:
         )
         now = self._desk.wall_ms()
         for row in drafts:
-            if (row.exp or 0) > now and await self._requests.publish(row.nonce):
-                self._desk.changed()
+            if (row.decide_by or 0) > now and row.nonce not in self._unsigned:
+                await self._publish(row)
         if await self._desk.storage.write(self._ends):
             self._desk.committed()
         await self._voids()
+
+    async def _publish(self, row: OwnCast) -> None:
+        try:
+            if await self._requests.publish(row.nonce):
+                self._desk.changed()
+        except LocalProtocolError as error:
+            # It will not be signed by trying again; the other drafts go out all the same.
+            self._unsigned.add(row.nonce)
+            _LOG.error("a draft cannot be sent: %s", error)
 
     # --- casts ------------------------------------------------------------------------------
 

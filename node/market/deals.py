@@ -205,8 +205,6 @@ class Deals:
                 body = Cancelled(of=row.deal_id, reason="no_ack")
         way = self._desk.way(Priority.CONFIRMED, EVENT_LIFE_MS)
         sent, thread = self._event(conn, thread, body, way)
-        if isinstance(action, SignRefused):
-            thread = self._thread_failed(conn, thread)
         return replace(row, ended_id=sent), thread
 
     def _release(self, conn: sqlite3.Connection, row: DealRow) -> None:

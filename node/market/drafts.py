@@ -8,6 +8,7 @@ against the shipped tree and vocabulary. What this version does not do is refuse
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,9 @@ from node.data.gazetteer import resolve_near
 from node.data.vocabulary import attribute_vocabulary, category_tree
 from node.market.moments import local_date, moment_ms
 from protocol import limits
+from protocol.encoding import encode
 from protocol.errors import LocalProtocolError, RemoteProtocolError
+from protocol.market.disclosure import VALUE_CHARS_MAX
 from protocol.market.roster import DEFAULT_TERMS, ROSTER, known_terms
 from protocol.now import DAY_MS, MINUTE_MS
 from protocol.objects.intentcast import (
@@ -41,6 +44,9 @@ _DEFAULT_DECIDE = "+14d"
 _AFTER_DECISION_MS = 7 * DAY_MS
 _DEFAULT_RADIUS_KM = 25
 _FIELDS_MAX = 16
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_AROUND_BYTES = 320
+"""Header, signature and work around a body, rounded up."""
 
 _LATER = {
     "detail": "sealed detail",
@@ -368,8 +374,15 @@ def _read_disclose(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping) or len(value) > _FIELDS_MAX:
         raise _bad("disclose is not understood", 'Write "disclose": {"name": "..."}')
     for name, text in value.items():
-        if not str(name).replace("_", "").isalnum() or not isinstance(text, str):
-            raise _bad(f"disclose.{str(name)[:40]} is not a text", "Use a-z names and texts")
+        where = f"disclose.{str(name)[:40]}"
+        if not _FIELD_NAME.fullmatch(str(name)):
+            raise _bad(f"{where} is not a name", "Use a-z, 0-9 and _: name, phone", field=where)
+        if not isinstance(text, str) or not 0 < len(text) <= VALUE_CHARS_MAX:
+            raise _bad(
+                f"{where} is not a text of 1 to {VALUE_CHARS_MAX} characters",
+                "Write the value as text, or leave it out",
+                field=where,
+            )
     return {str(name): text for name, text in value.items()}
 
 
@@ -384,14 +397,21 @@ def _convert(value: Any, kind: type[Any], field: str) -> Any:
 
 def _checked(fields: dict[str, Any], wall_ms: int) -> dict[str, Any]:
     """Hold the public fields against every rule of the kind, before anything is stored."""
+    mailboxes = [bytes([number]) * 32 for number in range(limits.mailboxes_per_reply_max)]
     probe = Reply(
-        box=bytes(32), reader=bytes(32), at=[bytes(32)], until=wall_ms + limits.box_until_ms_max
+        box=bytes(32), reader=bytes(32), at=mailboxes, until=wall_ms + limits.box_until_ms_max
     )
     try:
         body = Intentcast(nonce=bytes(16), reply=probe, **fields)
         tree = msgspec.to_builtins(body, builtin_types=(bytes,))
         checked = msgspec.convert(tree, Intentcast, strict=True)
         checked.check()
+        size = len(encode(tree)) + _AROUND_BYTES
     except (msgspec.ValidationError, RemoteProtocolError, TypeError) as error:
         raise _bad(f"this cast cannot be signed: {error}", "Correct that field") from error
+    if size > limits.public_bytes_max:
+        raise _bad(
+            f"this cast has {size} bytes, at most {limits.public_bytes_max} travel",
+            "Shorten the text, or name fewer items and wishes",
+        )
     return {name: getattr(checked, name) for name in fields}

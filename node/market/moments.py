@@ -61,8 +61,8 @@ def moment_ms(text: str, field: str, wall_ms: int) -> int:
         moment = wall_ms + int(found[1]) * _UNIT_MS[found[2]]
     else:
         day = _day(text.strip(), field)
-        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-        moment = int(end.timestamp()) * _MS - 1
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        moment = int(start.timestamp()) * _MS + DAY_MS - 1
     if moment <= wall_ms:
         raise _past(text, field, wall_ms)
     return moment

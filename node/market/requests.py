@@ -7,6 +7,7 @@ and, while the network allows it, no set of mailboxes.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     import sqlite3
 
 _NONCE_BYTES = 16
-_DRAWS = 8
 
 
 class Requests:
@@ -142,21 +142,19 @@ class Requests:
             lambda db: boxes_own.load_open(db, self._desk.wall_ms())
         )
         taken = {frozenset(box.mailboxes) for box in boxes}
-        count = min(limits.mailboxes_per_reply_max, len(others))
-        drawn: list[NodeId] = []
-        for _ in range(_DRAWS):
-            drawn = self._draw(others, count)
-            if frozenset(drawn) not in taken:
-                return drawn
-        if count > 1 and frozenset(drawn[:-1]) not in taken:
-            return drawn[:-1]
-        return drawn
+        drawn = self._shuffled(others)
+        most = min(limits.mailboxes_per_reply_max, len(drawn))
+        # At most one set more than there are boxes is looked at for each size.
+        for count in range(most, 0, -1):
+            for chosen in itertools.combinations(drawn, count):
+                if frozenset(chosen) not in taken:
+                    return list(chosen)
+        return drawn[:most]
 
-    def _draw(self, keys: list[NodeId], count: int) -> list[NodeId]:
+    def _shuffled(self, keys: list[NodeId]) -> list[NodeId]:
         pool = list(keys)
         return [
-            pool.pop(min(int(self._desk.entropy.jitter(0, len(pool))), len(pool) - 1))
-            for _ in range(count)
+            pool.pop(min(int(self._desk.entropy.jitter(0, len(pool))), len(pool) - 1)) for _ in keys
         ]
 
 

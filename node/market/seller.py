@@ -18,12 +18,18 @@ from node.keystore import PROFILE_CONTEXT
 from node.market.deals import Deals, write_opened
 from node.market.desk import Desk, Way, write_reply
 from node.market.letters import Dropped, Opened, Taken, Verdict, Waits
-from node.storage import deals, objects, offers_sent, threads
+from node.storage import casts, deals, objects, offers_sent, threads
 from node.storage.deals import Deal as DealRow
 from node.storage.outbox import Priority
 from node.storage.threads import Thread
 from protocol import limits, sealing, signing
-from protocol.errors import IntentcastError, ObjectError, Reason, RemoteProtocolError
+from protocol.errors import (
+    IntentcastError,
+    LocalProtocolError,
+    ObjectError,
+    Reason,
+    RemoteProtocolError,
+)
 from protocol.ids import CastId, DealId, ObjectId, OfferId
 from protocol.market import deal as deal_machine
 from protocol.market import thread as thread_machine
@@ -148,6 +154,9 @@ class Seller:
         if shop is None or profile is None or cast.header.exp <= now:
             return
         root = cast.header.thread or cast.id
+        if await self._desk.storage.read(lambda db: casts.load_by_root(db, root)):
+            # A home that buys and sells does not answer itself.
+            return
         if await self._desk.storage.read(
             lambda db: offers_sent.load_offer_of(db, cast.id, PROFILE_CONTEXT, 0)
         ):
@@ -192,6 +201,12 @@ class Seller:
             offer,
             Way(priority=Priority.OFFER, expires_at=offer.valid_until),
         )
+        if len(sent.raw) > limits.first_letter_bytes_max:
+            raise LocalProtocolError(
+                f"the offer has {len(sent.raw)} bytes, at most {limits.first_letter_bytes_max}",
+                code="E-OFFER-LONG",
+                fix="Shorten the note, or quote fewer lines",
+            )
         current = threads.thread_of(conn, root, ROLE, PROFILE_CONTEXT, cast.header.key)
         threads.save(
             conn, replace(current or thread, offer_id=OfferId(sent.id), last_own_id=sent.id)

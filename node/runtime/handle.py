@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
 from node.config import Settings
 from node.errors import RefusedError
@@ -112,6 +113,7 @@ class Handle:
         self._signal = signal
         self._notices = list(notices)
         self._started_ms = rooms.desk.clock.now().mono_ms
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     # --- the node itself ----------------------------------------------------------------------
 
@@ -400,6 +402,14 @@ class Handle:
         Raises:
             RefusedError: E-IDEMPOTENCY when the key was used for another request.
         """
+        # Held by name: the second of two calls at once waits for the first one's answer.
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        async with turn:
+            return await self._once(key, body_hash, make)
+
+    async def _once(
+        self, key: str, body_hash: bytes, make: Callable[[], Awaitable[Document]]
+    ) -> Document:
         now = self._desk.wall_ms()
         recalled = await self._desk.storage.write(
             lambda conn: idempotency.recall(conn, key, body_hash, now)

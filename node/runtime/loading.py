@@ -8,7 +8,6 @@ peer's copy can take their place.
 from __future__ import annotations
 
 import asyncio
-import itertools
 from functools import partial
 from typing import Any
 
@@ -57,26 +56,21 @@ def _entry(raw: bytes, net: str) -> LiveEntry:
 
 
 async def load_casts(storage: Storage, *, net: str, wall_ms: int) -> list[Verified[Any]]:
-    """Open every live intentcast on disk, the soonest to expire first."""
+    """Open every live intentcast on disk, in the order they came."""
+    index = await storage.read(partial(objects.load_live_index, now_ms=wall_ms))
+    ids = [entry.id for entry in index if entry.kind is Kind.INTENTCAST]
     casts: list[Verified[Any]] = []
-    for offset in itertools.count(0, _TOGETHER):
-        ask = partial(
-            objects.load_live,
-            kind=Kind.INTENTCAST,
-            now_ms=wall_ms,
-            limit=_TOGETHER,
-            offset=offset,
-        )
-        raws = await storage.read(ask)
-        for number, raw in enumerate(raws):
+    for start in range(0, len(ids), _TOGETHER):
+        part = ids[start : start + _TOGETHER]
+        raws = await storage.read(partial(objects.load_raws, ids=part), one_moment=False)
+        for number, each in enumerate(part):
             if number % limits.verify_batch_max == 0:
                 await asyncio.sleep(0)
             try:
-                casts.append(open_stored(raw, net=net))
+                if each in raws:
+                    casts.append(open_stored(raws[each], net=net))
             except RemoteProtocolError:
                 continue
-        if not raws:
-            break
     return casts
 
 

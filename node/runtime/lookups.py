@@ -202,12 +202,14 @@ class Lookups:
         offer = await self.load(row.offer_id)
         cast = await self.load(offer.body.cast) if offer else None
         profile = await self.load(offer.body.profile) if offer else None
+        acceptance = await self.load(row.deal_id)
         buyer = row.role is Role.BUYER
         name = profile.body.name if profile and buyer else to_text("key", row.other_key)
         return views.deal_view(
             row,
             offer,
             cast,
+            acceptance=acceptance.body if acceptance else None,
             agreement=await self.agreement(row),
             counterparty=name,
             history=await self._history(row.deal_id),

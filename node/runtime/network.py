@@ -180,19 +180,7 @@ class Network:
             settings, clock=clock, transport_seed=transport_seed, record_seed=record_seed
         )
         self._engine = Engine(net=settings.net, own=self.node_id, seed=entropy.bytes(32))
-        endpoint = Endpoint(
-            net=settings.net,
-            static_secret=transport_seed,
-            hello=self._card.hello,
-            check_hello=self._check_hello,
-            handlers=Handlers(
-                on_open=self._opened, on_message=self._received, on_closed=self._closed
-            ),
-            clock=clock,
-            entropy=entropy,
-            spawn=tasks.spawn,
-            tap=self._count,
-        )
+        endpoint = self._endpoint(transport_seed, entropy)
         self._links = Links(self.node_id)
         self._dialer = Dialer(endpoint, self._links)
         self._server = Server(endpoint, self._links)
@@ -210,6 +198,21 @@ class Network:
         self._dialled: dict[NodeId, str] = {}
         self._on_demand: OrderedDict[NodeId, None] = OrderedDict()
         self.port: int | None = None
+
+    def _endpoint(self, transport_seed: bytes, entropy: Entropy) -> Endpoint:
+        return Endpoint(
+            net=self._settings.net,
+            static_secret=transport_seed,
+            hello=self._card.hello,
+            check_hello=self._check_hello,
+            handlers=Handlers(
+                on_open=self._opened, on_message=self._received, on_closed=self._closed
+            ),
+            clock=self._clock,
+            entropy=entropy,
+            spawn=self._tasks.spawn,
+            tap=self._count,
+        )
 
     @property
     def node_id(self) -> NodeId:

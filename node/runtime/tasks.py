@@ -19,7 +19,6 @@ class Tasks:
     def __init__(self) -> None:
         """Start empty."""
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._closing = False
         self.failures = 0
 
     def spawn(self, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:

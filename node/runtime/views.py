@@ -28,6 +28,7 @@ from protocol.market.deal import DealState, Role
 from protocol.market.offer_check import ConstraintVerdict, OfferVerdict, spec_of
 from protocol.market.ranking import Ranked
 from protocol.market.thread import ThreadState
+from protocol.objects.acceptance import Acceptance
 from protocol.objects.agreement import Agreement
 from protocol.objects.envelope import Verified
 from protocol.objects.intentcast import Intentcast
@@ -249,6 +250,7 @@ def deal_view(
     offer: Verified[Offer] | None,
     cast: Verified[Intentcast] | None,
     *,
+    acceptance: Acceptance | None,
     agreement: Agreement | None,
     counterparty: str,
     history: Sequence[AuditLine],
@@ -257,8 +259,7 @@ def deal_view(
     body = offer.body if offer else None
     values = {name: text for name, (_, text) in opened_of(row).items()}
     buyer = row.role is Role.BUYER
-    accepted = agreement.acceptance.body if agreement else None
-    total = accepted.total if accepted else body.total if body else None
+    total = acceptance.total if acceptance else body.total if body else None
     return {
         "id": to_text("deal", row.deal_id),
         "handle": short_text("deal", row.deal_id),

@@ -38,7 +38,7 @@ class Inserted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """It was here; nothing changed but that it may now count as ours."""
+    """It was here; it may now count as ours, and bytes damaged on this disk are mended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +135,6 @@ _SELECT_LIVE = """
 SELECT at, id, kind, exp FROM objects
 WHERE to_key IS NULL AND replaced_by IS NULL AND exp > ? ORDER BY seq
 """
-_SELECT_LIVE_KIND = """
-SELECT id, raw, checksum FROM objects
-WHERE to_key IS NULL AND replaced_by IS NULL AND exp > ? AND kind = ? ORDER BY seq
-LIMIT ? OFFSET ?
-"""
 _SELECT_BETWEEN = """
 SELECT id, kind, key, to_key, thread, at, exp, own, pinned, replaced_by, stored_ms FROM objects
 WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?
@@ -161,10 +156,14 @@ def _damaged(object_id: bytes) -> StorageError:
     )
 
 
+def _holds(row: sqlite3.Row) -> bool:
+    return bool(checksum(row["id"], row["raw"]) == row["checksum"])
+
+
 def _checked(row: sqlite3.Row) -> bytes:
-    raw: bytes = row["raw"]
-    if checksum(row["id"], raw) != row["checksum"]:
+    if not _holds(row):
         raise _damaged(row["id"])
+    raw: bytes = row["raw"]
     return raw
 
 
@@ -227,15 +226,25 @@ def _not_inserted(
     conn: sqlite3.Connection, verified: Verified[Any], signed_hash: bytes, *, own: bool
 ) -> InsertOutcome:
     """Find out why: one statement covers the common case, this the others."""
-    if one(conn, "SELECT 1 FROM objects WHERE id = ?", (verified.id,)):
+    if known := one(conn, _SELECT_RAW, (verified.id,)):
         if own:
             conn.execute("UPDATE objects SET own = 1 WHERE id = ?", (verified.id,))
+        _mend(conn, known, verified)
         return Known()
     if twin := one(conn, "SELECT id FROM objects WHERE signed_hash = ?", (signed_hash,)):
         return Twin(id=ObjectId(twin["id"]))
     header = verified.header
     revoke = every(conn, _SELECT_REVOKE, (verified.id, header.key, header.exp, header.to))[0]
     return Revoked(by=ObjectId(revoke["id"]))
+
+
+def _mend(conn: sqlite3.Connection, known: sqlite3.Row, verified: Verified[Any]) -> None:
+    """Let a good copy take the place of bytes that were damaged on this disk."""
+    if not _holds(known):
+        conn.execute(
+            "UPDATE objects SET raw = ?, checksum = ? WHERE id = ?",
+            (verified.raw, checksum(verified.id, verified.raw), verified.id),
+        )
 
 
 def replace_by_revoke(
@@ -371,7 +380,7 @@ async def load_raws(db: aiosqlite.Connection, ids: Sequence[bytes]) -> dict[Obje
         marks = ",".join("?" * len(part))
         sql = f"SELECT id, raw, checksum FROM objects WHERE id IN ({marks})"  # noqa: S608 - marks
         for row in await load_every(db, sql, part):
-            if checksum(row["id"], row["raw"]) == row["checksum"]:
+            if _holds(row):
                 found[ObjectId(row["id"])] = row["raw"]
     return found
 
@@ -400,14 +409,6 @@ async def load_thread(db: aiosqlite.Connection, root_id: bytes) -> list[ObjectRo
 async def load_live_index(db: aiosqlite.Connection, now_ms: int) -> list[LiveEntry]:
     """List the public objects that may be carried."""
     return [_live_entry(row) for row in await load_every(db, _SELECT_LIVE, (now_ms,))]
-
-
-async def load_live(
-    db: aiosqlite.Connection, kind: Kind, now_ms: int, *, limit: int, offset: int = 0
-) -> list[bytes]:
-    """Give live public objects of a kind in order of arrival; damaged ones are left out."""
-    rows = await load_every(db, _SELECT_LIVE_KIND, (now_ms, kind.value, limit, offset))
-    return [row["raw"] for row in rows if checksum(row["id"], row["raw"]) == row["checksum"]]
 
 
 async def load_by_handle(

@@ -134,8 +134,9 @@ def read_table(text: TextIO, delimiter: str, outcome: FeedOutcome) -> FeedEvents
             yield found
         elif any(found):
             outcome.rows += 1
-            if _fits(found, columns):
-                pairs = zip(columns, found, strict=False)
+            # A cell too many may be half of a price such as 19,99: no width but the header's is safe.
+            if len(found) == len(columns):
+                pairs = zip(columns, found, strict=True)
                 cells = {name: cell for name, cell in pairs if name}
                 yield from check_cells(FeedRow(line=lines.first, cells=cells))
             elif lines.spans > 1:
@@ -217,11 +218,6 @@ def _column_names(header: list[str]) -> tuple[list[str], list[FeedProblem]]:
             name = ""
         names.append(name)
     return names, warnings
-
-
-def _fits(cells: list[str], columns: list[str]) -> bool:
-    """Tell whether a record is as wide as the header; empty cells may follow."""
-    return len(cells) >= len(columns) and not any(cells[len(columns) :])
 
 
 def _wrong_width(line: int, cells: list[str], columns: list[str], delimiter: str) -> FeedProblem:

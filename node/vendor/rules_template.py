@@ -81,7 +81,7 @@ floor_percent = 80
 # per = "each-day"
 # optional = true
 
-# included = true: prices hold it already, and no line is added. on: item, fee, delivery.
+# When included, prices hold it already and no line is added. Due on item, fee and delivery lines.
 # [[tax]]
 # name = "Sales tax"
 # percent = 7.75

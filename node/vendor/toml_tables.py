@@ -76,7 +76,8 @@ class TomlFile:
                 if header[1] == "[[":
                     counts[current] = counts.get(current, -1) + 1
                     current = f"{current}#{counts[current]}"
-                header_line = number if current == place else header_line
+                if current == place or (not place and header[2] == key):
+                    header_line = header_line or number
             elif current == place and assignment.match(line):
                 return number
         return header_line

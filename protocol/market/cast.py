@@ -40,6 +40,8 @@ TRANSITIONS: dict[CastState, dict[CastEvent, CastState]] = {
     CastState.DRAFT: {
         CastEvent.PUBLISHED: CastState.OPEN,
         CastEvent.REVOKED: CastState.REVOKED,
+        # Nobody could answer in time what was never public.
+        CastEvent.DECIDE_BY_PASSED: CastState.EXPIRED,
         CastEvent.EXPIRED: CastState.EXPIRED,
     },
     CastState.OPEN: {

@@ -98,7 +98,7 @@ TRANSITIONS: dict[DealState, dict[DealEventName, DealState]] = {
 }
 
 LIVE = frozenset({_S.ACCEPT_SENT, _S.OFFERED, _S.CONFIRMED, _S.AGREED})
-"""States that occupy the buyer's line."""
+"""States that occupy a line."""
 FAILED = frozenset({_S.DECLINED, _S.VOIDED, _S.CANCELLED})
 """States after which the buyer may accept another offer."""
 
@@ -222,7 +222,7 @@ class SignCancelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseLine:
-    """The buyer's line is free again: cast and thread hear that the deal failed."""
+    """The line is free again: the thread, and on the buyer's side the cast, hear of the failure."""
 
 
 DealAction: TypeAlias = (
@@ -246,6 +246,8 @@ def _moved(deal: Deal, name: DealEventName, *actions: DealAction) -> DealStep:
     target = TRANSITIONS[deal.state].get(name)
     if target is None:
         return DealStep(deal=deal, refusal=Reason.UNEXPECTED)
+    if deal.state in LIVE and target in FAILED:
+        actions = (*actions, ReleaseLine())
     return DealStep(deal=replace(deal, state=target), actions=actions)
 
 
@@ -314,14 +316,11 @@ def _buyer_step(
             return _confirmed_received(deal, event.id, now)
         case RefusedReceived():
             lapsed = event.reason == Reason.TOO_LATE
-            name = _E.LAPSED_RECEIVED if lapsed else _E.REFUSED_RECEIVED
-            release = (ReleaseLine(),) if deal.state is _S.ACCEPT_SENT else ()
-            return _moved(deal, name, *release)
+            return _moved(deal, _E.LAPSED_RECEIVED if lapsed else _E.REFUSED_RECEIVED)
         case VoidDue():
             return _void_due(deal, event, now)
         case CancelReceived():
-            release = (ReleaseLine(),) if deal.state is _S.AGREED else ()
-            return _moved(deal, _E.CANCEL_RECEIVED, *release)
+            return _moved(deal, _E.CANCEL_RECEIVED)
 
 
 def _confirmed_received(deal: Deal, confirmed_id: bytes, now: Now) -> DealStep:
@@ -346,4 +345,4 @@ def _void_due(deal: Deal, event: VoidDue, now: Now) -> DealStep:
         read = event.boxes_read_since_ms
         if now.wall_ms <= bound_until or read is None or read <= bound_until:
             return DealStep(deal=deal, refusal=Reason.NOT_YET)
-    return _moved(deal, _E.VOID, SignVoid(), ReleaseLine())
+    return _moved(deal, _E.VOID, SignVoid())

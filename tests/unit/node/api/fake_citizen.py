@@ -185,7 +185,7 @@ class FakeCitizen:
         self.note("accept", offer_handle, list(options), slot, disclose, anyway)
         if offer_handle == "offer-GONE":
             raise RefusedError("that offer ended", code="E-OFFER-EXPIRED", fix="Take another")
-        return {"schema": "intentcast.deal/1", "deal": deal(self.deal_states[0])}
+        return self.deal_now()
 
     async def deals(self):
         self.note("deals")
@@ -193,6 +193,9 @@ class FakeCitizen:
 
     async def deal(self, handle):
         self.note("deal", handle)
+        return self.deal_now()
+
+    def deal_now(self) -> dict[str, Any]:
         state = self.deal_states.pop(0) if len(self.deal_states) > 1 else self.deal_states[0]
         return {"schema": "intentcast.deal/1", "deal": deal(state)}
 

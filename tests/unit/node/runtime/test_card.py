@@ -48,7 +48,7 @@ def test_an_advertised_address_goes_before_the_one_it_listens_on(clock: ManualCl
 @pytest.mark.parametrize(
     ("facts", "addresses"),
     [
-        ({"listen_host": "0.0.0.0"}, ()),
+        ({"listen_host": "::"}, ()),
         ({"listen_host": "::1"}, ("[::1]:7440",)),
         ({"net": "main"}, ()),
         ({"net": "main", "listen_host": "8.8.8.8"}, ("8.8.8.8:7440",)),

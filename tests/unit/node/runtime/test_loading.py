@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from node.clock import ManualClock
@@ -10,6 +12,7 @@ from node.runtime.loading import load_casts, load_entries, load_records
 from node.storage import nodes, objects
 from node.storage.database import Storage
 from protocol.network.live import entry_of
+from protocol.objects.envelope import Verified
 from tests.parties import NET, make_cast, make_profile
 from tests.unit.protocol.network.driver import make_revoke, record_of
 
@@ -21,8 +24,9 @@ async def filled(storage: Storage, clock: ManualClock) -> Storage:
     revoke = make_revoke(casts[0])
     now_ms = clock.now().wall_ms
 
-    def fill(conn):
-        for verified in (*casts, make_profile()):
+    def fill(conn: Any) -> None:
+        kept: list[Verified[Any]] = [*casts, make_profile()]
+        for verified in kept:
             objects.insert(conn, verified, own=False, now_ms=now_ms)
         objects.replace_by_revoke(conn, casts[0].id, revoke, own=False, now_ms=now_ms)
 

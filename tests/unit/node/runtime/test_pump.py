@@ -12,11 +12,11 @@ from node.clock import ManualClock
 from node.runtime.pump import Pump
 from node.runtime.tasks import Tasks
 from node.storage.database import Storage
-from protocol.channel.messages import Ids, IdsQuery, Objects, Want
+from protocol.channel.messages import Ids, IdsQuery, Objects, WhoIsAnswer
 from protocol.engine import Engine
 from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId, PeerId
-from protocol.network.actions import DialPeer
+from protocol.network.actions import DialPeer, SetTimer, Timer
 from protocol.network.events import (
     CandidateReceived,
     IdsReceived,
@@ -29,7 +29,7 @@ from protocol.network.live import prefix_of
 from protocol.objects.envelope import Verified
 from tests.parties import NET, make_cast, make_profile
 from tests.unit.node.runtime.links import QuietLink
-from tests.unit.protocol.network.driver import joined, peer, record_of
+from tests.unit.protocol.network.driver import badly_signed, joined, peer, record_of
 
 
 class Station:
@@ -109,7 +109,7 @@ async def test_forged_objects_close_the_link(station: Station):
     rogue = station.join("rogue")
     good = make_cast()
     bad = good.raw.replace(good.signature, bytes(64))
-    for _ in range(6):
+    for _ in range(5):
         station.receive("rogue", bad)
     assert rogue.closed == [Reason.BAD_WORK]
     station.receive("rogue", good.raw)
@@ -117,13 +117,11 @@ async def test_forged_objects_close_the_link(station: Station):
 
 
 async def test_a_bad_signature_is_a_verdict_not_an_accident(station: Station):
-    rogue = station.join("rogue")
-    profile = make_profile()
-    tampered = profile.raw.replace(b"Bo's cameras", b"Bo's Cameras")
-    station.receive("rogue", tampered)
-    await asyncio.sleep(0.01)
+    station.join("rogue")
+    forged = badly_signed(make_profile())
+    station.receive("rogue", forged)
+    await until(lambda: station.engine.gossip.rejected_count == 1)
     assert station.heard == []
-    assert rogue.messages(Want) == []
 
 
 async def test_relays_are_dialled(station: Station):
@@ -134,16 +132,12 @@ async def test_relays_are_dialled(station: Station):
 
 async def test_a_message_without_business_is_the_senders_fault(station: Station):
     with pytest.raises(MessageError):
-        from protocol.channel.messages import WhoIsAnswer
-
         station.pump.feed(MessageReceived(peer=peer("a"), message=WhoIsAnswer()))
 
 
 async def test_timers_come_back(station: Station, monkeypatch: pytest.MonkeyPatch):
     link = station.join("a")
     before = len(link.messages(IdsQuery))
-    from protocol.network.actions import SetTimer, Timer
-
     station.pump._perform(SetTimer(timer=Timer.CATCH_UP, delay_ms=1))
     await until(lambda: len(link.messages(IdsQuery)) > before)
 

@@ -109,8 +109,9 @@ async def test_damage_is_noticed_on_reading_and_names_the_object(storage: Storag
         assert refused.value.code == "E-DB-DAMAGED"
         assert to_text("ic", cast.id) in refused.value.sentence
     assert await storage.read(lambda db: objects.load_raws(db, [cast.id])) == {}
-    live = await storage.read(lambda db: objects.load_live(db, Kind.INTENTCAST, NOW_MS, limit=9))
-    assert live == []
+    # A peer's copy takes the place of the damaged one.
+    assert await storage.write(lambda conn: insert(conn, cast)) == Known()
+    assert await storage.read(lambda db: objects.load_raw(db, cast.id)) == cast.raw
 
 
 async def test_many_envelopes_come_in_one_question(storage: Storage, monkeypatch):
@@ -148,10 +149,6 @@ async def test_live_index_lists_public_unexpired_objects_without_bodies(storage:
     wanted = [(each.header.at, each.id, Kind.INTENTCAST, each.header.exp) for each in (soon, late)]
     assert await storage.write(lambda conn: objects.live_index(conn, now_ms)) == wanted
     assert await storage.read(lambda db: objects.load_live_index(db, now_ms)) == wanted
-    raws = await storage.read(
-        lambda db: objects.load_live(db, Kind.INTENTCAST, now_ms, limit=1, offset=1)
-    )
-    assert raws == [late.raw]
 
 
 async def test_the_newest_profile_of_a_key_wins(storage: Storage):

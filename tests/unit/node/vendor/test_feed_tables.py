@@ -117,10 +117,11 @@ def test_a_row_of_another_width_is_refused(row: str, word: str):
     assert problems[0].line == 2
 
 
-def test_empty_cells_may_follow_a_row():
-    rows, problems, _ = read("id,title\n1,a,,\n")
-    assert cells(rows) == [{"id": "1", "title": "a"}]
-    assert problems == []
+def test_an_empty_cell_too_many_may_hide_a_shifted_price():
+    rows, problems, _ = read("id,price,note\n1,19,99 USD,\n2,5 USD,\n")
+    assert cells(rows) == [{"id": "2", "price": "5 USD", "note": ""}]
+    assert [(p.line, p.code) for p in problems] == [(2, "E-FEED-COLUMNS")]
+    assert "comma" in problems[0].fix
 
 
 def test_cells_and_names_lose_outer_spaces():

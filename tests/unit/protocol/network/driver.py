@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from protocol import work
 from protocol.channel.messages import Hello
+from protocol.encoding import encode
 from protocol.errors import RemoteProtocolError
 from protocol.ids import NodeId, PeerId, blake2b_256
 from protocol.network.actions import (
@@ -81,6 +83,18 @@ def make_revoke(target: Verified[Any], *, by: Party = buyer_ana, minutes: int = 
     }
     raw = signed(Header(**{**header, **fields}), Revoke(target=target.id), by.seed("sign"))
     return open_stored(raw, net=NET)
+
+
+def with_signature(verified: Verified[Any], signature: bytes) -> bytes:
+    """The same text under another signature, its work done anew."""
+    name = blake2b_256(verified.signed, signature)
+    nonce = work.solve(name, verified.header.target, tries=1 << 20)
+    return encode([verified.signed, signature, nonce])
+
+
+def badly_signed(verified: Verified[Any], salt: int = 1) -> bytes:
+    first = bytes([verified.signature[0] ^ salt])
+    return with_signature(verified, first + verified.signature[1:])
 
 
 def opened(candidate: Candidate) -> Verified[Any] | Unverified:

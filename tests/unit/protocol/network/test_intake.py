@@ -25,19 +25,7 @@ from protocol.network.live import prefix_of
 from protocol.objects.envelope import Verified
 from protocol.objects.header import Kind
 from tests.parties import NOW_MS, forged, make_cast, make_offer, make_profile, vendor_bo
-from tests.unit.protocol.network.driver import Bench, later, make_revoke, of, peer
-
-
-def with_signature(verified: Verified[Any], signature: bytes) -> bytes:
-    """The same text under another signature, its work done anew."""
-    name = blake2b_256(verified.signed, signature)
-    nonce = work.solve(name, verified.header.target, tries=1 << 20)
-    return encode([verified.signed, signature, nonce])
-
-
-def badly_signed(verified: Verified[Any], salt: int = 1) -> bytes:
-    first = bytes([verified.signature[0] ^ salt])
-    return with_signature(verified, first + verified.signature[1:])
+from tests.unit.protocol.network.driver import Bench, badly_signed, later, make_revoke, of, peer
 
 
 def with_nonce(verified: Verified[Any], nonce: bytes | None) -> bytes:

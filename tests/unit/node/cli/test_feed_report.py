@@ -1,0 +1,72 @@
+"""The report of an import: counts, then problems with their fix."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.cli.console import Console
+from node.cli.feed_report import print_report
+from node.cli.session import Session
+from tests.unit.node.cli.conftest import Terminal
+
+PROBLEM = {
+    "line": 0,
+    "column": "x\x1b",
+    "value": "",
+    "code": "E-FEED-X",
+    "sentence": "odd",
+    "fix": "",
+    "refused": False,
+}
+FOUND: dict[str, Any] = {
+    "form": "CSV",
+    "applied": True,
+    "complete": True,
+    "rows": 1_204,
+    "offered": 1_180,
+    "added": 1_180,
+    "changed": 0,
+    "unchanged": 0,
+    "removed": 0,
+    "removals_held": 0,
+    "refused": 24,
+    "warnings": 0,
+    "problems": [PROBLEM] * 24,
+    "unmapped": [],
+}
+
+
+def told(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> str:
+    err = Terminal()
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setattr(sys, "stderr", err)
+    session = Session(console=Console(), yes=False, named_home=None)
+    print_report(session, FOUND | changes, Path("feed.csv"))
+    return err.getvalue()
+
+
+def test_the_first_problems_and_how_many_more(monkeypatch: pytest.MonkeyPatch):
+    text = told(monkeypatch)
+    assert text.count("E-FEED-X") == 10
+    assert '  x  ""  E-FEED-X  odd (kept without it)\n' in text
+    assert "... 14 more" in text
+    assert "✓ 1,180 on offer, 24 refused." in text
+
+
+def test_what_must_be_read(monkeypatch: pytest.MonkeyPatch):
+    text = told(
+        monkeypatch,
+        problems=[],
+        refused=0,
+        complete=False,
+        removals_held=700,
+        unmapped=[f"c{i}" for i in range(20)],
+    )
+    assert "was cut short" in text
+    assert "--remove-most" in text
+    assert "c11 and 8 more" in text
+    assert "more; all" not in text

@@ -1,0 +1,150 @@
+"""`up` turns options into settings, runs the daemon, and says what others need to know."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+import node.daemon
+from node.cli.up import peer_address, read_flags
+from node.config import Settings
+from node.daemon import Ready
+from node.errors import StorageError
+from protocol.errors import LocalProtocolError
+from tests.unit.node.cli.conftest import Shell
+
+READY = Ready(
+    api_url="http://127.0.0.1:8420",
+    node="node-ABCD",
+    listen="127.0.0.1:9401",
+    made_identity=True,
+    vendor="Shop One",
+    notices=["keep the key"],
+)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Settings]]:
+    found: list[tuple[Path, Settings]] = []
+
+    async def run_daemon(home, settings, *, on_ready):
+        found.append((home, settings))
+        on_ready(READY)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(node.daemon, "run_daemon", run_daemon)
+    return found
+
+
+def test_up(down: Shell, started):
+    found = down.run("up", "--net", "test", "--listen", "127.0.0.2:9401", "--peer", "a:1")
+    assert found.code == 0
+    assert found.out == ""
+    assert "node-ABCD   (made just now)" in found.err
+    assert "intentcast://node-ABCD@127.0.0.1:9401" in found.err
+    assert "Sells as   Shop One" in found.err
+    assert "! keep the key" in found.err
+    assert found.err.endswith("Ready. Ctrl-C stops the node.\nStopped.\n")
+    [(home, settings)] = started
+    assert home == down.home
+    assert (settings.net, settings.listen_host, settings.listen_port, settings.peers) == (
+        "test",
+        "127.0.0.2",
+        9401,
+        ["a:1"],
+    )
+
+
+def test_without_a_command(down: Shell, started):
+    assert down.run("--web-port", "8421").code == 0
+    assert started[0][1].api_port == 8421
+
+
+def test_ready_as_a_document(down: Shell, started):
+    document = json.loads(down.run("up", "--json").out)
+    assert document["schema"] == "intentcast.ready/1"
+    assert document["address"] == "intentcast://node-ABCD@127.0.0.1:9401"
+
+
+def test_a_leaf_has_no_address(down: Shell, started, monkeypatch: pytest.MonkeyPatch):
+    async def run_daemon(home, settings, *, on_ready):
+        on_ready(Ready(api_url="u", node="n", listen=None, made_identity=False, vendor=None))
+
+    monkeypatch.setattr(node.daemon, "run_daemon", run_daemon)
+    assert "it dials others" in down.run("up").err
+
+
+def test_ctrl_c_is_how_it_ends(down: Shell, monkeypatch: pytest.MonkeyPatch):
+    async def run_daemon(home, settings, *, on_ready):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(node.daemon, "run_daemon", run_daemon)
+    found = down.run("up")
+    assert (found.code, found.err) == (0, "Stopped.\n")
+
+
+def test_a_second_daemon(down: Shell, monkeypatch: pytest.MonkeyPatch):
+    async def run_daemon(home, settings, *, on_ready):
+        raise StorageError("the home is in use by pid 7", code="E-HOME-IN-USE", fix="Use it")
+
+    monkeypatch.setattr(node.daemon, "run_daemon", run_daemon)
+    found = down.run("up")
+    assert (found.code, found.err) == (
+        4,
+        "✗ The home is in use by pid 7 (E-HOME-IN-USE).\n  Use it\n",
+    )
+
+
+def test_settings_that_are_none(down: Shell, started):
+    for argv, code in (
+        (["--net", "Übernetz"], "E-CONFIG"),
+        (["--listen", "nowhere"], "E-LISTEN"),
+    ):
+        found = down.run("up", *argv)
+        assert (found.code, f"({code})" in found.err) == (2, True)
+    down.home.mkdir()
+    (down.home / "config.toml").write_text("lissten_port = 1\n")
+    found = down.run("up")
+    assert (found.code, "listen_port" in found.err) == (2, True)
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        ({}, {}),
+        ({"relay": True}, {"mailbox": True, "bootstrap": True, "listen_port": 0}),
+        (
+            {"relay": True, "listen": "9401"},
+            {
+                "mailbox": True,
+                "bootstrap": True,
+                "listen_host": "127.0.0.1",
+                "listen_port": 9401,
+            },
+        ),
+        ({"mailbox": True}, {"mailbox": True}),
+        ({"listen": "[::1]:0"}, {"listen_host": "::1", "listen_port": 0}),
+        ({"advertise": ("a:1",)}, {"advertise": ["a:1"]}),
+        ({"api_port": 0, "net": ""}, {"api_port": 0, "net": ""}),
+        ({"peers": ("intentcast://node-A@b:1/", "c:2")}, {"peers": ["node-A@b:1", "c:2"]}),
+    ],
+)
+def test_flags(flags, found):
+    assert read_flags(flags) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":", "host:", ":9401", "host:x", "host:70000", "a:9999999", "x"]
+)
+def test_listen_refused(text: str):
+    with pytest.raises(LocalProtocolError) as caught:
+        read_flags({"listen": text})
+    assert caught.value.code == "E-LISTEN"
+
+
+def test_peer_address():
+    assert peer_address(" intentcast://node-A@b:1 ") == "node-A@b:1"

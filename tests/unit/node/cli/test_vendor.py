@@ -1,0 +1,92 @@
+"""`vendor`: a shop is made, filled, opened and looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node.cli import vendor as module
+from tests.unit.node.api.fake_citizen import FakeCitizen
+from tests.unit.node.cli.conftest import Shell
+
+FEED = "id,title,price,google_product_category\n1,Tent,20.00 EUR,Sporting Goods\n"
+
+
+@pytest.fixture
+def shop(shell: Shell) -> Shell:
+    assert shell.run("vendor", "init", "--name", "Shop One").code == 0
+    return shell
+
+
+def test_init(down: Shell):
+    argv = ["--name", "Shop One", "--area", "Berlin, DE 20km", "--category", "electronics/cameras"]
+    found = down.run("vendor", "init", *argv, "--currency", "usd", "--email", "a@b.example")
+    assert found.code == 0
+    assert found.out.splitlines() == [
+        str(down.home / "vendor.toml"),
+        str(down.home / "rules.toml"),
+    ]
+    assert "✓ Shop One is set up." in found.err
+    assert 'name = "Shop One"' in (down.home / "vendor.toml").read_text()
+    assert 'currency = "USD"' in (down.home / "rules.toml").read_text()
+    again = down.run("vendor", "init", *argv, "-y", "--json").document()
+    assert again["schema"] == "intentcast.shop/1"
+
+
+def test_import_through_the_node(shop: Shell, citizen: FakeCitizen, tmp_path: Path):
+    (tmp_path / "feed.csv").write_text(FEED)
+    found = shop.run("vendor", "import", "feed.csv", "--currency", "EUR", "--report", "bad.csv")
+    assert found.code == 0
+    assert found.out.startswith("feed.csv   CSV (comma, UTF-8), 3 rows\n")
+    assert "added 2" in found.out
+    assert 'line 3  price  "19,99"  E-FEED-PRICE' in found.err
+    assert "Columns not used: colour2" in found.err
+    assert "✓ 2 on offer, 1 refused." in found.err
+    [(_, data, options)] = citizen.calls
+    assert data == FEED.encode()
+    assert (options["source"], options["currency"]) == ("feed.csv", "EUR")
+    assert "E-FEED-PRICE" in (tmp_path / "bad.csv").read_text()
+
+
+def test_a_dry_run_changes_nothing(shop: Shell, citizen: FakeCitizen, tmp_path: Path):
+    (tmp_path / "feed.csv").write_text(FEED)
+    found = shop.run("vendor", "import", "feed.csv", "--dry-run")
+    assert "A dry run: nothing was changed." in found.err
+    assert citizen.calls[0][2]["dry_run"] is True
+    assert shop.run("vendor", "import", "feed.csv", "--json").document()["rows"] == 3
+
+
+def test_nothing_could_be_used(shop: Shell, citizen, tmp_path: Path, monkeypatch):
+    known = citizen.vendor_import
+
+    async def none(data, options):
+        return await known(data, options) | {"offered": 0, "added": 0, "refused": 3}
+
+    monkeypatch.setattr(citizen, "vendor_import", none)
+    (tmp_path / "feed.csv").write_text(FEED)
+    assert shop.run("vendor", "import", "feed.csv").code == 5
+
+
+def test_serve_is_up_with_a_check(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    started = []
+    monkeypatch.setattr(module, "start_node", lambda _, flags: started.append(flags) or 0)
+    refused = shell.run("vendor", "serve")
+    assert (refused.code, "(E-NO-SHOP)" in refused.err, started) == (5, True, [])
+    shell.run("vendor", "init", "--name", "x")
+    assert shell.run("vendor", "serve", "--net", "t").code == 0
+    assert started[0]["net"] == "t"
+
+
+def test_status(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch):
+    out = shell.run("vendor", "status").out
+    assert "Shop      Shop One" in out
+    assert "no_match" in out
+    assert shell.run("vendor", "status", "--json").document()["schema"] == "intentcast.vendor/1"
+    known = citizen.vendor_status
+
+    async def broken():
+        return await known() | {"rules_problem": "line 3", "skipped": []}
+
+    monkeypatch.setattr(citizen, "vendor_status", broken)
+    assert "the last good ones are used: line 3" in shell.run("vendor", "status").out
