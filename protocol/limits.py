@@ -227,6 +227,8 @@ ban_ms: Final = 3_600_000
 """How long a key is refused after that."""
 faults_kept_max: Final = 4_096
 """Keys whose faults are remembered; guess."""
+records_pause_ms: Final = 1_000
+"""Shortest time between two answers with node records to one peer: choosing them costs; guess."""
 hints_per_node_max: Final = 3
 """Records of one transport key under different signing keys, until a handshake settles it."""
 links_on_demand_max: Final = 32

@@ -84,6 +84,18 @@ def check_host(headers: CIMultiDictProxy[str], names: Collection[str] = ()) -> s
     return host
 
 
+def check_target(raw_path: str) -> None:
+    """Require a path: a whole address would name another host than the Host header.
+
+    Raises:
+        GateError: 400 E-REQUEST.
+    """
+    if not raw_path.startswith("/"):
+        raise GateError(
+            400, "the request names no path", code="E-REQUEST", fix="Ask for a path, /v1/status"
+        )
+
+
 def check_origin(headers: CIMultiDictProxy[str], host: str) -> None:
     """Refuse what a page of another site sends through the owner's browser.
 
@@ -192,6 +204,7 @@ def gate(token: str, names: Collection[str] = ()) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
+            check_target(request.raw_path)
             host = check_host(request.headers, names)
             check_origin(request.headers, host)
             if request.path not in OPEN_PATHS:

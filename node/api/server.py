@@ -7,6 +7,7 @@ others can reach; never writes a request into a log.
 from __future__ import annotations
 
 import errno
+import logging
 from typing import Final
 
 from aiohttp import web
@@ -21,6 +22,10 @@ _STOP_S: Final = 1.0
 _LINE_BYTES_MAX: Final = 8190
 _BACKLOG: Final = 64
 _PORTS: Final = 65_536
+_WIRE_LOG: Final = logging.getLogger("node.api.wire")
+# What a parser refuses is the sender's doing; the server's own words on it would be a traceback
+# for each. What goes wrong in a handler is logged by `problems.bug`.
+_WIRE_LOG.setLevel(logging.CRITICAL)
 
 
 class ApiServer:
@@ -61,6 +66,7 @@ class ApiServer:
         runner = web.AppRunner(
             self.app(),
             access_log=None,
+            logger=_WIRE_LOG,
             shutdown_timeout=_STOP_S,
             handle_signals=False,
             max_line_size=_LINE_BYTES_MAX,

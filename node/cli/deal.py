@@ -112,6 +112,13 @@ def _show(session: Session, found: Document) -> None:
 
 def _save(session: Session, client: NodeClient, path: str, file: Path) -> None:
     """Write the agreement; a file that is there is kept unless the person says otherwise."""
+    if not file.name or file.is_dir():
+        raise LocalProtocolError(
+            f"'{file}' is a folder",
+            code="E-FILE",
+            fix="Name a file:  --save deal.agreement",
+            field="--save",
+        )
     data = client.get_bytes(f"{path}/agreement")
     if file.exists() and not session.confirm(f"Overwrite {file}?"):
         raise RefusedError(

@@ -60,10 +60,18 @@ class Session:
             ConfigError: E-HOME when none can be known.
         """
         from node.config import default_home
+        from node.errors import ConfigError
 
-        if self.named_home:
-            return Path(self.named_home).expanduser()
-        return default_home(os.environ)
+        try:
+            if self.named_home:
+                return Path(self.named_home).expanduser()
+            return default_home(os.environ)
+        except RuntimeError as error:
+            raise ConfigError(
+                "the ~ of this home stands for no known folder",
+                code="E-HOME",
+                fix="Name the whole path:  --home /path/to/folder",
+            ) from error
 
     def client(self) -> NodeClient:
         """Give the way to the running node.

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from node.api.kinds import ErrorKind, kind_of
 from node.cli.requests import read_distance
@@ -20,26 +20,6 @@ from node.errors import NotFoundError, RefusedError
 from node.home import DATABASE_FILE, LOCK_FILE, prepare_home
 from node.vendor.storekeeper import IDENTITY_FILE, RULES_FILE
 from protocol.errors import IntentcastError, LocalProtocolError
-
-_RULES: Final = """\
-# How this shop prices. Read again whenever this file changes; a mistake in it keeps the last good
-# rules in force. Every key: docs/reference/vendor-rules.md.
-currency = "{currency}"
-
-[quote]
-# How long an offer stands.
-validity = "48h"
-# A firm offer is confirmed by the node itself while the article is in stock.
-firm = true
-
-[fulfil]
-# pickup, delivery, onsite or remote
-mode = "{mode}"
-
-[pay]
-methods = ["card", "transfer"]
-when = "{when}"
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +51,7 @@ def write_shop(session: Session, answers: Answers) -> list[Path]:
     from node.data.vocabulary import attribute_vocabulary, category_tree
     from node.vendor.identity import Identity, save_identity
     from node.vendor.rules import parse_rules
+    from node.vendor.rules_template import rules_template
     from protocol.values.money import parse_amount
 
     tree = category_tree()
@@ -85,11 +66,36 @@ def write_shop(session: Session, answers: Answers) -> list[Path]:
         categories=tuple(answers.categories),
         contact={name: text for name, text in contact.items() if text},
     )
-    mode, when = ("pickup", "at") if answers.areas else ("delivery", "before")
-    rules = _RULES.format(currency=currency, mode=mode, when=when)
+    rules = rules_template(currency)
+    if not answers.areas:
+        # Without a place nobody can pick anything up.
+        rules = rules.replace('mode = "pickup"', 'mode = "delivery"')
     parse_rules(rules, vocabulary=attribute_vocabulary(), tree=tree)
+    files = _free_files(session, [IDENTITY_FILE, RULES_FILE])
+    save_identity(files[0], identity, tree=tree)
+    files[1].write_text(rules, encoding="utf-8")
+    return files
+
+
+def write_example(session: Session, name: str) -> list[Path]:
+    """Make a home the example shop of that name: its two files and its feed.
+
+    Raises:
+        IntentcastError: E-EXAMPLE, E-FILE-EXISTS, E-HOME.
+    """
+    from node.vendor.showcase import shop_files
+
+    shipped = shop_files(name)
+    files = _free_files(session, list(shipped))
+    for path, source in zip(files, shipped.values(), strict=True):
+        path.write_bytes(source.read_bytes())
+    return files
+
+
+def _free_files(session: Session, names: list[str]) -> list[Path]:
+    """Give the paths of a home's shop files, which stay unless the person says otherwise."""
     home = prepare_home(session.home)
-    files = [home / IDENTITY_FILE, home / RULES_FILE]
+    files = [home / name for name in names]
     there = [path for path in files if path.exists()]
     if there and not session.confirm(f"Overwrite {', '.join(path.name for path in there)}?"):
         raise RefusedError(
@@ -97,8 +103,6 @@ def write_shop(session: Session, answers: Answers) -> list[Path]:
             code="E-FILE-EXISTS",
             fix="Edit it, or name another home with --home DIR",
         )
-    save_identity(files[0], identity, tree=tree)
-    files[1].write_text(rules, encoding="utf-8")
     return files
 
 

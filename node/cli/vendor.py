@@ -14,6 +14,7 @@ from node.cli.session import Session, session_options
 from node.cli.spoken import short
 from node.cli.table import pairs, table
 from node.cli.up import node_options, start_node
+from protocol.errors import LocalProtocolError
 
 _SKIPPED_SHOWN = 20
 
@@ -24,7 +25,8 @@ def vendor() -> None:
 
 
 @vendor.command("init", short_help="Make a shop of this home.")
-@click.option("--name", required=True, metavar="NAME", help="What people call the shop.")
+@click.option("--name", metavar="NAME", help="What people call the shop.")
+@click.option("--example", metavar="SHOP", help="Make it one of the example shops, feed included.")
 @click.option("--area", "areas", multiple=True, metavar='"PLACE 20km"', help="Where; repeatable.")
 @click.option("--category", "categories", multiple=True, metavar="PATH", help="What; repeatable.")
 @click.option("--currency", default="EUR", show_default=True, metavar="CODE", help="Of its prices.")
@@ -32,11 +34,20 @@ def vendor() -> None:
 @click.option("--phone", default="", metavar="TEXT", help="Shown to everybody.")
 @click.option("--web", default="", metavar="TEXT", help="Shown to everybody.")
 @session_options
-def init(session: Session, **answers: Any) -> int | None:
+def init(session: Session, example: str | None, **answers: Any) -> int | None:
     """Write vendor.toml (who the shop is) and rules.toml (how it prices) into the home."""
-    from node.cli.shop_files import Answers, write_shop
+    from node.cli.shop_files import Answers, write_example, write_shop
 
-    written = write_shop(session, Answers(**answers))
+    if example is None and answers["name"] is None:
+        raise LocalProtocolError(
+            "--name is missing",
+            code="E-USAGE",
+            fix='Write: intentcast vendor init --name "Corner Shop"   or: --example SHOP',
+            field="--name",
+        )
+    written = (
+        write_example(session, example) if example else write_shop(session, Answers(**answers))
+    )
     if session.as_json:
         session.console.document(
             {"schema": "intentcast.shop/1", "files": [str(path) for path in written]}
@@ -44,9 +55,10 @@ def init(session: Session, **answers: Any) -> int | None:
         return None
     for path in written:
         session.console.data(str(path))
-    session.console.say(session.console.tick(f"{answers['name']} is set up."))
+    session.console.say(session.console.tick(f"{example or answers['name']} is set up."))
     session.console.say(
-        "  Next:  intentcast vendor import FEED        then:  intentcast vendor serve"
+        f"  Next:  intentcast vendor import{'' if example else ' FEED'}"
+        "        then:  intentcast vendor serve"
     )
     return None
 

@@ -7,6 +7,7 @@ IntentcastError with a code and the next step. No face reaches past this handle.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -69,12 +70,9 @@ class Signal:
         self._event.set()
         self._event = asyncio.Event()
 
-    async def wait(self, timeout_s: float) -> None:
-        """Wait for the next ring, or the end of patience."""
-        try:
-            await asyncio.wait_for(self._event.wait(), timeout_s)
-        except TimeoutError:
-            return
+    def next(self) -> asyncio.Event:
+        """Give the next ring; take it before looking, so that a ring while looking is not lost."""
+        return self._event
 
 
 @dataclass(slots=True, kw_only=True)
@@ -388,9 +386,11 @@ class Handle:
 
     async def wait_changed(self, after: int, timeout_s: float) -> int:
         """Wait until the cursor passes `after` or time is up; give the cursor."""
+        ring = self._signal.next()
         _, high = await self._desk.storage.read(audit.load_span)
         if high <= after:
-            await self._signal.wait(timeout_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ring.wait(), timeout_s)
             _, high = await self._desk.storage.read(audit.load_span)
         return high
 

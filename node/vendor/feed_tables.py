@@ -134,7 +134,7 @@ def read_table(text: TextIO, delimiter: str, outcome: FeedOutcome) -> FeedEvents
             yield found
         elif any(found):
             outcome.rows += 1
-            # A cell too many may be half of a price such as 19,99: no width but the header's is safe.
+            # A cell too many may be half of a price such as 19,99.
             if len(found) == len(columns):
                 pairs = zip(columns, found, strict=True)
                 cells = {name: cell for name, cell in pairs if name}

@@ -29,7 +29,7 @@ from protocol.values.spelling import fold_words
 from protocol.values.units import UNITS
 
 _MS: Final = 1000
-_DAYS_PER: Final = {"DAY": 1, "WEE": 7, "MON": 30, "ANN": 365}
+DAYS_PER: Final = {"DAY": 1, "WEE": 7, "MON": 30, "ANN": 365}
 """Days a rental is charged by; a part counts as a whole one."""
 
 
@@ -271,7 +271,7 @@ def charge_for(article: Item, wish: Wish, function: str, span: Span | None) -> C
     """Tell how many units of an article's price a wish comes to; None when it does not fit."""
     unit = article.price_unit
     wanted = decimal_of(wish.qty.n)
-    timed = unit in _DAYS_PER or unit == "HUR"
+    timed = unit in DAYS_PER or unit == "HUR"
     if (function == "rent" and not timed) or (function == "buy" and timed):
         return None
     pieces = convert(wanted, wish.qty.unit, "each")
@@ -299,9 +299,9 @@ def _timed_charge(
         spans = convert(wanted, wanted_unit, unit)
         count = 1
     else:
-        if span is None or unit not in _DAYS_PER or pieces != pieces.to_integral_value():
+        if span is None or unit not in DAYS_PER or pieces != pieces.to_integral_value():
             return None
-        spans = Decimal(-(-span.days // _DAYS_PER[unit]))
+        spans = Decimal(-(-span.days // DAYS_PER[unit]))
         count = int(pieces)
     if spans is None or spans <= 0 or count < 1:
         return None

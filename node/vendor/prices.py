@@ -79,12 +79,13 @@ def split_price_unit(text: str) -> tuple[str, str | None]:
 
 
 def _with_currency(text: str, habits: ShopHabits) -> tuple[int, str]:
-    """Read `19.99 EUR`; a declared comma also settles `1.234 EUR`."""
-    words = _WITH_CODE.fullmatch(text)
-    if words and habits.decimal_comma and bool(words["a"]) != bool(words["b"]):
+    """Read `19.99 EUR`; a declared comma settles `1.234 EUR`, which is a thousand and more."""
+    words = _WITH_CODE.fullmatch(text) if habits.decimal_comma else None
+    if words and bool(words["a"]) != bool(words["b"]):
         code = words["a"] or words["b"]
         currency = SYMBOLS.get(code, code.upper())
-        return parse_amount(words["n"], currency, decimal_comma=True), currency
+        if read_numeral(words["n"], Separator.COMMA) is not None:
+            return parse_amount(words["n"], currency, decimal_comma=True), currency
     found = parse_money(text)
     return found.minor, found.cur
 
@@ -111,4 +112,6 @@ def _fix(text: str, currency: str) -> str:
         return f'"{comma} {currency or "EUR"}" or {options}'
     if isinstance(point, str) and not currency:
         return f'"{point} EUR" or --currency EUR'
+    if isinstance(point, str) and not isinstance(comma, str):
+        return f'"{point} {currency}", or leave out --decimal-comma'
     return ""

@@ -7,10 +7,12 @@ Nothing here signs, sends or keeps anything.
 
 from __future__ import annotations
 
-from collections import deque
+import math
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +20,7 @@ from node.storage.catalogue import Item
 from node.storage.database import Storage
 from node.vendor.catalogue import offered_items
 from node.vendor.matching import (
+    DAYS_PER,
     Finding,
     Fit,
     Shop,
@@ -35,7 +38,7 @@ from protocol import limits
 from protocol.market.constraints import Fact
 from protocol.now import HOUR_MS
 from protocol.objects.envelope import Verified
-from protocol.objects.intentcast import Intentcast
+from protocol.objects.intentcast import Intentcast, Window
 from protocol.objects.offer import (
     Answer,
     CancelTerm,
@@ -48,6 +51,7 @@ from protocol.objects.offer import (
 from protocol.objects.reply import Reply
 from protocol.values.attributes import AttributeVocabulary
 from protocol.values.place import Where
+from protocol.values.quantity import convert, decimal_of
 
 _MS: Final = 1000
 _LINES_MAX: Final = 50
@@ -316,6 +320,30 @@ def to_offer(
         note=draft.note,
         reply=reply,
     )
+
+
+def pieces_of(offer: Offer) -> Counter[str]:
+    """Count the pieces an offer of ours takes from stock, by article number.
+
+    A line over time holds days times pieces; where its window leaves two readings the larger one
+    counts, since promising an article twice is the worse mistake.
+    """
+    taken: Counter[str] = Counter()
+    for line in offer.lines:
+        if line.kind == "item" and line.sku:
+            taken[line.sku] += _pieces(decimal_of(line.qty.n), line.qty.unit, offer.fulfil.window)
+    return taken
+
+
+def _pieces(n: Decimal, unit: str, window: Window | None) -> int:
+    if unit in DAYS_PER and window is not None:
+        nights = (date.fromisoformat(window.end) - date.fromisoformat(window.start)).days
+        spans = {-(-days // DAYS_PER[unit]) for days in (max(1, nights), nights + 1)}
+        return max((int(n / span) for span in spans if n % span == 0), default=1)
+    if unit == "HUR":
+        return 1
+    count = convert(n, unit, "each")
+    return math.ceil(n if count is None else count)
 
 
 @dataclass(slots=True)

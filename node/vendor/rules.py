@@ -565,6 +565,6 @@ def _cell(text: str) -> str:
         resolution_of(text)
     except ObjectError as error:
         raise LocalProtocolError(
-            "is not an H3 cell", code=CODE, fix="Copy it from: intentcast vendor card"
+            "is not an H3 cell", code=CODE, fix="Copy the cell of an area in vendor.toml"
         ) from error
     return text

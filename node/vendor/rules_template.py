@@ -10,7 +10,7 @@ from typing import Final
 
 _TEMPLATE: Final = """\
 # Rules of this shop. Saved changes count from the next request on; a mistake keeps the rules that
-# were in force and is told by `intentcast vendor rules`. Every key has its range in
+# were in force and is told by `intentcast vendor status`. Every key has its range in
 # docs/reference/vendor-rules.md. A line that begins with # is not in force.
 
 # The one currency of all quotes. Articles priced in another one are not offered.
@@ -90,7 +90,7 @@ floor_percent = 80
 
 [fulfil]
 # pickup, delivery, onsite or remote. For pickup the buyer's own radius decides.
-mode = "pickup"
+mode = "@MODE@"
 # Where the shop stands and how far it goes, when that is not the first area of vendor.toml.
 # cell = "872696a5affffff"
 # radius_km = 20
@@ -104,7 +104,7 @@ mode = "pickup"
 [pay]
 # Up to eight, and when: before, at or after.
 methods = ["card"]
-when = "at"
+when = "@WHEN@"
 # link = "https://pay.example/"
 
 # What leaving costs, up to so many hours before the first day.
@@ -127,10 +127,12 @@ needed = false
 """
 
 
-def rules_template(currency: str) -> str:
+def rules_template(currency: str, *, mode: str = "pickup", when: str = "at") -> str:
     """Give the text of a new rules file.
 
     Args:
         currency: ISO 4217 code.
+        mode: pickup, delivery, onsite or remote.
+        when: before, at or after.
     """
-    return _TEMPLATE.replace("@CURRENCY@", currency)
+    return _TEMPLATE.replace("@CURRENCY@", currency).replace("@MODE@", mode).replace("@WHEN@", when)

@@ -23,7 +23,7 @@ _CASTS: Final = Path(__file__).resolve().parent.parent / "data" / "examples"
 
 RENTALS: Final = ("alpine-wheels", "valley-drive", "club-cars", "pine-motors")
 """The four car rentals of the Park City story; the last one forces its insurance on the buyer."""
-CAMERA_SHOPS: Final = ("camera-corner", "photo-depot")
+CAMERA_SHOPS: Final = ("camera-corner", "photo-depot", "beach-box")
 """Two camera shops with nothing in common but the vocabulary."""
 
 

@@ -7,7 +7,6 @@ no key is known here; the market signs and sends.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -25,16 +24,15 @@ from node.vendor.feeds import FeedOptions
 from node.vendor.identity import Identity, load_identity
 from node.vendor.matching import Skip
 from node.vendor.prices import ShopHabits
-from node.vendor.quoting import QuotePace, quote, to_offer
+from node.vendor.quoting import QuotePace, pieces_of, quote, to_offer
 from node.vendor.rules import WatchedRules
 from protocol.errors import Reason
 from protocol.ids import to_text
 from protocol.objects.envelope import Verified
 from protocol.objects.intentcast import Intentcast, Window
-from protocol.objects.offer import Line, Offer
+from protocol.objects.offer import Offer
 from protocol.objects.profile import Profile
 from protocol.objects.reply import Reply
-from protocol.values.quantity import decimal_of
 
 IDENTITY_FILE = "vendor.toml"
 RULES_FILE = "rules.toml"
@@ -124,7 +122,7 @@ class Storekeeper:
         }
         windows = [offer.fulfil.window] if offer.fulfil.window else []
         taken = self._committed(windows)
-        for sku, pieces in _pieces_of(offer).items():
+        for sku, pieces in pieces_of(offer).items():
             item = await self._storage.read(lambda db, sku=sku: rows.find(db, sku))  # type: ignore[misc]
             if item is None or not item.available:
                 return Reason.OUT_OF_STOCK
@@ -138,7 +136,7 @@ class Storekeeper:
         taken: Counter[str] = Counter()
         for offer in self._promised.values():
             if _overlaps(offer.fulfil.window, windows):
-                taken.update(_pieces_of(offer))
+                taken.update(pieces_of(offer))
         return taken
 
     # --- the shopkeeper -------------------------------------------------------------------------
@@ -221,20 +219,3 @@ def _overlaps(promised: Window | None, windows: Sequence[Window]) -> bool:
     if promised is None or not windows:
         return True
     return any(promised.start <= each.end and each.start <= promised.end for each in windows)
-
-
-def _pieces_of(offer: Offer) -> Counter[str]:
-    """Count pieces per article number; lines by the day count the article once a day."""
-    taken: Counter[str] = Counter()
-    for line in offer.lines:
-        if line.kind == "item" and line.sku:
-            taken[line.sku] += _pieces(line, offer.fulfil.window)
-    return taken
-
-
-def _pieces(line: Line, window: Window | None) -> int:
-    count = decimal_of(line.qty.n)
-    if line.qty.unit != "each" and window is not None:
-        start, end = (int(day.replace("-", "")) for day in (window.start, window.end))
-        return 1 if end > start else math.ceil(count)
-    return max(1, math.ceil(count))

@@ -13,7 +13,7 @@ from statistics import median_low
 from typing import Final, assert_never
 
 from protocol import limits
-from protocol.channel.messages import Hello, RecordsAnswer, RecordsQuery, WhoIsAnswer
+from protocol.channel.messages import Hello, RecordsAnswer, RecordsQuery, Refused, WhoIsAnswer
 from protocol.channel.priority import Priority
 from protocol.errors import MessageError, ObjectError, Reason, RemoteProtocolError
 from protocol.ids import NodeId, PeerId
@@ -87,6 +87,7 @@ class Links:
         self._dialling = Dialling(chance=chance, outbound_max=outbound_max)
         self._own: NodeRecord | None = None
         self._questions: dict[PeerId, int] = {}
+        self._next_answer_ms: dict[PeerId, int] = {}
         self._number = 0
 
     # --- what others may ask ------------------------------------------------------------------
@@ -162,6 +163,7 @@ class Links:
             case PeerLost(peer=peer):
                 link = self._links.pop(peer, None)
                 self._questions.pop(peer, None)
+                self._next_answer_ms.pop(peer, None)
                 if link is not None and link.outbound:
                     self._dialling.lost(NodeId(peer), now.mono_ms - link.since_ms, now.mono_ms)
             case DialFailed(key=key, outcome=outcome):
@@ -214,12 +216,15 @@ class Links:
 
     def _answer(self, event: RecordsAsked | NodeAsked, now: Now) -> list[LinkAction]:
         peer = event.peer
-        message: RecordsAnswer | WhoIsAnswer
+        message: RecordsAnswer | WhoIsAnswer | Refused
         if isinstance(event, NodeAsked):
             found = self._find(NodeId(event.query.key), now)
             record = found.raw if found else None
             message = WhoIsAnswer(request=event.query.request, record=record)
+        elif now.mono_ms < self._next_answer_ms.get(peer, 0):
+            message = Refused(request=event.query.request, reason=Reason.OVER_BUDGET)
         else:
+            self._next_answer_ms[peer] = now.mono_ms + limits.records_pause_ms
             message = RecordsAnswer(
                 request=event.query.request, records=self._sample(peer, event.query.count, now)
             )

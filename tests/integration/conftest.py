@@ -1,13 +1,34 @@
-"""A fair that is cleared away after each test."""
+"""A fair that is cleared away after each test, and a loop in which nothing of ours may block."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
 
 from tests.integration.fair import Fair
+
+MAY_BLOCK = {
+    # Coming up and going down: keys, token, lock and shop files are read once, before anybody asks.
+    "node/daemon.py": {"_start", "_serve", "stop", "log_to_file", "run_daemon"},
+    # One look at the file's time per request; it is read only when the shopkeeper has changed it.
+    "node/vendor/rules.py": {"current"},
+    # The test's own hands.
+    "tests/integration/fair.py": {"disk", "stall", "close"},
+}
+"""Source file -> functions under which the loop may wait for a disk."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_blocks() -> Iterator[BlockBuster]:
+    """Any call of `node` or `protocol` that would stop the loop raises; their threads may wait."""
+    with blockbuster_ctx(scanned_modules=["node", "protocol"]) as found:
+        for function in found.functions.values():
+            for file, names in MAY_BLOCK.items():
+                function.can_block_in(file, names)
+        yield found
 
 
 @pytest.fixture

@@ -230,6 +230,12 @@ class House:
 
         await eventually(there, f"{self.name} carries {titles}")
 
+    async def until_casts_count(self, count: int) -> None:
+        async def there() -> bool:
+            return len(await self.live_casts()) == count
+
+        await eventually(there, f"{self.name} carries {count} requests")
+
     async def until_thread(self, role: Role, state: ThreadState) -> None:
         async def there() -> bool:
             return any(thread.state is state for thread in await self.threads(role))

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from node.errors import RefusedError
+from protocol.ids import to_text
 from protocol.market.deal import DealState, Role
 from protocol.market.thread import ThreadState
 from protocol.now import DAY_MS, MINUTE_MS
@@ -13,11 +19,11 @@ LONG_MS = 15 * MINUTE_MS + 3 * MINUTE_MS
 """Past `confirm_by` and the grace of an acceptance of a firm offer."""
 
 
-async def a_quiet_fair(fair: Fair, *, relays: int = 2) -> tuple[House, House]:
+async def a_quiet_fair(fair: Fair, **facts: Any) -> tuple[House, House]:
     """Two relays with mailboxes, a stall that only dials, and a visitor."""
-    for number in range(relays):
+    for number in range(2):
         await fair.relay(f"relay_{number}")
-    vendor = await fair.stall("vendor_bo")
+    vendor = await fair.stall("vendor_bo", **facts)
     buyer = await fair.visitor("buyer_ana")
     return buyer, vendor
 
@@ -200,3 +206,59 @@ async def test_losers_hear_one_word_at_the_published_time_and_not_at_the_award(f
         await house.open()
     await loser.until_thread(Role.VENDOR, ThreadState.CLOSED)
     assert [row.state for row in await winner.threads(Role.VENDOR)] == [ThreadState.ACCEPTED]
+
+
+async def test_an_offer_whose_deal_was_voided_may_be_accepted_again(fair: Fair):
+    buyer, vendor = await a_quiet_fair(fair)
+    handle = await cast(buyer)
+    best = (await offers(buyer, handle))[0]
+    await vendor.until_acked()
+    await vendor.close()
+    await accept(buyer, best)
+    await buyer.until_put("acceptance")
+    await buyer.close()
+    fair.advance(LONG_MS)
+    await buyer.open()
+    await buyer.until_deal(DealState.VOIDED)
+    await accept(buyer, best)
+    assert [deal.state for deal in await buyer.deals()] == [
+        DealState.ACCEPT_SENT,
+        DealState.VOIDED,
+    ]
+    await vendor.open()
+    await vendor.until_deal(DealState.AGREED)
+    await buyer.until_deal(DealState.AGREED)
+    await same_agreement(buyer, vendor)
+
+
+async def test_the_last_piece_is_promised_to_one_buyer_only(fair: Fair):
+    for number in range(2):
+        await fair.relay(f"relay_{number}")
+    vendor = await fair.stall("vendor_bo", stock=1)
+    buyers = [await fair.visitor(name) for name in ("buyer_ana", "buyer_cai")]
+    handles = [await cast(buyer) for buyer in buyers]
+    found = [(await offers(b, handle))[0] for b, handle in zip(buyers, handles, strict=True)]
+    await accept(buyers[0], found[0])
+    await buyers[0].until_deal(DealState.AGREED)
+    await accept(buyers[1], found[1])
+    await buyers[1].until_deal(DealState.DECLINED)
+    await vendor.until_acked()
+    assert {deal.state for deal in await vendor.deals()} == {DealState.AGREED, DealState.DECLINED}
+    assert await buyers[1].disclosed() == []
+    assert (await buyers[1].handle.cast(handles[1]))["cast"]["state"] == "deciding"
+
+
+async def test_an_offer_that_is_not_firm_waits_for_the_shopkeeper(fair: Fair):
+    buyer, vendor = await a_quiet_fair(fair, firm=False)
+    handle = await cast(buyer)
+    await accept(buyer, (await offers(buyer, handle))[0])
+    waiting = await vendor.until_deal(DealState.OFFERED)
+    await buyer.until_acked()
+    assert (await vendor.deals())[0].state is DealState.OFFERED
+    deal = to_text("deal", waiting.deal_id)
+    await vendor.handle.decide_deal(deal, confirm=True, reason="")
+    await vendor.until_deal(DealState.AGREED)
+    await buyer.until_deal(DealState.AGREED)
+    await same_agreement(buyer, vendor)
+    with pytest.raises(RefusedError, match="cannot be decided now"):
+        await vendor.handle.decide_deal(deal, confirm=False, reason="")

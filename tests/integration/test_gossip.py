@@ -204,21 +204,21 @@ async def test_a_missing_object_is_asked_of_everybody(build: Build):
 
 async def test_peers_are_added_by_address_and_key(build: Build):
     relay = await build("relay")
-    loner = await build("loner", listens=False)
+    hermit = await build("hermit", listens=False)
     key = to_text("node", relay.network.node_id)
-    await loner.network.add_peer(f"{key}@{relay.address}")
-    await until(lambda: loner.peer_count == 1)
-    view = loner.network.peers()[0]
+    await hermit.network.add_peer(f"{key}@{relay.address}")
+    await until(lambda: hermit.peer_count == 1)
+    view = hermit.network.peers()[0]
     assert view.document()["node"] == key
     assert view.outbound
     assert view.address == relay.address
     assert Role.RELAY in view.roles
     other = to_text("node", NodeId(b"\x05" * 32))
     with pytest.raises(TransportError) as caught:
-        await loner.network.add_peer(f"{other}@{relay.address}")
+        await hermit.network.add_peer(f"{other}@{relay.address}")
     assert caught.value.code == "E-PEER-KEY"
     with pytest.raises(ConfigError) as refused:
-        await loner.network.add_peer("nonsense")
+        await hermit.network.add_peer("nonsense")
     assert refused.value.code == "E-PEER"
 
 

@@ -61,8 +61,8 @@ async def test_links_on_demand_make_room(tmp_path: Path, monkeypatch: pytest.Mon
     for box in boxes:
         await box.open()
     # No relay: nobody dials them but who needs them.
-    loner = Cottage("loner", tmp_path, listens=False)
-    await loner.open()
+    hermit = Cottage("hermit", tmp_path, listens=False)
+    await hermit.open()
     for box in boxes:
         record = sign_record(
             net=NET,
@@ -70,37 +70,37 @@ async def test_links_on_demand_make_room(tmp_path: Path, monkeypatch: pytest.Mon
             addresses=["127.0.0.1:9", box.address],
             roles=[Role.MAILBOX],
             seq=1,
-            at=loner.clock.now().wall_ms,
+            at=hermit.clock.now().wall_ms,
             seed=bytes(32),
         )
-        loner.network._pump.feed(RecordFound(peer=PeerId(KEY), raw=record.raw))
-    first = await loner.network.connect(boxes[0].network.node_id)
-    assert await loner.network.connect(boxes[0].network.node_id) is first
-    await until(lambda: loner.peer_count == 1)
-    assert loner.network.peers()[0].address == boxes[0].address
-    await loner.network.connect(boxes[1].network.node_id)
+        hermit.network._pump.feed(RecordFound(peer=PeerId(KEY), raw=record.raw))
+    first = await hermit.network.connect(boxes[0].network.node_id)
+    assert await hermit.network.connect(boxes[0].network.node_id) is first
+    await until(lambda: hermit.peer_count == 1)
+    assert hermit.network.peers()[0].address == boxes[0].address
+    await hermit.network.connect(boxes[1].network.node_id)
     await first.wait_closed()
-    for each in (loner, *boxes):
+    for each in (hermit, *boxes):
         await each.close()
 
 
 async def test_another_node_at_a_known_address_is_not_believed(tmp_path: Path):
     relay = Cottage("relay", tmp_path)
     await relay.open()
-    loner = Cottage("loner", tmp_path, listens=False)
-    await loner.open()
+    hermit = Cottage("hermit", tmp_path, listens=False)
+    await hermit.open()
     record = sign_record(
         net=NET,
         key=KEY,
         addresses=[relay.address],
         roles=[Role.RELAY],
         seq=1,
-        at=loner.clock.now().wall_ms,
+        at=hermit.clock.now().wall_ms,
         seed=bytes(32),
     )
-    loner.network._pump.feed(RecordFound(peer=PeerId(KEY), raw=record.raw))
+    hermit.network._pump.feed(RecordFound(peer=PeerId(KEY), raw=record.raw))
     with pytest.raises(TransportError) as caught:
-        await loner.network.connect(KEY)
+        await hermit.network.connect(KEY)
     assert caught.value.code == "E-PEER-KEY"
-    for each in (loner, relay):
+    for each in (hermit, relay):
         await each.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from node.api.guards import BODY_BYTES_MAX, HEADERS, host_name, put_headers
+from node.api.guards import BODY_BYTES_MAX, HEADERS, check_target, host_name, put_headers
+from node.api.problems import GateError
 from node.config import Settings
 from tests.unit.node.api.conftest import TOKEN, Asker, told
 from tests.unit.node.api.fake_citizen import FakeCitizen
@@ -22,6 +23,13 @@ async def test_foreign_names_are_misdirected(asker: Asker, path: str, host: str)
     assert response.status == 421
     assert told(response)["code"] == "E-HOST"
     assert "api_names" in told(response)["fix"]
+
+
+@pytest.mark.parametrize("path", ["http://evil.example/v1/status", "*"])
+def test_a_request_names_a_path(path: str):
+    with pytest.raises(GateError):
+        check_target(path)
+    check_target("/v1/status")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8420", "localhost:9000", "[::1]:8420", "LOCALHOST"])

@@ -138,6 +138,19 @@ async def test_many_events_come_in_parts(asker: Asker, citizen: FakeCitizen):
     assert rest["events"][-1]["n"] == rest["cursor"] == 399
 
 
+async def test_a_short_page_is_no_gap(
+    asker: Asker, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
+):
+    async def page(after: int):
+        for n in range(after + 1, after + 3):
+            yield {"n": n}
+
+    citizen.happened = [{"n": 9}]
+    monkeypatch.setattr(citizen, "events", page)
+    found = told(await asker.ask("GET", "/v1/events?after=4"))
+    assert ([event["n"] for event in found["events"]], found["cursor"]) == ([5, 6], 6)
+
+
 @pytest.mark.parametrize("query", ["after=-1", "wait=61", "after=x", "wait=1&wait=2", "until=1"])
 async def test_bad_parameters(asker: Asker, citizen: FakeCitizen, query: str):
     assert (await asker.ask("GET", f"/v1/events?{query}")).status == 422

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_a_process_of_somebody_else_is_no_node(tmp_path: Path, monkeypatch: pyte
     def refuse(pid: int, number: int) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(client.os, "kill", refuse)
+    monkeypatch.setattr(os, "kill", refuse)
     write_address(tmp_path / "home", '{"url": "http://127.0.0.1:8420", "pid": 1}')
     with pytest.raises(TransportError):
         NodeClient.of_home(tmp_path / "home")
@@ -258,7 +259,7 @@ def test_http_transport_closes_its_connection(monkeypatch: pytest.MonkeyPatch):
         def close(self):
             events.append("closed")
 
-    monkeypatch.setattr(client.http.client, "HTTPConnection", Connection)
+    monkeypatch.setattr(http.client, "HTTPConnection", Connection)
     with pytest.raises(ConnectionRefusedError):
         HttpTransport(host="127.0.0.1", port=1)("GET", "/", {}, None, 2.0)
     assert events == [("127.0.0.1", 1, 2.0), "closed"]

@@ -51,6 +51,13 @@ def test_a_file_that_is_there_is_kept(shell: Shell, tmp_path):
     assert (tmp_path / "a").read_bytes() == b"\x93bytes"
 
 
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_a_folder_is_no_file(shell: Shell, citizen: FakeCitizen, name: str):
+    found = shell.run("deal", "x", "--save", name)
+    assert (found.code, "(E-FILE)" in found.err) == (2, True)
+    assert citizen.calls == []
+
+
 def test_a_folder_that_is_not_there(shell: Shell):
     found = shell.run("deal", "x", "--save", "no/such/folder/file")
     assert (found.code, "(E-SYSTEM)" in found.err) == (1, True)

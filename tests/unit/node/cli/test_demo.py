@@ -12,8 +12,13 @@ from tests.unit.node.cli.conftest import Shell
 
 def test_demo(down: Shell, monkeypatch: pytest.MonkeyPatch):
     asked = []
+
+    def run(**options: object) -> int:
+        asked.append(options)
+        return 0
+
     story = ModuleType("node.testnet.demo")
-    story.run = lambda **options: asked.append(options) or 0  # type: ignore[attr-defined]
+    story.run = run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "node.testnet.demo", story)
     assert down.run("demo", "--processes", "--keep", "here", "--json").code == 0
     assert asked == [{"processes": True, "keep": "here", "as_json": True}]

@@ -40,6 +40,11 @@ def test_no_home_is_known(down: Shell, monkeypatch: pytest.MonkeyPatch):
         _ = Session(console=Console(), yes=False, named_home=None).home
 
 
+def test_a_tilde_of_nobody(down: Shell):
+    found = down.run("status", "--home", "~nobody-of-that-name/x")
+    assert (found.code, "(E-HOME)" in found.err) == (2, True)
+
+
 def test_a_tilde_is_ones_own_folder(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOME", "/home/ana")
     session = Session(console=Console(), yes=False, named_home="~/node")

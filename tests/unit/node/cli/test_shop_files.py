@@ -107,3 +107,18 @@ def test_other_troubles_than_a_node_that_is_down_are_told(shop: Shell, tmp_path:
     (shop.home / "rules.toml").write_text("currency = 7\n")
     found = shop.run("vendor", "import", "feed.csv")
     assert (found.code, "(E-RULES)" in found.err) == (2, True)
+
+
+def test_an_example_shop_is_whole(down: Shell):
+    made = down.run("vendor", "init", "--example", "camera-corner")
+    assert made.code == 0
+    assert (down.home / "vendor.toml").exists()
+    found = down.run("vendor", "import", "--json").document()
+    assert found["added"] > 0
+    assert found["refused"] == 0
+
+
+def test_no_such_example(down: Shell):
+    found = down.run("vendor", "init", "--example", "xyz")
+    assert (found.code, "(E-EXAMPLE)" in found.err) == (2, True)
+    assert not down.home.exists()

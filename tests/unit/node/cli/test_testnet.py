@@ -10,7 +10,12 @@ from tests.unit.node.cli.conftest import Shell
 
 def test_up(down: Shell, monkeypatch: pytest.MonkeyPatch):
     asked = []
-    monkeypatch.setattr(node.testnet.command, "run", lambda **options: asked.append(options) or 6)
+
+    def run(**options: object) -> int:
+        asked.append(options)
+        return 6
+
+    monkeypatch.setattr(node.testnet.command, "run", run)
     argv = ["--seed", "9", "--headless", "--until", "offers>=10", "--timeout", "30", "--json"]
     assert down.run("testnet", "up", *argv).code == 6
     assert asked == [

@@ -70,7 +70,12 @@ def test_nothing_could_be_used(shop: Shell, citizen, tmp_path: Path, monkeypatch
 
 def test_serve_is_up_with_a_check(shell: Shell, monkeypatch: pytest.MonkeyPatch):
     started = []
-    monkeypatch.setattr(module, "start_node", lambda _, flags: started.append(flags) or 0)
+
+    def start_node(_, flags):
+        started.append(flags)
+        return 0
+
+    monkeypatch.setattr(module, "start_node", start_node)
     refused = shell.run("vendor", "serve")
     assert (refused.code, "(E-NO-SHOP)" in refused.err, started) == (5, True, [])
     shell.run("vendor", "init", "--name", "x")

@@ -29,10 +29,16 @@ def item(sku: str, category: str = "electronics/cameras", **changes: Any) -> Ite
 async def skus(storage: Storage, category: str, limit: int = 100) -> list[str]:
     found: list[str] = []
     after = ("", 0)
-    while page := await storage.read(lambda db, a=after: catalogue.page(db, category, a, limit)):
+    while page := await page_after(storage, category, after, limit):
         after = page[-1][0]
         found += [entry.sku for _, entry in page]
     return found
+
+
+async def page_after(
+    storage: Storage, category: str, after: tuple[str, int], limit: int
+) -> list[tuple[tuple[str, int], Item]]:
+    return await storage.read(lambda db: catalogue.page(db, category, after, limit))
 
 
 async def test_an_article_comes_back_whole(storage: Storage):
@@ -126,8 +132,12 @@ async def test_imports_are_remembered_newest_first(
         )
         for i in range(4)
     ]
-    for row in rows:
-        await storage.write(lambda conn, r=row: catalogue.record_import(conn, r))
+
+    def record(conn: sqlite3.Connection) -> None:
+        for row in rows:
+            catalogue.record_import(conn, row)
+
+    await storage.write(record)
     assert await storage.read(lambda db: catalogue.imports(db, 10)) == [rows[3], rows[2]]
 
 

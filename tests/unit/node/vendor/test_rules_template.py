@@ -11,7 +11,9 @@ from protocol.values.category import CategoryTree
 
 
 def test_the_template_parses(vocabulary: AttributeVocabulary, tree: CategoryTree):
-    rules = parse_rules(rules_template("CHF"), vocabulary=vocabulary, tree=tree)
+    text = rules_template("CHF", mode="delivery", when="before")
+    rules = parse_rules(text, vocabulary=vocabulary, tree=tree)
+    assert (rules.mode, rules.pay_when) == ("delivery", "before")
     assert rules.currency == "CHF"
     assert rules.floor_percent == 80
     assert rules.fees == ()

@@ -11,6 +11,7 @@ from protocol.channel.messages import (
     Hello,
     RecordsAnswer,
     RecordsQuery,
+    Refused,
     WhoIs,
     WhoIsAnswer,
 )
@@ -210,6 +211,8 @@ def test_a_question_for_records_is_answered_with_a_choice_led_by_our_own():
     (answer,) = messages(desk.feed(ask))
     assert (answer.request, len(answer.records), answer.records[0]) == (4, 2, own.raw)
     more = RecordsAsked(peer=peer("a"), query=RecordsQuery(request=5, count=16))
+    assert messages(desk.feed(more)) == [Refused(request=5, reason=Reason.OVER_BUDGET)]
+    desk.now = later(limits.records_pause_ms)
     (answer,) = messages(desk.feed(more))
     assert set(answer.records) == {own.raw, record_of("b").raw, record_of("c").raw}
 
