@@ -109,7 +109,7 @@ def _from_text(key: str, text: str, where: str) -> Any:
             raise _bad(where, key, f"is '{text[:40]}'", "Use true or false")
         return text.lower() in _TRUE
     if key in _RANGES:
-        if not re.fullmatch(r"-?\d{1,18}", text):
+        if not re.fullmatch(r"-?[0-9]{1,18}", text):
             raise _bad(where, key, f"is '{text[:40]}', not a whole number", "Use digits only")
         return int(text)
     return text

@@ -58,7 +58,10 @@ def api_token(home: Path, entropy: Entropy) -> str:
     """Give the API's token, made on first use."""
     path = home / TOKEN_FILE
     if path.exists():
-        return path.read_text(encoding="ascii").strip()
+        kept = path.read_text(encoding="ascii", errors="replace").strip()
+        # An empty or cut-off file, as a full disk leaves it, would let anybody in.
+        if len(kept) >= _TOKEN_BYTES:
+            return kept
     token = base64.urlsafe_b64encode(entropy.bytes(_TOKEN_BYTES)).decode().rstrip("=")
     private_write(path, token.encode())
     return token

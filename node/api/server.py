@@ -6,6 +6,7 @@ others can reach; never writes a request into a log.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 from typing import Final
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from node.api.citizen import Citizen
 from node.api.guards import BODY_BYTES_MAX, gate, put_headers
+from node.api.holder import holder_of
 from node.api.routes import Routes
 from node.config import Settings
 from node.errors import ConfigError
@@ -78,7 +80,8 @@ class ApiServer:
             await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
         except OSError as error:
             await runner.cleanup()
-            raise _cannot_bind(error, port) from error
+            holder = await asyncio.to_thread(holder_of, port)
+            raise _cannot_bind(error, port, holder) from error
         self._runner = runner
         return int(runner.addresses[0][1])
 
@@ -89,11 +92,12 @@ class ApiServer:
             await runner.cleanup()
 
 
-def _cannot_bind(error: OSError, port: int) -> ConfigError:
+def _cannot_bind(error: OSError, port: int, holder: str) -> ConfigError:
     other = f"Use another: intentcast up --api-port {(port + 1) % _PORTS}"
     if error.errno == errno.EADDRINUSE:
+        who = f" ({holder})" if holder else ""
         return ConfigError(
-            f"Port {port} is taken by another program",
+            f"Port {port} is taken by another program{who}",
             code="E-PORT",
             fix=f"{other}        or stop that program",
             field="api_port",

@@ -12,8 +12,6 @@ from node.cli.spoken import duration, plural, short, size
 from node.cli.table import table
 from node.cli.up import peer_address
 
-_MS = 1000
-
 
 @click.group(cls=NounGroup, invoke_without_command=True, short_help="List linked nodes; add one.")
 @session_options
@@ -45,10 +43,10 @@ def _row(peer: dict[str, Any]) -> tuple[object, ...]:
         peer["direction"],
         ", ".join(peer["roles"]) or "leaf",
         None if rtt is None else f"{rtt} ms",
-        duration(peer["since_ms"] / _MS),
+        duration(peer["connected_s"]),
         size(peer["bytes_in"]),
         size(peer["bytes_out"]),
-        peer["first_objects"],
+        peer["objects"],
     )
 
 

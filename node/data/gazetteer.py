@@ -30,6 +30,10 @@ _COORDINATES: Final = re.compile(
 )
 _CELL: Final = re.compile(r"8[0-9a-f]{14}")
 _CHOICES_MAX: Final = 6
+_WELL_KNOWN: Final = 500_000
+"""People a town needs before its bare name may mean it among others; guess."""
+_TIMES_LARGER: Final = 20
+"""And so many times the next one's; guess. What was understood is shown before anything is sent."""
 """Choices shown for an ambiguous name: what a person can take in at a glance."""
 _FOUND_MAX: Final = 20
 """Answers of a search; more are of no use in a list to pick from."""
@@ -259,9 +263,15 @@ def _town(shown: str, parts: list[str]) -> Place:
     found = found or _unseparated(parts)
     if not found:
         raise _unknown(shown, parts[0])
-    if len(found) > 1:
+    if len(found) > 1 and not _dominates(found):
         raise _ambiguous(shown, found)
-    return found[0]
+    return max(found, key=lambda place: place.population)
+
+
+def _dominates(found: list[Place]) -> bool:
+    """Tell whether one town is so much larger that its bare name means it, as Berlin does."""
+    sizes = sorted((place.population for place in found), reverse=True)
+    return sizes[0] >= _WELL_KNOWN and sizes[0] >= _TIMES_LARGER * sizes[1]
 
 
 def _qualified(name: str, qualifiers: list[str]) -> list[Place]:

@@ -223,7 +223,7 @@ class Buyer:
         except RemoteProtocolError as error:
             return Dropped(reason=error.reason)
         kept = self._keep(conn, thread, verified)
-        self._deals.apply(conn, row, kept, _deal_event(verified))
+        self._deals.apply(conn, row, kept, _deal_event(verified, acceptance))
         return Taken()
 
     # --- one yes --------------------------------------------------------------------------
@@ -391,14 +391,17 @@ class Buyer:
         return self._deals.apply(conn, row, thread, event)[1] is None
 
 
-def _deal_event(verified: Verified[Any]) -> deal_machine.DealEvent:
+def _deal_event(
+    verified: Verified[Any], acceptance: Verified[Acceptance]
+) -> deal_machine.DealEvent:
     match verified.body:
         case Confirmed():
             return deal_machine.ConfirmedReceived(id=verified.id)
         case Refused():
             return deal_machine.RefusedReceived(reason=verified.body.reason)
         case _:
-            return deal_machine.CancelReceived()
+            waited_ms = verified.header.at - acceptance.header.at
+            return deal_machine.CancelReceived(waited_ms=waited_ms)
 
 
 def _check_choice(offer: Offer, choice: Choice) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from node.errors import StorageError
 from node.market.buyer import ROLE as BUYER
 from node.market.buyer import Buyer
 from node.market.desk import EVENT_LIFE_MS, Desk, newest_box
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _PERIOD_S = 1.0
 _OPEN_THREADS = (ThreadState.OFFERED, ThreadState.WITHDRAWN)
+_Step: TypeAlias = "Callable[[sqlite3.Connection], bool]"
+"""One change of a market machine; tells whether anything changed."""
 
 
 class Clockwork:
@@ -50,32 +55,41 @@ class Clockwork:
         self._buyer = buyer
         self._seller = seller
         self._unsigned: set[bytes] = set()
-        self._trouble = ""
+        self._troubles: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Tick until cancelled; what fails is told once and tried again."""
+        """Tick until cancelled."""
         while True:
-            try:
-                await self.tick()
-                self._trouble = ""
-            except IntentcastError as error:
-                if str(error) != self._trouble:
-                    self._trouble = str(error)
-                    _LOG.error("what is due waits: %s", error)
+            await self.tick()
             await asyncio.sleep(_PERIOD_S)
 
     async def tick(self) -> None:
-        """Do all that is due now."""
+        """Do all that is due now; what fails is told once and tried again, and stops no other."""
+        await self._try("drafts", self._send_drafts)
+        await self._try("ends", self._end_what_is_due)
+        await self._try("voids", self._voids)
+
+    async def _try(self, name: str, act: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            await act()
+            self._troubles.pop(name, None)
+        except Exception as error:  # noqa: BLE001 - whatever fails, time goes on for the rest
+            if self._troubles.get(name) != repr(error):
+                self._troubles[name] = repr(error)
+                trace = None if isinstance(error, IntentcastError) else error
+                _LOG.error("what is due waits (%s): %s", name, error, exc_info=trace)
+
+    # --- drafts -----------------------------------------------------------------------------
+
+    async def _send_drafts(self) -> None:
         drafts = await self._desk.storage.write(
             lambda conn: casts.in_states(conn, [CastState.DRAFT])
         )
         now = self._desk.wall_ms()
         for row in drafts:
             if (row.decide_by or 0) > now and row.nonce not in self._unsigned:
-                await self._publish(row)
-        if await self._desk.storage.write(self._ends):
-            self._desk.committed()
-        await self._voids()
+                # Not waited for: a mailbox that is slow to answer holds up nothing else.
+                _ = self._desk.tasks.spawn(self._publish(row), f"draft {row.nonce.hex()[:8]}")
 
     async def _publish(self, row: OwnCast) -> None:
         try:
@@ -85,21 +99,45 @@ class Clockwork:
             # It will not be signed by trying again; the other drafts go out all the same.
             self._unsigned.add(row.nonce)
             _LOG.error("a draft cannot be sent: %s", error)
+        except StorageError as error:
+            _LOG.error("a draft waits: %s", error)
 
     # --- casts ------------------------------------------------------------------------------
 
-    def _ends(self, conn: sqlite3.Connection) -> bool:
+    async def _end_what_is_due(self) -> None:
+        """Take every step in one change; when that fails, each in a change of its own."""
+        try:
+            acted = await self._desk.storage.write(
+                lambda conn: [step(conn) for _, step in self._ends(conn)]
+            )
+            self._troubles.clear()
+        except Exception:  # noqa: BLE001 - found and told below, one by one
+            acted = []
+            for name, step in await self._desk.storage.write(self._ends):
+                await self._try(name, partial(self._end_one, step, acted))
+        if any(acted):
+            self._desk.committed()
+
+    async def _end_one(self, step: _Step, acted: list[bool]) -> None:
+        acted.append(await self._desk.storage.write(step))
+
+    def _ends(self, conn: sqlite3.Connection) -> list[tuple[str, _Step]]:
+        """List the steps that are due, each with a name."""
         now = self._desk.wall_ms()
         states = [CastState.DRAFT, CastState.OPEN, CastState.DECIDING, CastState.AWARDED]
-        acted = False
-        for row in casts.in_states(conn, states):
-            for event in _due_events(row, now):
-                acted = self.move_cast(conn, row.nonce, event) or acted
+        steps: list[tuple[str, _Step]] = [
+            (f"cast {row.nonce.hex()[:8]}", partial(self.move_cast, nonce=row.nonce, event=event))
+            for row in casts.in_states(conn, states)
+            for event in _due_events(row, now)
+        ]
         for deal in deals.in_states(conn, [DealState.CONFIRMED]):
             if (deal.confirmed_ms or now) + deal_machine.NO_ACK_MS < now:
-                acted = True
-                self._seller.move(conn, deal.deal_id, deal_machine.AckOverdue())
-        return acted
+                name = f"deal {deal.deal_id.hex()[:8]}"
+                steps.append((name, partial(self._leave, deal_id=deal.deal_id)))
+        return steps
+
+    def _leave(self, conn: sqlite3.Connection, deal_id: bytes) -> bool:
+        return self._seller.move(conn, deal_id, deal_machine.AckOverdue()) is None
 
     def move_cast(self, conn: sqlite3.Connection, nonce: bytes, event: CastEvent) -> bool:
         """Take one step of an own cast inside a transaction; tells whether anything changed."""
@@ -148,8 +186,8 @@ class Clockwork:
         )
         for row, box in waiting:
             read_since = self._oldest_read(box) if box is not None else None
-            if await self._void(row, read_since):
-                self._desk.committed()
+            name = f"void {row.deal_id.hex()[:8]}"
+            await self._try(name, partial(self._void, row, read_since))
 
     def _oldest_read(self, box: OwnBox) -> int | None:
         """Give when all reachable mailboxes of a box had been read; None if one never was."""
@@ -160,10 +198,11 @@ class Clockwork:
             return None
         return min(post.read_since[place] for place in reachable)
 
-    async def _void(self, row: DealRow, read_since: int | None) -> bool:
-        return await self._desk.storage.write(
+    async def _void(self, row: DealRow, read_since: int | None) -> None:
+        if await self._desk.storage.write(
             lambda conn: self._buyer.void_due(conn, row.deal_id, read_since)
-        )
+        ):
+            self._desk.committed()
 
 
 def _due_events(row: OwnCast, now: int) -> list[CastEvent]:

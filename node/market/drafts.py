@@ -84,6 +84,8 @@ class Request:
     """Field -> value, to be disclosed to the vendor of an agreement alone."""
     expires: int
     """Unix ms."""
+    near: str
+    """The place as it was understood, for the person alone; empty when remote."""
 
     def body(self, nonce: bytes, reply: Reply) -> Intentcast:
         """Give the public body."""
@@ -123,7 +125,7 @@ def read_request(draft: Mapping[str, Any], wall_ms: int) -> Request:
             code="E-DATE",
             field="decide_by",
         )
-    where, zone = _read_where(draft.get("where"))
+    where, zone, near = _read_where(draft.get("where"))
     fields: dict[str, Any] = {
         "title": _text(draft, "title", 120),
         "text": _text(draft, "text", 2000, ""),
@@ -147,6 +149,7 @@ def read_request(draft: Mapping[str, Any], wall_ms: int) -> Request:
         budget=budget,
         disclose=_read_disclose(draft.get("disclose", {})),
         expires=expires,
+        near=near,
     )
 
 
@@ -219,10 +222,10 @@ def _read_budget(value: Any) -> tuple[LocalBudget, Budget | None]:
     return local, Budget(**amounts) if visibility == "public" and amounts else None
 
 
-def _read_where(value: Any) -> tuple[Where, str]:
-    """Give the public place (coarse) and the zone of local dates."""
+def _read_where(value: Any) -> tuple[Where, str, str]:
+    """Give the public place (coarse), the zone of local dates, and what was understood."""
     if value is None or (isinstance(value, Mapping) and value.get("remote") is True):
-        return Where(remote=True), "UTC"
+        return Where(remote=True), "UTC", ""
     if not isinstance(value, Mapping) or not set(value) <= {"near", "radius_km"}:
         raise _bad(
             "where is not understood",
@@ -235,7 +238,7 @@ def _read_where(value: Any) -> tuple[Where, str]:
     place = resolve_near(_text(value, "near", 120))
     cell = cell_of(place.lat, place.lon, limits.public_place_resolution_max)
     coarse = coarsen(cell, limits.public_place_resolution_max)
-    return Where(cell=coarse, radius_km=radius), place.tz or "UTC"
+    return Where(cell=coarse, radius_km=radius), place.tz or "UTC", place.text
 
 
 def _read_windows(value: Any, zone: str, wall_ms: int) -> list[Window]:

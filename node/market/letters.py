@@ -14,11 +14,12 @@ from node.keystore import PROFILE_CONTEXT
 from node.market.desk import Desk, read_reply
 from node.post.letters import Discard, Known, Letter, LetterOutcome, Parked, Recorded
 from node.storage import objects, threads
-from protocol import limits, signing
+from protocol import limits, sealing, signing
 from protocol.errors import ObjectError, Reason, RemoteProtocolError
 from protocol.market.deal import Role
 from protocol.objects.acceptance import Acceptance
 from protocol.objects.envelope import Verified, open_envelope, read_candidate
+from protocol.objects.event import Moved
 from protocol.objects.header import Kind
 from protocol.objects.offer import Offer
 from protocol.objects.reply import Reply
@@ -114,6 +115,10 @@ class Letters:
         if header.exp + limits.expiry_tolerance_ms < now:
             raise ObjectError(Reason.EXPIRED, field="exp")
         signing.check_key(header.key)
+        reply = _reply_of(verified)
+        if reply is not None:
+            # Answers are sealed to it inside our own changes: one that fails would fail them all.
+            sealing.check_box_key(reply.box)
         if header.kind is Kind.OFFER and len(envelope) > limits.first_letter_bytes_max:
             # A stranger may not fill a buyer's box with long letters.
             raise ObjectError(Reason.TOO_LARGE, f"at most {limits.first_letter_bytes_max} bytes")
@@ -130,12 +135,23 @@ class Letters:
         known = objects.row_of(conn, verified.id) is not None
         if known:
             return Taken(), self._author_box(conn, role, ctx, verified), True
+        if objects.has_twin(conn, verified):
+            # A second signature under a text that is on record would be stored nowhere.
+            return Dropped(reason=Reason.DUPLICATE), None, False
+        if role is Role.VENDOR and not self._is_spoken_to(conn, ctx, verified):
+            # A stranger takes no place among the letters that wait.
+            return Dropped(reason=Reason.UNKNOWN_PARENT), None, False
         if _parent_missing(conn, verified):
             return Waits(), None, False
         verdict = self._rooms[role].take(conn, ctx, verified, opened)
         if not isinstance(verdict, Taken):
             return verdict, None, False
         return verdict, self._author_box(conn, role, ctx, verified), False
+
+    def _is_spoken_to(self, conn: sqlite3.Connection, ctx: bytes, verified: Verified[Any]) -> bool:
+        """Tell whether a buyer writes in a thread that this vendor began with an offer."""
+        root, key = verified.header.thread or b"", verified.header.key
+        return threads.thread_of(conn, root, Role.VENDOR, ctx, key) is not None
 
     def _author_box(
         self, conn: sqlite3.Connection, role: Role, ctx: bytes, verified: Verified[Any]
@@ -155,4 +171,4 @@ def _parent_missing(conn: sqlite3.Connection, verified: Verified[Any]) -> bool:
 
 def _reply_of(verified: Verified[Any]) -> Reply | None:
     body = verified.body
-    return body.reply if isinstance(body, Offer | Acceptance) else None
+    return body.reply if isinstance(body, Offer | Acceptance | Moved) else None

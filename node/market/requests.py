@@ -196,6 +196,8 @@ class Local:
     """(currency, minor units)."""
     disclose: Mapping[str, str]
     """Field -> value for the vendor of an agreement."""
+    near: str = ""
+    """The place as it was understood; only its coarse cell is public."""
 
 
 def write_local(request: Request) -> dict[str, Any]:
@@ -208,6 +210,7 @@ def write_local(request: Request) -> dict[str, Any]:
         "budget_max": [top.cur, top.minor] if top else None,
         "budget_target": [hope.cur, hope.minor] if hope else None,
         "disclose": dict(request.disclose),
+        "near": request.near,
     }
 
 
@@ -219,4 +222,5 @@ def read_local(found: Mapping[str, Any]) -> Local:
         budget_max=tuple(found["budget_max"]) if found["budget_max"] else None,
         budget_target=tuple(found["budget_target"]) if found["budget_target"] else None,
         disclose=found["disclose"],
+        near=found.get("near", ""),
     )

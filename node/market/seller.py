@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from node.errors import StorageError
 from node.keystore import PROFILE_CONTEXT
 from node.market.deals import Deals, write_opened
 from node.market.desk import Desk, Way, write_reply
@@ -101,6 +102,7 @@ class Seller:
         self._held: set[bytes] = set()
         self.skipped: dict[bytes, Skipped] = {}
         self._undecided = asyncio.Event()
+        self._failing: dict[bytes, str] = {}
         self._running: list[asyncio.Task[Any]] = []
         self.quoted = 0
 
@@ -289,7 +291,7 @@ class Seller:
         except RemoteProtocolError as error:
             return Dropped(reason=error.reason)
         now = self._desk.wall_ms()
-        refusal = self._refusal(thread, offer, verified)
+        refusal = self._refusal(thread, offer)
         row = DealRow(
             deal_id=DealId(verified.id),
             role=ROLE,
@@ -313,16 +315,15 @@ class Seller:
         self._undecided.set()
         return Taken()
 
-    def _refusal(
-        self, thread: Thread, offer: Verified[Offer], acceptance: Verified[Acceptance]
-    ) -> Reason | None:
+    def _refusal(self, thread: Thread, offer: Verified[Offer]) -> Reason | None:
         state = thread_machine.step(thread.state, ThreadEvent.ACCEPTED)
         if state.refusal is not None:
             return state.refusal
         if thread.offer_id != OfferId(offer.id):
             return Reason.WITHDRAWN
-        late = acceptance.header.at > offer.body.valid_until + limits.expiry_tolerance_ms
-        return Reason.EXPIRED if late else None
+        # Judged by this moment: the acceptance's own date is its buyer's to choose.
+        late_ms = self._desk.wall_ms() - offer.body.valid_until
+        return Reason.EXPIRED if late_ms > limits.expiry_tolerance_ms else None
 
     def _take_agreed(
         self,
@@ -346,7 +347,8 @@ class Seller:
             return Dropped(reason=error.reason)
         kept = self._keep(conn, thread, verified)
         changed, refusal = self._deals.apply(conn, row, kept, deal_machine.AgreedReceived())
-        if refusal is None:
+        # The first acknowledgement is part of the agreement; no later one changes its bytes.
+        if refusal is None and row.agreed_id is None:
             given = {name: (opened or {})[name] for name in held}
             deals.update(conn, replace(changed, agreed_id=verified.id, opened=write_opened(given)))
         return Taken()
@@ -361,7 +363,7 @@ class Seller:
         if acceptance.header.key != verified.header.key:
             return Dropped(reason=Reason.NOT_PARTY)
         kept = self._keep(conn, thread, verified)
-        self._deals.apply(conn, row, kept, deal_machine.VoidReceived())
+        self._deals.apply(conn, row, kept, deal_machine.VoidReceived(at=verified.header.at))
         return Taken()
 
     # --- the shop's own yes or no -------------------------------------------------------------
@@ -370,13 +372,29 @@ class Seller:
         """Decide recorded acceptances, also those a restart or a crash left undecided."""
         while True:
             self._undecided.clear()
-            for row in await self._waiting_deals():
-                try:
-                    await self._decide_one(row)
-                except IntentcastError as error:
-                    _LOG.error("a deal could not be decided: %s", error)
+            try:
+                waiting = await self._waiting_deals()
+                self._failing = {
+                    row.deal_id: self._failing[row.deal_id]
+                    for row in waiting
+                    if row.deal_id in self._failing
+                }
+                for row in waiting:
+                    await self._try_to_decide(row)
+            except StorageError as error:
+                _LOG.error("acceptances cannot be read: %s", error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._undecided.wait(), _LOOK_AGAIN_S)
+
+    async def _try_to_decide(self, row: DealRow) -> None:
+        """Decide one; what fails waits for the next look, is told once, and stops no other."""
+        try:
+            await self._decide_one(row)
+            self._failing.pop(row.deal_id, None)
+        except Exception as error:  # noqa: BLE001 - a shop's rule may raise anything
+            if self._failing.get(row.deal_id) != repr(error):
+                self._failing[row.deal_id] = repr(error)
+                _LOG.error("a deal could not be decided: %r", error, exc_info=error)
 
     async def _waiting_deals(self) -> list[DealRow]:
         return await self._desk.storage.write(

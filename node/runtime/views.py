@@ -284,7 +284,9 @@ def deal_view(
 def who_sees_what(body: Intentcast, local: Local) -> list[dict[str, Any]]:
     """Say before sending who will learn what."""
     place = body.where
-    area = "anywhere" if place.remote else f"an area of about 5 km2, {place.radius_km} km around it"
+    around = f" ({local.near})" if local.near else ""
+    area = f"an area of about 5 km2{around}, {place.radius_km} km around it"
+    area = "anywhere" if place.remote else area
     public = ["title and text", f"category {body.category}", "items and wishes", area]
     public += ["dates"] if body.when else []
     public += ["budget"] if body.budget else []

@@ -259,6 +259,14 @@ async def find(db: aiosqlite.Connection, sku: str) -> Item | None:
     return next((_item(raw, digest) for raw, digest in rows), None)
 
 
+async def find_offered(db: aiosqlite.Connection, sku: str) -> Item | None:
+    """Read one article if it has not left its feed."""
+    rows = await db.execute_fetchall(
+        "SELECT content, hash FROM items WHERE sku = ? AND removed_ms IS NULL", (sku,)
+    )
+    return next((_item(raw, digest) for raw, digest in rows), None)
+
+
 async def categories(db: aiosqlite.Connection) -> dict[str, int]:
     """Count the articles on offer by category."""
     rows = await db.execute_fetchall(

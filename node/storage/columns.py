@@ -23,7 +23,7 @@ def damaged_row(what: str) -> StorageError:
     return StorageError(
         f"{what} is damaged in this home's database",
         code="E-DB-DAMAGED",
-        fix="Run: intentcast doctor --scrub",
+        fix="Stop the node, keep a copy of the home, and put back an earlier copy of the database",
     )
 
 

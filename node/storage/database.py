@@ -112,7 +112,7 @@ class Storage:
         return swept
 
     async def scrub(self) -> ScrubReport:
-        """Look for silent damage, every byte; for `doctor --scrub`.
+        """Look for silent damage, every byte.
 
         Raises:
             StorageError: E-DB-DAMAGED when the file cannot even be read through.

@@ -74,7 +74,7 @@ def damaged(path: Path, what: str) -> StorageError:
     return StorageError(
         f"{path} is damaged or not an intentcast database ({what})",
         code="E-DB-DAMAGED",
-        fix="Run: intentcast doctor --scrub; or restore the newest backup: intentcast restore FILE",
+        fix="Stop the node, keep a copy of the home, and put back an earlier copy of this file",
     )
 
 

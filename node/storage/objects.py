@@ -152,7 +152,7 @@ def _damaged(object_id: bytes) -> StorageError:
     return StorageError(
         f"object {to_text('ic', object_id)} is damaged in this home's database",
         code="E-DB-DAMAGED",
-        fix="Run: intentcast doctor --scrub; what others also hold is fetched again",
+        fix="Stop the node, keep a copy of the home, and put back an earlier copy of the database",
     )
 
 
@@ -333,6 +333,13 @@ def row_of(conn: sqlite3.Connection, object_id: bytes) -> ObjectRow | None:
     """Describe an object."""
     row = one(conn, _SELECT_ROW, (object_id,))
     return None if row is None else _object_row(row)
+
+
+def has_twin(conn: sqlite3.Connection, verified: Verified[Any]) -> bool:
+    """Tell whether the same text is here under another signature."""
+    digest = hashlib.blake2b(verified.signed, digest_size=_SIGNED_HASH_BYTES).digest()
+    sql = "SELECT 1 FROM objects WHERE signed_hash = ? AND id <> ?"
+    return one(conn, sql, (digest, verified.id)) is not None
 
 
 def newest_profile(conn: sqlite3.Connection, key: bytes) -> bytes | None:

@@ -102,6 +102,8 @@ class Fair:
         self._plan = plan
         self._wanted = wanted
         self._clock = clock or SystemClock()
+        shops = dict.fromkeys(node.shop for node in plan.nodes if node.shop)
+        self._trades = [trade for shop in shops for trade in trades_of(shop)]
         self._tally = Tally(self._clock, self._changed)
         self._nodes: list[dict[str, Any]] = []
         self._up_ms: int | None = None
@@ -162,15 +164,13 @@ class Fair:
             self._is_reached = True
 
     def _bots(self, town: Town) -> list[Coroutine[Any, Any, None]]:
-        open_shops = [node.plan.shop for node in town.of(Part.VENDOR) if node.plan.shop]
-        trades = [trade for shop in dict.fromkeys(open_shops) for trade in trades_of(shop)]
         found: list[Coroutine[Any, Any, None]] = []
         for node in town.of(Part.BUYER):
             entropy = SeededEntropy(f"{self._plan.seed}/{node.plan.name}/wishes", net=town.plan.net)
             bot = BuyerBot(
                 node.plan.name,
                 node.door,
-                Wishes(entropy, trades),
+                Wishes(entropy, self._trades),
                 tally=self._tally,
                 clock=self._clock,
                 entropy=SystemEntropy(),

@@ -60,6 +60,7 @@ def run(*, processes: bool, keep: str | None, as_json: bool) -> int:
         story = Story(plan, folder, processes=processes, as_json=as_json)
         if not run_to_end(story.play()):
             raise KeyboardInterrupt
+        story.verify()
         story.close(kept=keep is not None)
     return 0
 
@@ -68,7 +69,7 @@ class Story:
     """One telling."""
 
     def __init__(self, plan: Plan, folder: Path, *, processes: bool, as_json: bool) -> None:
-        """Prepare; then `play`, then `close`."""
+        """Prepare; then `play`, `verify` and `close`."""
         self._town = Town(plan, folder, processes=processes, on_up=self._came_up)
         self._folder = folder
         self._as_json = as_json
@@ -102,7 +103,7 @@ class Story:
     # --- the steps --------------------------------------------------------------------------
 
     async def play(self) -> None:
-        """Play it through.
+        """Play it to the point where only the agreement is left.
 
         Raises:
             StoryError: what did not happen.
@@ -111,7 +112,6 @@ class Story:
             async with asyncio.timeout(_STORY_S):
                 with logged(self._folder):
                     await self._live()
-                self._verify()
         except TimeoutError as error:
             raise StoryError(f"the story is not over after {_STORY_S:.0f} s") from error
 
@@ -185,18 +185,19 @@ class Story:
         """Wait for every shop's offer; a few may stay out."""
         self._begin("offers", "Offers arrive, each sealed to the buyer alone.")
         arrived: dict[str, int] = {}
-        found: list[Document] = []
         wanted = len(self._town.of(Part.VENDOR))
         cursor = 0
         end_ms = self._now_ms() + _OFFERS_S * _MS
-        while len(arrived) < wanted and self._now_ms() < end_ms:
-            found = (await self._buyer.offers(cast["handle"]))["offers"]
+        while True:
+            found: list[Document] = (await self._buyer.offers(cast["handle"]))["offers"]
             for offer in found:
                 if offer["id"] not in arrived:
                     arrived[offer["id"]] = self._now_ms() - cast["began_ms"]
                     after = lines.seconds(arrived[offer["id"]])
                     vendor = lines.clean(offer["vendor"]["name"])
                     self._say(f"   {after} after the asking  {vendor}  {offer['total_text']}")
+            if len(arrived) >= wanted or self._now_ms() >= end_ms:
+                break
             cursor = await self._buyer.wait_changed(cursor, _LOOK_S)
         self._check_offers(found)
         self._found["first_offer_ms"] = min(arrived.values())
@@ -291,8 +292,12 @@ class Story:
 
     # --- after the nodes --------------------------------------------------------------------
 
-    def _verify(self) -> None:
-        """Check the file with nothing but the file."""
+    def verify(self) -> None:
+        """Check the file with nothing but the file.
+
+        Raises:
+            StoryError: it does not say what was told.
+        """
         self._begin("verify", f"{AGREEMENT_FILE} is read back: no node runs, nobody is asked.")
         raw = (self._folder / AGREEMENT_FILE).read_bytes()
         try:

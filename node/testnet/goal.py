@@ -16,7 +16,7 @@ from typing import Final
 from protocol.errors import LocalProtocolError
 
 _NUMBER_MAX: Final = 1_000_000
-_SHAPE: Final = re.compile(r"\s*([a-z]{1,20})\s*(>=|<=|==|!=|>|<)\s*(\d{1,7})\s*")
+_SHAPE: Final = re.compile(r"\s*([a-z]{1,20})\s*(>=|<=|==|!=|>|<)\s*([0-9]{1,7})\s*")
 _COMPARE: Final[Mapping[str, Callable[[int, int], bool]]] = MappingProxyType(
     {
         ">=": operator.ge,

@@ -115,7 +115,8 @@ class InProcessNode:
         Raises:
             IntentcastError: why it cannot come up.
         """
-        daemon = Daemon(self.home, load_settings(self.home, environ={}))
+        settings = await asyncio.to_thread(load_settings, self.home, environ={})
+        daemon = Daemon(self.home, settings)
         ready = await daemon.start()
         self._daemon = daemon
         self.door = daemon.handle
@@ -157,9 +158,26 @@ class ProcessNode:
         Raises:
             TransportError: E-NODE-DOWN, with what it said last; E-TIMEOUT.
         """
+        self._process = await self._spawned()
+        try:
+            async with asyncio.timeout(START_S):
+                url = await self._address(self._process)
+        except TimeoutError as error:
+            raise TransportError(
+                f"{self.plan.name} is not up after {START_S:.0f} s",
+                code="E-TIMEOUT",
+                fix="Start fewer nodes, or leave --processes out",
+            ) from error
+        token = await asyncio.to_thread((self.home / TOKEN_FILE).read_text, encoding="ascii")
+        self.door = self._http = HttpDoor(url, token.strip())
+        status = await self._http.status()
+        self.facts = Facts(node=status["node"], api=url, listen=status["listen"])
+
+    async def _spawned(self) -> asyncio.subprocess.Process:
         paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
-        with (self.home / _STDERR_FILE).open("wb") as stderr:
-            self._process = await asyncio.create_subprocess_exec(
+        stderr = await asyncio.to_thread((self.home / _STDERR_FILE).open, "wb")
+        try:
+            return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
                 *("-m", "node.testnet.resident", str(self.home)),
@@ -170,26 +188,17 @@ class ProcessNode:
                 # Ctrl-C is ours to answer: all nodes end in order.
                 start_new_session=True,
             )
-        try:
-            async with asyncio.timeout(START_S):
-                url = await self._address(self._process)
-        except TimeoutError as error:
-            raise TransportError(
-                f"{self.plan.name} is not up after {START_S:.0f} s",
-                code="E-TIMEOUT",
-                fix="Start fewer nodes, or leave --processes out",
-            ) from error
-        token = (self.home / TOKEN_FILE).read_text(encoding="ascii").strip()
-        self.door = self._http = HttpDoor(url, token)
-        status = await self._http.status()
-        self.facts = Facts(node=status["node"], api=url, listen=status["listen"])
+        finally:
+            stderr.close()
 
     async def _address(self, process: asyncio.subprocess.Process) -> str:
         """Wait for the file in which the node says where its API is."""
         file = self.home / ADDRESS_FILE
-        while not file.exists():
+        while not await asyncio.to_thread(file.exists):
             if process.returncode is not None:
-                said = (self.home / _STDERR_FILE).read_text(encoding="utf-8", errors="replace")
+                said = await asyncio.to_thread(
+                    (self.home / _STDERR_FILE).read_text, "utf-8", "replace"
+                )
                 raise TransportError(
                     f"{self.plan.name} did not start: {said.strip()[-_TAIL_CHARS:]}",
                     code="E-NODE-DOWN",
@@ -197,7 +206,8 @@ class ProcessNode:
                 )
             await asyncio.sleep(_LOOK_S)
         # Written whole or not at all: what is there can be read.
-        return str(json.loads(file.read_text(encoding="ascii"))["url"])
+        text = await asyncio.to_thread(file.read_text, encoding="ascii")
+        return str(json.loads(text)["url"])
 
     async def stop(self) -> None:
         """Ask the process to end; insist after a grace."""

@@ -7,8 +7,8 @@ shop uses.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -52,12 +52,11 @@ def trades_of(shop: str) -> tuple[str, ...]:
 
 async def stock(home: Path, door: Door) -> int:
     """Import every feed the home's shop names; gives the number of articles on offer."""
-    return sum([(await door.vendor_import(*each))["offered"] for each in _imports(home)])
-
-
-def _imports(home: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for feed in load_identity(home / _IDENTITY, tree=category_tree()).feeds:
-        yield home / feed.file, _options(feed)
+    identity = await asyncio.to_thread(load_identity, home / _IDENTITY, tree=category_tree())
+    reports = [
+        await door.vendor_import(home / feed.file, _options(feed)) for feed in identity.feeds
+    ]
+    return sum(report["offered"] for report in reports)
 
 
 def _options(feed: FeedSource) -> dict[str, Any]:

@@ -23,7 +23,9 @@ from node.testnet.plan import NodePlan, Part, Plan
 
 LOG_FILE: Final = "testnet.log"
 _SETTLE_S: Final = 20.0
-"""Longest wait for links, and for shops to open."""
+"""Longest wait for links, and for shops to open ..."""
+_SETTLE_NODE_S: Final = 1.0
+"""... and for each node this much more: they share the machine."""
 _LOOK_S: Final = 0.05
 _MAILBOXES: Final = 3
 """What a cast names, where there are that many relays."""
@@ -76,13 +78,7 @@ class Town:
 
     async def _open(self, plan: NodePlan) -> None:
         home = self.folder / plan.name
-        addresses = [self.nodes[name].facts.listen or "" for name in plan.dials]
-        seed = None if self.plan.seed is None else f"{self.plan.seed}/{plan.name}"
-        words = prepare(home, self.plan.settings(plan, addresses), seed=seed)
-        if words is not None:
-            self.words[plan.name] = words
-        if plan.shop is not None:
-            shops.furnish(home, plan.shop, plan.number)
+        await asyncio.to_thread(self._furnish, plan, home)
         node = self._kind(plan, home)
         try:
             await node.start()
@@ -94,18 +90,29 @@ class Town:
         self.nodes[plan.name] = node
         self._on_up(node)
 
+    def _furnish(self, plan: NodePlan, home: Path) -> None:
+        """Put into a home what its node finds there."""
+        addresses = [self.nodes[name].facts.listen or "" for name in plan.dials]
+        seed = None if self.plan.seed is None else f"{self.plan.seed}/{plan.name}"
+        words = prepare(home, self.plan.settings(plan, addresses), seed=seed)
+        if words is not None:
+            self.words[plan.name] = words
+        if plan.shop is not None:
+            shops.furnish(home, plan.shop, plan.number)
+
     async def _settle(self) -> None:
         """Wait until every buyer knows enough mailboxes and every shop is open."""
         waiting = [*self.of(Part.VENDOR), *self.of(Part.BUYER)]
+        patience_s = _SETTLE_S + _SETTLE_NODE_S * len(self.nodes)
         try:
-            async with asyncio.timeout(_SETTLE_S):
+            async with asyncio.timeout(patience_s):
                 while waiting:
                     waiting = [node for node in waiting if not await self._is_settled(node)]
                     await asyncio.sleep(_LOOK_S if waiting else 0)
         except TimeoutError as error:
             names = ", ".join(node.plan.name for node in waiting)
             raise TransportError(
-                f"not ready after {_SETTLE_S:.0f} s: {names}",
+                f"not ready after {patience_s:.0f} s: {names}",
                 code="E-TIMEOUT",
                 fix="Start fewer nodes on this machine",
             ) from error

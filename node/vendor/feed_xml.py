@@ -157,12 +157,9 @@ def read_xml(source: BinaryIO, encoding: str | None, outcome: FeedOutcome) -> Fe
         LocalProtocolError: E-FEED-XML when it is not a feed, or forbids what a feed may hold.
     """
     target = _RowTarget()
-    try:
-        parser = DefusedXMLParser(
-            target=target, encoding=encoding, forbid_dtd=True, forbid_external=True
-        )
-    except (LookupError, ValueError) as error:
-        raise unreadable("E-FEED-ENCODING", str(error), "Use --encoding utf-8") from error
+    parser = DefusedXMLParser(
+        target=target, encoding=encoding, forbid_dtd=True, forbid_external=True
+    )
     target.line_now = lambda: int(parser.parser.CurrentLineNumber)
     for found in _stream(source, parser, target):
         if isinstance(found, FeedProblem) and found.code == "E-FEED-XML":
@@ -227,6 +224,13 @@ def _feed(parser: Any, chunk: bytes) -> FeedProblem | None:
             f"line {parser.parser.CurrentLineNumber}: a document type, entity or reference to "
             "another file stands in the feed",
             "Remove the <!DOCTYPE ...> part; no product feed needs one",
+        ) from error
+    except (LookupError, ValueError) as error:
+        # What the parser says about an encoding it does not have, from the document or from us.
+        raise unreadable(
+            "E-FEED-ENCODING",
+            f"the feed's encoding cannot be read: {error}",
+            "Save the file as UTF-8",
         ) from error
     except ParseError as error:
         line, _ = error.position

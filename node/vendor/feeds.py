@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +29,24 @@ if TYPE_CHECKING:
 _HEAD_BYTES: Final = 64 * 1024
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
+    # Before UTF-16, whose mark is the beginning of this one.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ENCODINGS: Final = re.compile(
+    r"utf-(8|16|32)(-(sig|le|be))?|ascii|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+"
+    r"|shift_jis\w*|euc_\w+|gb\w+|big5\w*|tis-620"
+)
+"""Names, as `codecs` normalises them: it also knows codecs that are no encodings of a file."""
+_XML_NAMES: Final = {
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16LE",
+    "utf-16-be": "UTF-16BE",
+    "utf-8-sig": "UTF-8",
+}
+"""How the XML parser calls what was found by its first bytes."""
 _FOREIGN: Final = (
     (b"PK\x03\x04", "a zip archive or a spreadsheet", "Unpack it, or save the sheet as CSV"),
     (b"\x1f\x8b", "compressed with gzip", "Unpack it: gunzip FILE"),
@@ -109,8 +125,8 @@ def open_feed(path: Path, options: FeedOptions | None = None) -> Iterator[Feed]:
         encoding = _encoding_of(head, asked.encoding)
         text_head = head.decode(encoding, errors="replace").lstrip("\ufeff \t\r\n")
         if text_head.startswith("<"):
-            declared = asked.encoding or ("utf-16" if encoding.startswith("utf-16") else None)
-            events = read_xml(source, declared, outcome)
+            known = encoding if asked.encoding else None
+            events = read_xml(source, _XML_NAMES.get(encoding, known), outcome)
             yield Feed(form=_xml_form(text_head), events=events, outcome=outcome)
             return
         delimiter = _delimiter_of(text_head, asked.delimiter)
@@ -172,9 +188,12 @@ def _encoding_of(head: bytes, asked: str | None) -> str:
     for bom, encoding in _BOMS:
         if head.startswith(bom):
             return encoding
-    if asked is not None:
-        return _known_encoding(asked)
     even, odd = head[0::2], head[1::2]
+    if asked is not None:
+        known = _known_encoding(asked)
+        # Without a mark the order of the bytes must be said: most programs write the low one first.
+        order = "be" if even.count(0) > odd.count(0) else "le"
+        return f"{known}-{order}" if known in ("utf-16", "utf-32") else known
     if even and odd.count(0) > _NUL_SHARE * len(even):
         return "utf-16-le"
     if even and even.count(0) > _NUL_SHARE * len(even):
@@ -184,16 +203,16 @@ def _encoding_of(head: bytes, asked: str | None) -> str:
 
 def _known_encoding(name: str) -> str:
     try:
-        found = codecs.lookup(name)
-        # Some codecs of the standard library turn bytes into bytes.
-        "a".encode(found.name)
-    except (LookupError, ValueError, UnicodeError) as error:
+        found = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        found = ""
+    if not _ENCODINGS.fullmatch(found):
         raise unreadable(
             "E-FEED-ENCODING",
-            f"'{name[:40]}' is not an encoding",
+            f"'{name[:40]}' is not an encoding of text files",
             "Use utf-8, utf-16, latin-1 or cp1252",
-        ) from error
-    return found.name
+        )
+    return found
 
 
 def _delimiter_of(head: str, asked: str | None) -> str:

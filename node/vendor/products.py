@@ -29,6 +29,8 @@ _DESCRIPTION_CHARS_MAX: Final = 2_000
 _TEXT_CHARS_MAX: Final = 200
 _FACTS_MAX: Final = 100
 _STOCK_MAX: Final = 1_000_000_000
+_CATEGORY_SCORE_WHOLE: Final = 100
+"""Search score of words that are a category's own name."""
 _CATEGORY_SCORE_MIN: Final = 60
 """Search score from which words are taken for a category: they hold its whole name."""
 _CACHE_MAX: Final = 10_000
@@ -98,11 +100,14 @@ class ProductReader:
         path = words.strip().strip("/").lower()
         if self.tree.contains(path) and self.tree.is_under(path, under):
             return path
-        # A path of words is read from its narrow end: "Vehicles > Rental > SUV".
-        for part in reversed(re.split(r"[>|/»]", words)):
-            for match in self.tree.search(part, 5):
-                if match.score >= _CATEGORY_SCORE_MIN and self.tree.is_under(match.path, under):
-                    return match.path
+        # A path of words is read from its narrow end: "Vehicles > Rental > SUV". A name that is met
+        # whole comes before one that is only part of what was said: a door mat is no door.
+        parts = [part for part in reversed(re.split(r"[>|/»]", words)) if part.strip()]
+        for score_min in (_CATEGORY_SCORE_WHOLE, _CATEGORY_SCORE_MIN):
+            for part in parts:
+                for match in self.tree.search(part, 5):
+                    if match.score >= score_min and self.tree.is_under(match.path, under):
+                        return match.path
         return None
 
     def fact_of(
@@ -343,7 +348,8 @@ class _Reading:
         if Field.AVAILABILITY in self._cells:
             column, text, _ = self._cells[Field.AVAILABILITY]
             word = fold_words(text.rpartition("/")[2])
-            available = _says(word, _AVAILABLE) or (word.isdigit() and int(word[:12]) > 0)
+            counted = word.isascii() and word.isdigit() and int(word[:12]) > 0
+            available = counted or _says(word, _AVAILABLE)
             if not available and not _says(word, _NOT_AVAILABLE):
                 self._warn(
                     column,

@@ -123,7 +123,7 @@ class Storekeeper:
         windows = [offer.fulfil.window] if offer.fulfil.window else []
         taken = self._committed(windows)
         for sku, pieces in pieces_of(offer).items():
-            item = await self._storage.read(lambda db, sku=sku: rows.find(db, sku))  # type: ignore[misc]
+            item = await self._storage.read(lambda db, sku=sku: rows.find_offered(db, sku))  # type: ignore[misc]
             if item is None or not item.available:
                 return Reason.OUT_OF_STOCK
             if item.stock is not None and item.stock - taken[sku] < pieces:

@@ -160,6 +160,9 @@ class VoidDue:
 class VoidReceived:
     """A verified void of this deal came."""
 
+    at: int
+    """Unix ms at which the buyer signed it, by the clock that signed `confirm_by`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreedReceived:
@@ -174,6 +177,9 @@ class AckOverdue:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelReceived:
     """A verified `cancelled` came."""
+
+    waited_ms: int
+    """Its signed time less the acceptance's."""
 
 
 DealEvent: TypeAlias = (
@@ -284,9 +290,25 @@ def _vendor_step(
         case AgreedReceived():
             return _moved(deal, _E.AGREED_RECEIVED)
         case VoidReceived():
-            return _moved(deal, _E.VOID_RECEIVED)
+            return _void_received(deal, event)
         case AckOverdue():
             return _ack_overdue(deal, now)
+        case _:
+            assert_never(event)
+
+
+def _void_received(deal: Deal, event: VoidReceived) -> DealStep:
+    # The acceptance binds its buyer: a void signed while it did is none.
+    if deal.state in LIVE and event.at < deal.confirm_by + limits.void_grace_ms:
+        return DealStep(deal=deal, refusal=Reason.NOT_YET)
+    return _moved(deal, _E.VOID_RECEIVED)
+
+
+def _cancel_received(deal: Deal, event: CancelReceived) -> DealStep:
+    # Counted from the buyer's own signature, since a vendor may date its confirmation back.
+    if deal.state is _S.AGREED and event.waited_ms < NO_ACK_MS - limits.skew_ms_max:
+        return DealStep(deal=deal, refusal=Reason.NOT_YET)
+    return _moved(deal, _E.CANCEL_RECEIVED)
 
 
 def _ack_overdue(deal: Deal, now: Now) -> DealStep:
@@ -320,7 +342,9 @@ def _buyer_step(
         case VoidDue():
             return _void_due(deal, event, now)
         case CancelReceived():
-            return _moved(deal, _E.CANCEL_RECEIVED)
+            return _cancel_received(deal, event)
+        case _:
+            assert_never(event)
 
 
 def _confirmed_received(deal: Deal, confirmed_id: bytes, now: Now) -> DealStep:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from node.clock import ManualClock, SystemClock
 from node.config import Settings
@@ -28,7 +28,6 @@ from protocol.objects.envelope import Verified, open_stored
 
 NET = "fair"
 HOST = "127.0.0.1"
-T = TypeVar("T")
 
 CATEGORY = "electronics/cameras/digital-cameras"
 DRAFT: dict[str, Any] = {
@@ -74,7 +73,7 @@ when = "at"
 """
 
 
-async def eventually(holds: Callable[[], T | Awaitable[T]], what: str, within_s: float = 8.0) -> T:
+async def eventually(holds: Callable[[], Any], what: str, within_s: float = 8.0) -> Any:
     """Wait until something holds and give it; say what was waited for when it never does."""
     try:
         async with asyncio.timeout(within_s):
@@ -168,7 +167,7 @@ class House:
         )
         return found
 
-    async def object(self, object_id: bytes | None) -> Verified[Any]:
+    async def object(self, object_id: bytes) -> Verified[Any]:
         raw = await self.read(lambda db: objects.load_raw(db, object_id))
         return open_stored(raw, net=NET)
 
@@ -321,7 +320,8 @@ async def offers(buyer: House, handle: str, count: int = 1) -> list[dict[str, An
         found: list[dict[str, Any]] = (await buyer.handle.offers(handle))["offers"]
         return found if len(found) >= count else []
 
-    return await eventually(there, f"{buyer.name} has {count} offers")
+    found: list[dict[str, Any]] = await eventually(there, f"{buyer.name} has {count} offers")
+    return found
 
 
 async def accept(buyer: House, offer: dict[str, Any], **changes: Any) -> str:

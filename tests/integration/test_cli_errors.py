@@ -149,7 +149,7 @@ CAMERA = ("cast", "digital camera", "--yes", "--category", "electronics/cameras/
         (["up", "--api-port", "0"], Exit.LOCKED, "E-HOME-IN-USE"),
         (["up", "--net", "Not A Net"], Exit.USAGE, "E-CONFIG"),
         (["up", "--listen", "x"], Exit.USAGE, "E-LISTEN"),
-        (["stauts"], Exit.USAGE, "E-USAGE"),
+        (["offrs"], Exit.USAGE, "E-USAGE"),
         (["status", "--jsn"], Exit.USAGE, "E-USAGE"),
         (["status", b"\xff"], Exit.USAGE, "E-USAGE"),
     ],
@@ -294,7 +294,7 @@ def test_ctrl_c_while_it_waits(up: Up):
 
 @pytest.mark.parametrize("locale", ["C", "POSIX"])
 def test_a_terminal_without_unicode(up: Up, locale: str):
-    found = intentcast(up.home, "stauts", LC_ALL=locale, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    found = intentcast(up.home, "offrs", LC_ALL=locale, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert found.code == Exit.USAGE
     assert "(E-USAGE)." in found.err
     assert "Traceback" not in found.err

@@ -31,6 +31,7 @@ CELL = TEXT.map(lambda text: " ".join(text.split())).filter(lambda text: "�" n
 PIECES = st.sampled_from(
     [
         *('"', ",", ";", "\n", "\r\n", "\r", "\t", "|", "a", "id", "price", "19,99", "\0", "é"),
+        *('<?xml version="1.0" encoding="gb2312"?>', "<item", ' a="'),
         *("<rss>", "<item>", "</item>", "<g:id>", "</", "&", "]]>", "<!DOCTYPE a>", "﻿"),
     ]
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -151,3 +153,5 @@ async def test_a_taken_port_is_told(port: int):
         await second.start()
     assert caught.value.code == "E-PORT"
     assert str(port) in caught.value.sentence
+    if sys.platform == "linux":
+        assert f"pid {os.getpid()})" in caught.value.sentence

@@ -206,7 +206,7 @@ class FakeCitizen:
 
     async def agreement(self, handle):
         self.note("agreement", handle)
-        return 'agree"ment\r\n.icag', b"\x93bytes"
+        return 'the "deal"\r\n.agreement', b"\x93bytes"
 
     async def revoke(self, handle):
         self.note("revoke", handle)
@@ -220,10 +220,10 @@ class FakeCitizen:
             "direction": "out",
             "roles": ["relay", "mailbox"],
             "rtt_ms": 3,
-            "since_ms": 61_000,
+            "connected_s": 61,
             "bytes_in": 2_048,
             "bytes_out": 100,
-            "first_objects": 4,
+            "objects": 4,
         }
         return {"schema": "intentcast.peers/1", "peers": [peer], "known": 5}
 

@@ -27,7 +27,7 @@ def shop(down: Shell) -> Shell:
         (["--name", "x", "--area", "Berlin 20parsec"], "E-DISTANCE", 2),
         (["--name", "x", "--area", "Xyzzyville 20km"], "E-PLACE", 2),
         (["--name", "x", "--category", "xyz"], "E-CATEGORY", 2),
-        (["--name", "x", "--currency", "XXX"], "E-MONEY", 2),
+        (["--name", "x", "--currency", "QQQ"], "E-MONEY", 2),
     ],
 )
 def test_answers_that_are_none(down: Shell, argv: list[str], code: str, exit_code: int):

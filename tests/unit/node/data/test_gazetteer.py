@@ -51,7 +51,7 @@ def test_coordinates_are_in_memory_to_four_decimals():
     assert resolve_near(place.text) == place
 
 
-@pytest.mark.parametrize("text", ["Park City", "London", "Springfield", "Paris", "Saint-Louis"])
+@pytest.mark.parametrize("text", ["Park City", "Springfield", "Birmingham", "Saint-Louis"])
 def test_an_ambiguous_name_is_asked_about_and_every_choice_works(text):
     with pytest.raises(LocalProtocolError) as caught:
         resolve_near(text)
@@ -60,6 +60,11 @@ def test_an_ambiguous_name_is_asked_about_and_every_choice_works(text):
     assert 2 <= len(choices) <= 6
     places = {resolve_near(choice.partition(" (")[0]) for choice in choices}
     assert len(places) == len(choices)
+
+
+@pytest.mark.parametrize(("text", "country"), [("Berlin", "DE"), ("Paris", "FR"), ("London", "GB")])
+def test_a_bare_name_means_the_town_that_dwarfs_the_others(text, country):
+    assert resolve_near(text).country == country
 
 
 def test_many_choices_say_how_many_more():

@@ -64,9 +64,12 @@ async def test_putting_again_replaces_and_brings_back(storage: Storage):
     states = await storage.read(lambda db: catalogue.states(db, ["A", "B"]))
     assert {sku: state.gone for sku, state in states.items()} == {"A": True}
     assert await skus(storage, "") == []
+    assert await storage.read(lambda db: catalogue.find(db, "A")) == item("A")
+    assert await storage.read(lambda db: catalogue.find_offered(db, "A")) is None
     dearer = item("A", price_minor=200)
     await storage.write(lambda conn: catalogue.put(conn, [dearer], NOW_MS))
     assert await storage.read(lambda db: catalogue.find(db, "A")) == dearer
+    assert await storage.read(lambda db: catalogue.find_offered(db, "A")) == dearer
     assert await storage.read(catalogue.offered_count) == 1
 
 

@@ -155,3 +155,10 @@ def test_declared_and_given_encodings():
     assert read(bare.encode("latin-1"), "iso-8859-1")[0][0].cells == {"t": "Größe"}
     assert read(bare.encode("utf-16"))[0][0].cells == {"t": "Größe"}
     assert refusal(bare.encode("latin-1")).code == "E-FEED-XML"
+
+
+@pytest.mark.parametrize("name", ["shift_jis", "klingon", "utf-7", "idna", "hex", "utf-16-le"])
+def test_encodings_the_parser_does_not_have(name: str):
+    declared = f'<?xml version="1.0" encoding="{name}"?><rss><item><t>a</t></item></rss>'
+    assert refusal(declared).code in {"E-FEED-ENCODING", "E-FEED-XML"}
+    assert refusal("<rss><item><t>a</t></item></rss>", name).code == "E-FEED-ENCODING"

@@ -77,6 +77,13 @@ def test_bytes_of_another_encoding_cost_their_row_only(feed_file: Writer):
     assert [(p.line, p.column, p.code) for p in problems] == [(3, "title", "E-FEED-ENCODING")]
 
 
+@pytest.mark.parametrize("form", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_declared_encoding_without_its_mark(feed_file: Writer, form: str):
+    _, rows, _ = read(feed_file(TABLE.encode(form)), encoding=form[:6])
+    assert rows[0].cells["title"] == "Größe"
+    assert refusal(feed_file(TABLE), encoding="utf-16").code == "E-FEED-FORMAT"
+
+
 @pytest.mark.parametrize("name", ["latin-1", "cp1252", "ISO-8859-15"])
 def test_a_declared_encoding_is_used(feed_file: Writer, name: str):
     _, rows, problems = read(feed_file(TABLE.encode("latin-1")), encoding=name)
@@ -84,7 +91,9 @@ def test_a_declared_encoding_is_used(feed_file: Writer, name: str):
     assert problems == []
 
 
-@pytest.mark.parametrize("name", ["klingon", "hex", "rot13", "", "\0"])
+@pytest.mark.parametrize(
+    "name", ["klingon", "hex", "rot13", "idna", "punycode", "unicode_escape", "undefined", "", "\0"]
+)
 def test_an_encoding_that_is_none(feed_file: Writer, name: str):
     assert refusal(feed_file(TABLE), encoding=name).code == "E-FEED-ENCODING"
 
@@ -156,3 +165,16 @@ def test_a_feed_can_be_left_in_the_middle(feed_file: Writer):
         next(feed.events)
     with pytest.raises(ValueError, match="closed"):
         list(feed.events)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "cp1252", "utf-8-sig"])
+def test_xml_in_a_declared_encoding(feed_file: Writer, encoding: str):
+    raw = "<rss><item><t>Größe</t></item></rss>".encode(encoding)
+    assert read(feed_file(raw), encoding=encoding)[1][0].cells == {"t": "Größe"}
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "euc_jp", "gb18030", "big5", "utf-32"])
+def test_tables_of_other_scripts(feed_file: Writer, encoding: str):
+    _, rows, problems = read(feed_file("id,title\n1,日本\n".encode(encoding)), encoding=encoding)
+    assert rows[0].cells == {"id": "1", "title": "日本"}
+    assert problems == []

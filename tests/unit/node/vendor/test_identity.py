@@ -103,7 +103,7 @@ def test_matching_sees_the_first_area():
         ('name = "A"\n[[area]]\ncell = "8b2696a5a0c1fff"', "vendor.toml:3: area.cell"),
         ('name = "A"\n[contact]\nfax = "1"', "vendor.toml:3: contact.fax"),
         ('name = "A"\n[[feed]]\nsource = "x"', "vendor.toml:2: feed.file is missing"),
-        ('name = "A"\n[[feed]]\nfile = "x"\ncurrency = "XXX"', "vendor.toml:4: feed.currency"),
+        ('name = "A"\n[[feed]]\nfile = "x"\ncurrency = "QQQ"', "vendor.toml:4: feed.currency"),
         ('name = "A"\n[[feed]]\nfile = "x"\nprice_unit = "hour"', "vendor.toml:4: feed.price_unit"),
         ('name = "A"\n[[feed]]\nfile = "x"\ncategory = "x"', "vendor.toml:4: feed.category"),
         ('name = "A"\nnane = "B"', "vendor.toml:2: nane is not a key here"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,7 +28,7 @@ from protocol.market.constraints import Outcome
 from protocol.objects.intentcast import Budget, VendorRequirement, Window
 from protocol.values.attributes import AttributeVocabulary
 from protocol.values.money import Money
-from protocol.values.place import Where
+from protocol.values.place import Where, cell_of, center
 from tests.parties import NOW_MS
 from tests.unit.node.vendor.requests import (
     CARS,
@@ -333,3 +336,26 @@ def test_every_wish_gets_its_article(vocabulary: AttributeVocabulary):
     alone = shortlist(cast, vocabulary, camera("B", stock=1)).choice()
     assert isinstance(alone, Skip)
     assert alone.words == "nothing on offer for: leather bag"
+
+
+def test_real_shops_are_near_or_far_as_on_the_globe(shared: Path):
+    """1,565 real places: who lies within 80 km of Park City, by an arithmetic of its own."""
+    stores = json.loads((shared / "data" / "stores.json").read_text("utf-8"))
+    lat, lon = center(PARK_CITY)
+    where = Where(cell=PARK_CITY, radius_km=80)
+    near = 0
+    for store in stores:
+        place = store["location"]
+        cell = cell_of(place["lat"], place["lon"], 7)
+        found = way_of(where, Shop(cell=cell), rules())
+        far_km = _haversine_km(lat, lon, place["lat"], place["lon"])
+        if abs(far_km - 80) > 4:
+            assert (found == "pickup") == (far_km < 80), store["name"]
+        near += found == "pickup"
+    assert 3 <= near <= 30
+
+
+def _haversine_km(lat: float, lon: float, to_lat: float, to_lon: float) -> float:
+    a, b, c, d = map(math.radians, (lat, lon, to_lat, to_lon))
+    half = math.sin((c - a) / 2) ** 2 + math.cos(a) * math.cos(c) * math.sin((d - b) / 2) ** 2
+    return 2 * 6_371 * math.asin(math.sqrt(half))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,6 +139,7 @@ def test_rows_that_cannot_be_used(
         ({"quantity": "-1"}, "E-FEED-STOCK"),
         ({"quantity": "9" * 12}, "E-FEED-STOCK"),
         ({"availability": "perhaps"}, "E-FEED-AVAILABILITY"),
+        ({"availability": "\U00010a40"}, "E-FEED-AVAILABILITY"),
         ({"sale_price": "soon"}, "E-FEED-PRICE"),
         ({"shipping": "ask"}, "E-FEED-SHIPPING"),
         ({"megapixels": "lots"}, "E-FEED-ATTRIBUTE"),
@@ -286,3 +288,19 @@ def test_what_is_remembered_has_a_cap(
         reader.read(FeedRow(line=1, cells={**cells, "category": CAMERAS}))
     assert len(reader._categories) <= 3
     assert len(reader._facts) <= 3
+
+
+def test_googles_own_taxonomy_is_understood(
+    shared: Path, vocabulary: AttributeVocabulary, tree: CategoryTree
+):
+    """Real category paths give a category of ours or none; cameras give cameras."""
+    reader = ProductReader(
+        columns=ColumnMap(vocabulary), tree=tree, habits=ShopHabits(source="feed")
+    )
+    lines = (shared / "data" / "google-product-taxonomy.en-US.txt").read_text("utf-8").splitlines()
+    found = {path: reader.category_of(path) for path in lines[1::7]}
+    assert all(path is None or tree.contains(path) for path in found.values())
+    assert sum(path is not None for path in found.values()) > len(found) // 4
+    digital = "Cameras & Optics > Cameras > Digital Cameras"
+    assert reader.category_of(digital) == CAMERAS
+    assert reader.category_of("Home & Garden > Decor > Door Mats") == "home/decor"

@@ -1,0 +1,98 @@
+"""The pen signs under the right key, and what it gives has passed the gate everybody else uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from node.clock import ManualClock
+from node.keystore import PROFILE_CONTEXT, Keyring
+from node.market import pen as module
+from node.market.pen import Pen
+from protocol import limits, signing, work
+from protocol.errors import LocalProtocolError
+from protocol.now import MINUTE_MS
+from protocol.objects.envelope import open_envelope, read_candidate
+from protocol.objects.event import Closed
+from protocol.objects.header import Kind
+from tests.parties import NET, NOW_MS, buyer_ana, cast_body, vendor_bo
+
+CTX = bytes(16)
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring(bytes(32))
+
+
+@pytest.fixture
+def pen(keyring: Keyring) -> Pen:
+    return Pen(net=NET, keyring=keyring, clock=ManualClock(wall_ms=NOW_MS + 12_345))
+
+
+def sealed(pen: Pen, **changes: Any) -> Any:
+    facts = {"to": vendor_bo.key, "thread": b"t" * 32, "prev": None, **changes}
+    return pen.sealed(CTX, Kind.EVENT, Closed(of=b"o" * 32), **facts)
+
+
+def test_every_context_has_its_own_key(pen: Pen, keyring: Keyring):
+    assert pen.key(CTX) == signing.public_key(keyring.sign_seed(CTX))
+    assert pen.profile_key() == pen.key(PROFILE_CONTEXT) != pen.key(CTX)
+
+
+def test_a_sealed_object_names_recipient_thread_and_what_came_before(pen: Pen):
+    found = sealed(pen, prev=b"p" * 32)
+    header = found.header
+    assert (header.key, header.to) == (pen.key(CTX), vendor_bo.key)
+    assert (header.thread, header.prev, header.target) == (b"t" * 32, b"p" * 32, 0)
+    assert (header.at, header.exp) == (NOW_MS + 12_345, NOW_MS + 12_345 + limits.long_ttl_ms_max)
+    again = open_envelope(
+        read_candidate(found.raw, peer=None, bytes_max=limits.sealed_bytes_max), net=NET
+    )
+    assert again.id == found.id
+
+
+def test_times_may_be_given(pen: Pen):
+    header = sealed(pen, at=NOW_MS, exp=NOW_MS + 5).header
+    assert (header.at, header.exp) == (NOW_MS, NOW_MS + 5)
+
+
+async def test_a_public_object_is_cut_to_the_minute_and_worked_for(pen: Pen):
+    body = cast_body(nonce=CTX, reply=buyer_ana.reply())
+    found = await pen.public(CTX, Kind.INTENTCAST, body, exp=NOW_MS + 86_400_000)
+    assert found.header.at == NOW_MS
+    assert found.header.at % MINUTE_MS == 0
+    assert found.header.to is None
+    assert found.header.target >= limits.pow_base_bits_other
+    candidate = read_candidate(found.raw, peer=None, bytes_max=limits.public_bytes_max)
+    assert open_envelope(candidate, net=NET).id == found.id
+
+
+async def test_the_work_is_done_in_slices(pen: Pen, monkeypatch: pytest.MonkeyPatch):
+    starts: list[int] = []
+    solve = work.solve
+
+    def slow(object_id: bytes, target: int, *, start: int, tries: int) -> bytes | None:
+        starts.append(start)
+        return solve(object_id, target, start=0, tries=1 << 20) if len(starts) == 3 else None
+
+    monkeypatch.setattr(module.work, "solve", slow)
+    await pen.public(CTX, Kind.INTENTCAST, cast_body(), exp=NOW_MS + 86_400_000)
+    assert starts == [0, module._SLICE_TRIES, 2 * module._SLICE_TRIES]
+
+
+async def test_work_that_is_never_found_is_an_error(pen: Pen, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_TRIES_MAX", 2 * module._SLICE_TRIES)
+    monkeypatch.setattr(module.work, "solve", lambda *_args, **_facts: None)
+    with pytest.raises(LocalProtocolError) as failed:
+        await pen.public(CTX, Kind.INTENTCAST, cast_body(), exp=NOW_MS + 86_400_000)
+    assert failed.value.code == "E-WORK"
+
+
+async def test_what_breaks_a_rule_is_not_signed(pen: Pen):
+    with pytest.raises(LocalProtocolError) as refused:
+        await pen.public(CTX, Kind.INTENTCAST, cast_body(), exp=NOW_MS - 1)
+    assert refused.value.code == "E-OBJECT"
+    with pytest.raises(LocalProtocolError):
+        sealed(pen, to=b"short")

@@ -1,0 +1,107 @@
+"""`testnet up`: what is refused before anything starts, and what is reported. Runs: integration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.clock import ManualClock
+from node.errors import TransportError
+from node.testnet.command import SCHEMA, Fair, Wanted, run
+from node.testnet.goal import Counts, parse_goal
+from node.testnet.plan import make_plan
+from protocol.errors import LocalProtocolError
+
+PLAN = make_plan(net="testnet-7", seed=7, relays=2, buyers=1, vendors=1, shops=["alpine-wheels"])
+
+
+def asked(**changes: Any) -> int:
+    options: dict[str, Any] = {
+        "seed": 7,
+        "relays": 1,
+        "buyers": 0,
+        "vendors": 0,
+        "processes": False,
+        "headless": True,
+        "until": None,
+        "timeout": 1.0,
+        "as_json": True,
+        "quiet": False,
+    }
+    return run(**options | changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [({"until": "offer>=1"}, "E-UNTIL"), ({"relays": 0}, "E-PLAN")]
+)
+def test_what_is_not_understood_starts_nothing(
+    change: dict[str, Any], code: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Fair, "hold", None)
+    with pytest.raises(LocalProtocolError) as caught:
+        asked(**change)
+    assert caught.value.code == code
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Runs that end at once."""
+    folders: list[Path] = []
+
+    async def hold(_self: Fair, folder: Path) -> None:
+        folders.append(folder)
+
+    monkeypatch.setattr(Fair, "hold", hold)
+    return folders
+
+
+def test_without_a_goal_the_end_is_the_end(held: list[Path], capsys: pytest.CaptureFixture[str]):
+    assert asked() == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["schema"], found["until"], found["reached"]) == (SCHEMA, None, None)
+    assert not held[0].exists()
+
+
+def test_a_goal_that_was_not_reached_is_a_timeout_after_the_report(
+    held: list[Path], capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(TransportError) as caught:
+        asked(until="offers>=10")
+    assert caught.value.code == "E-TIMEOUT"
+    assert "offers>=10 was not reached within 1 s" in caught.value.sentence
+    assert json.loads(capsys.readouterr().out)["reached"] is False
+    assert len(held) == 1
+
+
+def test_ctrl_c_before_the_goal_is_no_timeout(capsys: pytest.CaptureFixture[str]):
+    fair = Fair(PLAN, Wanted(goal=parse_goal("offers>=10")), ManualClock())
+    fair.report()
+    assert "0 casts, 0 offers, 0 deals, 0 agreements" in capsys.readouterr().out
+
+
+def test_what_came_about_is_reported_as_measured(capsys: pytest.CaptureFixture[str]):
+    clock = ManualClock()
+    fair = Fair(PLAN, Wanted(), clock)
+    fair._tally.asking()
+    clock.advance(250)
+    fair._tally.update("buyer-1", Counts(casts=1, offers=1))
+    clock.advance(1_000)
+    fair.report()
+    said = capsys.readouterr().out
+    assert "0.25 s  casts 1  offers 1" in said
+    assert "first offer 0.25 s after the first request" in said
+    found = fair.document()
+    assert (found["first_cast_ms"], found["first_offer_ms"], found["elapsed_ms"]) == (0, 250, 1_250)
+    assert (found["seed"], found["net"]) == (7, "testnet-7")
+
+
+@pytest.mark.parametrize("wanted", [Wanted(headless=True), Wanted(as_json=True)])
+def test_nothing_but_the_document_goes_to_stdout(
+    wanted: Wanted, capsys: pytest.CaptureFixture[str]
+):
+    fair = Fair(PLAN, wanted, ManualClock())
+    fair._tally.update("buyer-1", Counts(casts=1))
+    assert capsys.readouterr().out == ""

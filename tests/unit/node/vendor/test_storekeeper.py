@@ -1,0 +1,165 @@
+"""The keeper answers from catalogue and rules, promises nothing twice, and may have no shop."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.clock import ManualClock
+from node.errors import ConfigError, RefusedError
+from node.market.seller import Skipped
+from node.storage import catalogue
+from node.storage.database import Storage
+from node.vendor.showcase import shop_files
+from node.vendor.storekeeper import Storekeeper, import_order, import_report
+from protocol.errors import Reason
+from protocol.objects.envelope import Verified
+from protocol.objects.intentcast import Intentcast, Window
+from protocol.objects.offer import Offer
+from tests.parties import NOW_MS, vendor_bo
+from tests.unit.node.vendor.requests import DATES, car, purchase, rental, wish
+
+RULES = 'currency = "USD"\n[quote]\nfirm = false\nquotes_per_hour_max = 3\n'
+LATER = Window(start="2027-01-10", end="2027-01-12", tz="America/Denver")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    shutil.copy(shop_files("alpine-wheels")["vendor.toml"], tmp_path / "vendor.toml")
+    (tmp_path / "rules.toml").write_text(RULES)
+    return tmp_path
+
+
+@pytest.fixture
+async def keeper(home: Path, storage: Storage) -> Storekeeper:
+    stock = [car("A", 5_000, stock=2), car("B", 9_000)]
+    await storage.write(lambda conn: catalogue.put(conn, stock, NOW_MS))
+    return open_shop(home, storage)
+
+
+def open_shop(home: Path, storage: Storage) -> Storekeeper:
+    return Storekeeper.of_home(home, storage=storage, clock=ManualClock(wall_ms=NOW_MS))
+
+
+async def offer(keeper: Storekeeper, cast: Verified[Intentcast]) -> Offer | Skipped:
+    return await keeper.offer_for(
+        cast, profile_id=bytes(32), reply=vendor_bo.reply(), now_ms=NOW_MS
+    )
+
+
+async def offered(keeper: Storekeeper, nonce: int = 0, **changes: Any) -> Offer:
+    found = await offer(keeper, rental(nonce=bytes([nonce] * 16), **changes))
+    assert isinstance(found, Offer), found
+    found.check()
+    return found
+
+
+def reason(found: Offer | Skipped) -> str | None:
+    return found.reason if isinstance(found, Skipped) else None
+
+
+async def test_a_home_without_a_shop(tmp_path: Path, storage: Storage):
+    keeper = open_shop(tmp_path, storage)
+    assert (keeper.name, keeper.describe()) == (None, None)
+    assert reason(await offer(keeper, rental())) == "closed"
+    with pytest.raises(RefusedError) as found:
+        await keeper.status()
+    assert found.value.code == "E-NO-SHOP"
+
+
+async def test_a_shop_does_not_open_on_broken_files(home: Path, storage: Storage):
+    (home / "rules.toml").write_text("currency = 5")
+    with pytest.raises(ConfigError):
+        open_shop(home, storage)
+
+
+async def test_a_request_is_answered(keeper: Storekeeper):
+    found = await offered(keeper)
+    assert (found.total, found.lines[0].sku) == (25_000, "A")
+    assert not keeper.confirms_by_itself(found)
+    profile = keeper.describe()
+    assert profile is not None
+    assert profile.name == keeper.name
+
+
+async def test_silence_has_its_reason(keeper: Storekeeper):
+    assert reason(await offer(keeper, purchase())) == "category"
+
+
+async def test_quotes_per_hour_are_kept(keeper: Storekeeper):
+    for i in range(3):
+        await offered(keeper, i)
+    assert reason(await offer(keeper, rental())) == "pace"
+
+
+async def test_pieces_are_promised_once(keeper: Storekeeper):
+    two = await offered(keeper, 1, items=[wish(qty="2")])
+    other = await offered(keeper, 2)
+    assert await keeper.refusal(two, []) is None
+    assert await keeper.refusal(other, [two]) is Reason.OUT_OF_STOCK
+    assert await keeper.refusal(two, [two]) is None
+
+
+async def test_things_lent_come_back(keeper: Storekeeper):
+    two = await offered(keeper, 1, items=[wish(qty="2")])
+    after = await offered(keeper, 2, when=[LATER])
+    assert await keeper.refusal(two, []) is None
+    assert await keeper.refusal(after, [two]) is None
+
+
+async def test_what_is_promised_is_not_quoted_again(keeper: Storekeeper):
+    two = await offered(keeper, 1, items=[wish(qty="2")])
+    assert await keeper.refusal(two, []) is None
+    assert (await offered(keeper, 2)).lines[0].sku == "B"
+    assert (await offered(keeper, 3, when=[LATER])).lines[0].sku == "A"
+
+
+@pytest.mark.parametrize("change", [{"available": False}, {"stock": 0}])
+async def test_what_has_gone_since_is_refused(
+    keeper: Storekeeper, storage: Storage, change: dict[str, Any]
+):
+    found = await offered(keeper)
+    gone = [car("A", **change)]
+    await storage.write(lambda conn: catalogue.put(conn, gone, NOW_MS))
+    assert await keeper.refusal(found, []) is Reason.OUT_OF_STOCK
+
+
+async def test_an_article_that_left_the_feed_is_refused(keeper: Storekeeper, storage: Storage):
+    found = await offered(keeper)
+    await storage.write(lambda conn: catalogue.mark_gone(conn, ["A"], NOW_MS))
+    assert await keeper.refusal(found, []) is Reason.OUT_OF_STOCK
+
+
+async def test_status(keeper: Storekeeper, home: Path):
+    found = await keeper.status()
+    assert found["schema"] == "intentcast.vendor/1"
+    assert (found["items"], found["categories"]) == (2, {"travel/car-rental": 2})
+    assert (found["quoted"], found["skipped"], found["rules_problem"]) == (0, [], None)
+    (home / "rules.toml").write_text("currency = 5")
+    await offered(keeper)
+    assert "E-RULES" in (await keeper.status())["rules_problem"]
+
+
+async def test_import(storage: Storage, keeper: Storekeeper, feed_file: Callable[..., Path]):
+    path = feed_file("id;title;price\n1;a;19,99\n2;b;5\n")
+    said = {"currency": "EUR", "decimal_comma": True, "category": "food", "source": "s"}
+    plan = await keeper.import_feed(path, {**said, "dry_run": True})
+    assert (plan["schema"], plan["added"], plan["applied"]) == ("intentcast.import/1", 2, False)
+    report = await import_report(storage, path, said, now_ms=NOW_MS)
+    assert (report["added"], report["offered"], report["problems"]) == (2, 2, [])
+    bad = feed_file("id;title;price\n1;a;soon\n2;b;5 EUR\n")
+    report = await keeper.import_feed(bad, {"category": "food"})
+    assert report["problems"][0]["code"] == "E-FEED-PRICE"
+
+
+def test_what_is_not_said_is_found_out(tmp_path: Path):
+    order = import_order(tmp_path, {})
+    assert (order.habits.source, order.habits.price_unit, order.apply) == ("feed", "each", True)
+    order = import_order(tmp_path, {"delimiter": ";", "price_unit": "DAY", "remove_most": True})
+    assert (order.options.delimiter, order.habits.price_unit) == (";", "DAY")
+    assert order.remove_most
+    assert DATES.start < LATER.start
