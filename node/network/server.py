@@ -29,6 +29,14 @@ from protocol.errors import Reason
 _LOG = logging.getLogger(__name__)
 _HTTP_LOG = logging.getLogger(f"{__name__}.http")
 
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """Drop what is only a peer that went away in the middle of a word; keep our own bugs."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionError))
+
+
+_HTTP_LOG.addFilter(_worth_a_line)
+
 RESERVE_LINKS: Final = 16
 """Inbound links beyond `inbound_links_max`, for those who come for their letters; guess."""
 GUESTS_MAX: Final = 64

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import Final
 
 from node.clock import Clock
@@ -20,6 +21,7 @@ from node.post.opener import Opened, Opener
 from node.post.retry import Backoff
 from node.storage.boxes_own import OwnBox
 from protocol.channel.messages import Answer, BoxChallenge, BoxNonce, BoxRead, Letters, Refused
+from protocol import limits
 from protocol.errors import IntentcastError, Reason
 from protocol.ids import NodeId
 from protocol.post.mailbox import ReadProof
@@ -30,6 +32,23 @@ _AFRESH_MS: Final = 30 * 60_000
 _PAUSE_MS: Final = 1_000
 """Between two readings that brought nothing new though the mailbox did not wait."""
 _MS: Final = 1_000
+
+
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """One look through a box, page by page."""
+
+    begun_ms: int
+    """Unix ms; what lay there then has been given when the walk is over."""
+    count: int = 0
+    """Letters given."""
+    is_cramped: bool = False
+    """Whether some found no place here."""
+
+    def is_over(self, page: Letters) -> bool:
+        """Tell whether a page is the last; a mailbox that says "more" for ever is not believed."""
+        is_all = not page.more or not page.letters
+        return is_all or self.count >= limits.box_letters_max
 
 
 class BoxReader:
@@ -172,16 +191,22 @@ class BoxReader:
         """Read from the oldest letter, then wait for new ones until it is time to begin again."""
         begun_ms = self._clock.now().mono_ms
         wait_ms = 0
+        walk: _Walk | None = None
         while self._clock.now().mono_ms - begun_ms < _AFRESH_MS and self._box(box.reader) == box:
             asked = self._clock.now()
+            walk = walk or _Walk(begun_ms=asked.wall_ms)
             letters = await self._ask(link, box, mailbox, wait_ms)
             taken = {await self._desk.take(box, mailbox, sealed) for sealed in letters.letters}
             self.failing_since.pop((box.reader, mailbox), None)
-            if Taken.NO_ROOM in taken:
-                await asyncio.sleep(_PAUSE_MS / _MS)
-                return
-            if not letters.more:
-                self.read_since[box.reader, mailbox] = asked.wall_ms
+            walk.count += len(letters.letters)
+            walk.is_cramped |= Taken.NO_ROOM in taken
+            if walk.is_over(letters):
+                if walk.is_cramped:
+                    # What found no place lies there still: all is read again, in a while.
+                    await asyncio.sleep(_PAUSE_MS / _MS)
+                    return
+                self.read_since[box.reader, mailbox] = walk.begun_ms
+                walk = None
             did_wait = self._clock.now().mono_ms - asked.mono_ms >= wait_ms
             if wait_ms and Taken.NEW not in taken and not did_wait:
                 await asyncio.sleep(_PAUSE_MS / _MS)

@@ -273,11 +273,13 @@ class Sender:
 
     async def _visit(self, row: Outgoing, progress: _Progress, mailbox: NodeId) -> None:
         """Ask a mailbox for the receipt and see to it that it holds the letter."""
-        down = self._down.get(mailbox)
-        if down is not None and self._clock.now().mono_ms < down.until_ms:
+        if self._is_down(mailbox):
             return
         slot = self._slots.setdefault(mailbox, asyncio.Semaphore(PUTS_PER_MAILBOX))
         async with slot:
+            # Asked again: while this letter waited, others may have found the mailbox down.
+            if self._is_down(mailbox):
+                return
             try:
                 link = await self._carrier.link(mailbox)
                 if row.tries or mailbox in row.put_at:
@@ -289,6 +291,10 @@ class Sender:
                 self._note_down(mailbox)
             else:
                 self._down.pop(mailbox, None)
+
+    def _is_down(self, mailbox: NodeId) -> bool:
+        down = self._down.get(mailbox)
+        return down is not None and self._clock.now().mono_ms < down.until_ms
 
     def _note_down(self, mailbox: NodeId) -> None:
         """Let a mailbox be for a while: one that answers slowly or never holds up no other."""

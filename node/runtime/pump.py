@@ -8,6 +8,7 @@ this node. Never here: a decision; nothing an action names is done twice or left
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, assert_never
 
@@ -22,7 +23,7 @@ from protocol import limits
 from protocol.channel.messages import Ids, Objects
 from protocol.channel.priority import Priority
 from protocol.engine import Engine
-from protocol.errors import RemoteProtocolError
+from protocol.errors import Reason, RemoteProtocolError
 from protocol.ids import PeerId
 from protocol.network.actions import (
     ClosePeer,
@@ -42,6 +43,8 @@ from protocol.network.actions import (
 from protocol.network.events import EngineEvent, TimerFired, Unverified, VerifyFinished
 from protocol.network.live import prefix_of
 from protocol.objects.envelope import Candidate, Verified, open_envelope, read_candidate
+
+_LOG = logging.getLogger(__name__)
 
 
 class Pump:
@@ -168,6 +171,9 @@ class Pump:
             return open_envelope(candidate, net=self._net)
         except RemoteProtocolError as error:
             return Unverified(id=candidate.id, reason=error.reason)
+        except Exception:  # noqa: BLE001 - one object must never stop the run it stands in
+            _LOG.exception("an object could not be checked; it is not taken")
+            return Unverified(id=candidate.id, reason=Reason.POLICY)
 
 
 def _name(raw: bytes) -> bytes:

@@ -8,9 +8,11 @@ bounded: beyond it the answer is `Missing`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
+from node.errors import StorageError
 from node.network.connection import Connection
 from node.storage import objects
 from node.storage.database import Storage
@@ -22,6 +24,7 @@ from protocol.network.carried import objects_messages
 from protocol.network.events import EngineEvent, ObjectLost
 from protocol.network.live import prefix_of
 
+_LOG = logging.getLogger(__name__)
 _TURN_MAX = 64
 """Objects read for one peer before the next has its turn."""
 _WAITING_MAX = 4 * limits.ids_per_message_max
@@ -74,9 +77,17 @@ class Serving:
             await self._ready.wait()
             self._ready.clear()
             while self._waiting:
-                served = [await self._turn(peer) for peer in list(self._waiting)]
+                served = [await self._try_turn(peer) for peer in list(self._waiting)]
                 if not any(served):
                     await asyncio.sleep(_PAUSE_S)
+
+    async def _try_turn(self, peer: PeerId) -> bool:
+        """Serve one peer; what cannot be read now is asked for again, here or elsewhere."""
+        try:
+            return await self._turn(peer)
+        except StorageError as error:
+            _LOG.error("wanted objects cannot be read: %s", error)
+            return False
 
     async def _turn(self, peer: PeerId) -> bool:
         """Serve one peer for a while; tells whether it took anything."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from node.testnet.bots import BuyerBot, Wishes
 from node.testnet.goal import Counts, Goal, parse_goal
 from node.testnet.interrupt import run_to_end
 from node.testnet.nodes import Node
-from node.testnet.plan import Part, Plan, make_plan
+from node.testnet.plan import NodePlan, Part, Plan, make_plan
 from node.testnet.shops import STREET, trades_of
 from node.testnet.tally import Tally
 from node.testnet.town import Town, allow_files, logged, running, town_folder
@@ -88,7 +88,7 @@ def run(
     )
     allow_files(plan, processes=processes)
     fair = Fair(plan, wanted)
-    with town_folder(None) as folder:
+    with town_folder(None) as folder, logged(folder):
         fair.came_to_its_end = run_to_end(fair.hold(folder))
     fair.report()
     return 0
@@ -103,7 +103,8 @@ class Fair:
         self._wanted = wanted
         self._clock = clock or SystemClock()
         shops = dict.fromkeys(node.shop for node in plan.nodes if node.shop)
-        self._trades = [trade for shop in shops for trade in trades_of(shop)]
+        trades = [trade for shop in shops for trade in trades_of(shop)]
+        self._wishes = {node.name: self._wishes_of(node, trades) for node in plan.of(Part.BUYER)}
         self._tally = Tally(self._clock, self._changed)
         self._nodes: list[dict[str, Any]] = []
         self._up_ms: int | None = None
@@ -112,17 +113,20 @@ class Fair:
         self._stream = None if wanted.headless else lines.talk(as_json=wanted.as_json)
         self.came_to_its_end = False
 
+    def _wishes_of(self, node: NodePlan, trades: Sequence[str]) -> Wishes:
+        seed = f"{self._plan.seed}/{node.name}/wishes"
+        return Wishes(SeededEntropy(seed, net=self._plan.net), trades)
+
     async def hold(self, folder: Path) -> None:
         """Run town and bots until the goal, the time, or cancellation."""
         town = Town(self._plan, folder, processes=self._wanted.processes, on_up=self._came_up)
         self._say(f"{self._plan.net}: anybody can compute these keys; homes in {folder}")
-        with logged(folder):
-            try:
-                async with asyncio.timeout(self._wanted.timeout_s), running(town):
-                    self._note(town)
-                    await self._trade(town)
-            except TimeoutError:
-                self._say("Time is up.")
+        try:
+            async with asyncio.timeout(self._wanted.timeout_s), running(town):
+                self._note(town)
+                await self._trade(town)
+        except TimeoutError:
+            self._say("Time is up.")
 
     def _note(self, town: Town) -> None:
         """Keep what the report tells of the nodes, and say that all are up."""
@@ -146,8 +150,9 @@ class Fair:
         """Let the bots ask until the goal is reached; the first failure ends it."""
         tasks = Tasks()
         try:
-            work = [self._end(), *self._bots(town)]
-            at_work = [tasks.spawn(each, "testnet") for each in work]
+            at_work = [tasks.spawn(self._end(), "goal")]
+            for bot in self._bots(town):
+                at_work += [tasks.spawn(bot.ask(), "asks"), tasks.spawn(bot.look(), "looks")]
             done, _ = await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
@@ -163,20 +168,18 @@ class Fair:
             await self._tally.reach(self._wanted.goal)
             self._is_reached = True
 
-    def _bots(self, town: Town) -> list[Coroutine[Any, Any, None]]:
-        found: list[Coroutine[Any, Any, None]] = []
-        for node in town.of(Part.BUYER):
-            entropy = SeededEntropy(f"{self._plan.seed}/{node.plan.name}/wishes", net=town.plan.net)
-            bot = BuyerBot(
+    def _bots(self, town: Town) -> list[BuyerBot]:
+        return [
+            BuyerBot(
                 node.plan.name,
                 node.door,
-                Wishes(entropy, self._trades),
+                self._wishes[node.plan.name],
                 tally=self._tally,
                 clock=self._clock,
                 entropy=SystemEntropy(),
             )
-            found += [bot.ask(), bot.look()]
-        return found
+            for node in town.of(Part.BUYER)
+        ]
 
     # --- telling ----------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ def run(*, processes: bool, keep: str | None, as_json: bool) -> int:
         net="demo", seed=None, relays=_RELAYS, buyers=1, vendors=len(RENTALS), shops=RENTALS
     )
     allow_files(plan, processes=processes)
-    with town_folder(keep) as folder:
+    with town_folder(keep) as folder, logged(folder):
         story = Story(plan, folder, processes=processes, as_json=as_json)
         if not run_to_end(story.play()):
             raise KeyboardInterrupt
@@ -72,8 +72,8 @@ class Story:
         """Prepare; then `play`, `verify` and `close`."""
         self._town = Town(plan, folder, processes=processes, on_up=self._came_up)
         self._folder = folder
+        self._draft = example_cast("park-city")
         self._as_json = as_json
-        self._stream = lines.talk(as_json=as_json)
         self._clock = SystemClock()
         self._started_ms = self._clock.now().mono_ms
         self._steps: list[tuple[str, int]] = []
@@ -84,7 +84,7 @@ class Story:
 
     def _say(self, *texts: str) -> None:
         for text in texts:
-            lines.say(text, self._stream)
+            lines.say(text, lines.talk(as_json=self._as_json))
 
     def _begin(self, name: str, words: str) -> None:
         """Begin a step."""
@@ -110,8 +110,7 @@ class Story:
         """
         try:
             async with asyncio.timeout(_STORY_S):
-                with logged(self._folder):
-                    await self._live()
+                await self._live()
         except TimeoutError as error:
             raise StoryError(f"the story is not over after {_STORY_S:.0f} s") from error
 
@@ -144,11 +143,10 @@ class Story:
 
     async def _ask(self) -> Document:
         self._begin("cast", "The buyer says once what is wanted.")
-        draft = example_cast("park-city")
-        preview = await self._buyer.preview_cast(draft)
-        self._say(*telling.request(draft, preview))
+        preview = await self._buyer.preview_cast(self._draft)
+        self._say(*telling.request(self._draft, preview))
         began_ms = self._now_ms()
-        cast: Document = (await self._buyer.create_cast(draft))["cast"]
+        cast: Document = (await self._buyer.create_cast(self._draft))["cast"]
         hold(cast["id"] is not None, f"the request was not sent: {cast['note']}")
         relays = [(node.plan.name, node.facts.node) for node in self._town.of(Part.RELAY)]
         boxes = telling.mailboxes(cast["public"], relays)

@@ -19,7 +19,7 @@ from node.vendor.feed_rows import FeedProblem, FeedRow, problem
 from node.vendor.prices import ShopHabits, read_money, split_price_unit
 from protocol.errors import LocalProtocolError
 from protocol.values.attributes import AttributeType
-from protocol.values.category import CategoryTree
+from protocol.values.category import CategoryTree, Match
 from protocol.values.numerals import Separator, read_numeral
 from protocol.values.spelling import fold_words
 
@@ -71,6 +71,7 @@ class ProductReader:
     habits: ShopHabits
     """What the shop said."""
     _categories: dict[str, str | None] = field(default_factory=dict)
+    _searches: dict[str, list[Match]] = field(default_factory=dict)
     _facts: dict[tuple[str, str, str, str], StatedFact | LocalProtocolError] = field(
         default_factory=dict
     )
@@ -105,10 +106,18 @@ class ProductReader:
         parts = [part for part in reversed(re.split(r"[>|/»]", words)) if part.strip()]
         for score_min in (_CATEGORY_SCORE_WHOLE, _CATEGORY_SCORE_MIN):
             for part in parts:
-                for match in self.tree.search(part, 5):
+                for match in self._matches(part):
                     if match.score >= score_min and self.tree.is_under(match.path, under):
                         return match.path
         return None
+
+    def _matches(self, part: str) -> list[Match]:
+        """Search for one name; the upper parts of paths are the same in row after row."""
+        if part not in self._searches:
+            if len(self._searches) >= _CACHE_MAX:
+                self._searches.clear()
+            self._searches[part] = self.tree.search(part, 5)
+        return self._searches[part]
 
     def fact_of(
         self, column: AttributeColumn, text: str, category: str

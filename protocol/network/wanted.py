@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from protocol import limits
 from protocol.ids import PeerId
 
+_SETTLED_MAX = 64
+"""Settled names that may stand among the offers of a peer that offers nothing else."""
+
 
 @dataclass(slots=True, kw_only=True)
 class _Want:
@@ -34,6 +37,14 @@ class _Source:
     """Names asked of it and not yet served, oldest first."""
     moved_ms: int = 0
     """When it last served something, or was asked with nothing open."""
+
+    def offer(self, prefix: bytes) -> None:
+        """Note a name to be asked for; those settled meanwhile never outnumber the others."""
+        self.offers.append(prefix)
+        if len(self.offers) > 2 * len(self.supplies) + _SETTLED_MAX:
+            self.offers = deque(
+                name for name in dict.fromkeys(self.offers) if name in self.supplies
+            )
 
 
 class Wanted:
@@ -62,7 +73,7 @@ class Wanted:
         """Remember that a peer announced an object that is not here."""
         want = self._wants.get(prefix)
         if want is None:
-            if len(self._wants) >= self._ids_max:
+            if not self._make_room(peer):
                 return
             want = self._wants[prefix] = _Want(suppliers=[])
         if peer in want.suppliers or len(want.suppliers) >= limits.suppliers_max:
@@ -70,7 +81,20 @@ class Wanted:
         want.suppliers.append(peer)
         source = self._sources.setdefault(peer, _Source())
         source.supplies[prefix] = None
-        source.offers.append(prefix)
+        source.offer(prefix)
+
+    def _share(self, peer: PeerId) -> int:
+        source = self._sources.get(peer)
+        return len(source.supplies) if source else 0
+
+    def _make_room(self, peer: PeerId) -> bool:
+        """In a full table, strike the newest names of the peer with most, if it has more."""
+        while len(self._wants) >= self._ids_max:
+            greediest = max(self._sources, key=self._share)
+            if self._share(greediest) <= self._share(peer) + 1:
+                return False
+            self.failed(next(reversed(self._sources[greediest].supplies)), greediest)
+        return True
 
     def arrived(self, prefix: bytes, peer: PeerId, mono_ms: int) -> None:
         """Forget a wish: the object came, from whomever, or will never be taken."""
@@ -101,7 +125,7 @@ class Wanted:
         if not want.suppliers:
             del self._wants[prefix]
         for supplier in want.suppliers:
-            self._sources[supplier].offers.append(prefix)
+            self._sources[supplier].offer(prefix)
 
     def lose(self, peer: PeerId) -> None:
         """Forget a peer that left; what it owed is asked of others."""

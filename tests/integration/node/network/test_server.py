@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from contextlib import suppress
 
 import pytest
 from aiohttp import ClientSession, WSServerHandshakeError
@@ -101,6 +102,21 @@ async def test_our_own_bugs_are_logged(town, caplog, monkeypatch):
     async with ClientSession() as session, session.get(f"http://{bo.address}/") as response:
         assert response.status == 500
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_peer_that_leaves_in_the_middle_of_a_word_is_not_worth_a_line(
+    town, caplog, monkeypatch
+):
+    bo = await town("bo").listen()
+
+    async def broken_off(_request):
+        raise ConnectionResetError
+
+    monkeypatch.setattr(bo.server._web, "request_handler", broken_off)
+    async with ClientSession() as session:
+        with suppress(ClientError):
+            await session.get(f"http://{bo.address}/")
+    assert "Traceback" not in caplog.text
 
 
 async def test_proved_peer_outlives_the_deadline(town):

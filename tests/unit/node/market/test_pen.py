@@ -12,7 +12,7 @@ from node.market import pen as module
 from node.market.pen import Pen
 from protocol import limits, signing, work
 from protocol.errors import LocalProtocolError
-from protocol.now import MINUTE_MS
+from protocol.now import DAY_MS, MINUTE_MS
 from protocol.objects.envelope import open_envelope, read_candidate
 from protocol.objects.event import Closed
 from protocol.objects.header import Kind
@@ -60,7 +60,7 @@ def test_times_may_be_given(pen: Pen):
 
 async def test_a_public_object_is_cut_to_the_minute_and_worked_for(pen: Pen):
     body = cast_body(nonce=CTX, reply=buyer_ana.reply())
-    found = await pen.public(CTX, Kind.INTENTCAST, body, exp=NOW_MS + 86_400_000)
+    found = await pen.public(CTX, Kind.INTENTCAST, body, exp=NOW_MS + 14 * DAY_MS)
     assert found.header.at == NOW_MS
     assert found.header.at % MINUTE_MS == 0
     assert found.header.to is None
@@ -78,7 +78,7 @@ async def test_the_work_is_done_in_slices(pen: Pen, monkeypatch: pytest.MonkeyPa
         return solve(object_id, target, start=0, tries=1 << 20) if len(starts) == 3 else None
 
     monkeypatch.setattr(module.work, "solve", slow)
-    await pen.public(CTX, Kind.INTENTCAST, cast_body(), exp=NOW_MS + 86_400_000)
+    await pen.public(CTX, Kind.INTENTCAST, cast_body(), exp=NOW_MS + 14 * DAY_MS)
     assert starts == [0, module._SLICE_TRIES, 2 * module._SLICE_TRIES]
 
 
@@ -86,7 +86,7 @@ async def test_work_that_is_never_found_is_an_error(pen: Pen, monkeypatch: pytes
     monkeypatch.setattr(module, "_TRIES_MAX", 2 * module._SLICE_TRIES)
     monkeypatch.setattr(module.work, "solve", lambda *_args, **_facts: None)
     with pytest.raises(LocalProtocolError) as failed:
-        await pen.public(CTX, Kind.INTENTCAST, cast_body(), exp=NOW_MS + 86_400_000)
+        await pen.public(CTX, Kind.INTENTCAST, cast_body(), exp=NOW_MS + 14 * DAY_MS)
     assert failed.value.code == "E-WORK"
 
 

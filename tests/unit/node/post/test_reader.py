@@ -169,3 +169,42 @@ async def test_opening_for_longer_keeps_on_reading(town: Town):
     assert saved is not None
     assert saved.until == later
     assert [box.until for box in ana.post._reader.boxes] == [later]
+
+
+async def test_letters_that_find_no_room_starve_none_behind_them(town: Town, monkeypatch):
+    from node.post.letters import Parked
+
+    monkeypatch.setattr("node.post.reader._PAUSE_MS", 1)
+    monkeypatch.setattr("protocol.limits.parked_letters_max", 1)
+    monkeypatch.setattr("protocol.limits.letters_per_message_max", 2)
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo")
+    ana.judge = lambda letter: Parked() if b"junk" in letter.envelope else None
+    box = ana.own_box(mia)
+    await ana.post.open_box(ana.ctx, box.mailboxes, box.until)
+    for number in range(6):
+        junk = await bo.send(f"junk {number}", ana, ana.reply(box))
+        await bo.until_row(junk, lambda row: row.put_at)
+    honest = await bo.send("an offer", ana, ana.reply(box))
+    await bo.until_row(honest, lambda row: row.put_at)
+    await ana.post.watch(box)
+    await bo.until_acked(honest)
+
+
+async def test_a_mailbox_that_always_says_more_is_read_to_its_end_all_the_same(
+    town: Town, monkeypatch
+):
+    monkeypatch.setattr("node.post.reader._PAUSE_MS", 1)
+    monkeypatch.setattr("protocol.limits.box_letters_max", 8)
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana", read_wait_ms=5)
+
+    async def liar(session, ask):
+        if isinstance(ask, BoxRead):
+            return Letters(request=ask.request, letters=[b"junk"], more=True)
+        return await type(mia.post.mailbox).answer(mia.post.mailbox, session, ask)
+
+    monkeypatch.setattr(mia.post.mailbox, "answer", liar)
+    await ana.open_box(mia)
+    await eventually(lambda: (ana.reader, mia.node_id) in ana.post.read_since)

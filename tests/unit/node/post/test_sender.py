@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from node.errors import StorageError
-from node.post.sender import is_put
+from node.post.retry import Backoff
+from node.post.sender import PUTS_PER_MAILBOX, is_put
 from node.storage import outbox
 from node.storage.outbox import Outgoing, OutgoingState
 from protocol import sealing
@@ -329,3 +331,25 @@ async def test_a_silent_mailbox_holds_up_no_letter_to_another(town: Town, monkey
     for number in range(20):
         await bo.send(f"junk {number}", ana, ana.reply(ana.own_box(silent)))
     await bo.until_acked(await bo.send("an offer", ana, reply))
+
+
+async def test_a_mailbox_that_never_answers_holds_up_one_handful_of_letters(
+    town: Town, monkeypatch
+):
+    monkeypatch.setattr("node.post.sender.ASK_MS", 150)
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo", backoff=Backoff(base_ms=60_000, cap_ms=60_000))
+    put = []
+
+    async def tarpit(_session, ask):
+        if isinstance(ask, Put):
+            put.append(ask)
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(mia.post.mailbox, "answer", tarpit)
+    reply = ana.reply(ana.own_box(mia))
+    sent = [await bo.send(f"offer {number}", ana, reply) for number in range(40)]
+    for envelope_id in sent:
+        await bo.until_row(envelope_id, lambda row: row.tries)
+    assert len(put) == PUTS_PER_MAILBOX

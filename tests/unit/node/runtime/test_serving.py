@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from node.clock import ManualClock
+from node.errors import StorageError
 from node.runtime import serving
 from node.runtime.serving import Serving
 from node.storage import objects
@@ -102,3 +103,20 @@ async def test_too_much_at_once_is_missing(shop: Shop, monkeypatch: pytest.Monke
     assert shop.missing("a") == [prefix_of(each) for each in IDS[2:4]]
     shop.serving.put(peer("stranger"), IDS[:4])
     await until(lambda: len(shop.raws("a")) == 2)
+
+
+async def test_a_disk_that_fails_once_does_not_end_the_serving(shop: Shop, storage, monkeypatch):
+    read, failures = storage.read, []
+
+    async def fails_once(query, **options):
+        if not failures:
+            failures.append(query)
+            raise StorageError("not now")
+        return await read(query, **options)
+
+    monkeypatch.setattr(storage, "read", fails_once)
+    shop.serving.put(peer("a"), IDS[:1])
+    await until(lambda: bool(failures))
+    shop.serving.put(peer("b"), IDS[1:2])
+    await until(lambda: shop.raws("b") == [CASTS[1].raw])
+    assert not shop.task.done()

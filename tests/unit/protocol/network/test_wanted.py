@@ -150,3 +150,42 @@ def test_wishes_and_suppliers_are_bounded():
     for number in range(limits.suppliers_max + 1):
         many.note(names(1)[0], peer(f"p{number}"))
     assert many.waiting_at(peer(f"p{limits.suppliers_max}")) == 0
+
+
+def test_a_peer_that_announces_anything_keeps_nobody_elses_names_out():
+    wanted = Wanted(ids_max=100)
+    for name in names(200):
+        wanted.note(name, peer("liar"))
+    for name in names(10, start=1_000):
+        wanted.note(name, peer("b"))
+    assert len(wanted) == 100
+    assert all(name in wanted for name in names(10, start=1_000))
+    # two that are alike keep what they have
+    wanted = Wanted(ids_max=4)
+    for start, who in ((0, "a"), (10, "b"), (20, "a"), (30, "b")):
+        wanted.note(names(1, start)[0], peer(who))
+    wanted.note(names(1, 40)[0], peer("a"))
+    assert names(1, 40)[0] not in wanted
+
+
+def test_room_is_made_by_striking_a_supplier_not_what_others_announce():
+    wanted = Wanted(ids_max=3)
+    shared = names(1, 50)[0]
+    wanted.note(shared, peer("b"))
+    for name in [*names(2), shared]:
+        wanted.note(name, peer("liar"))
+    wanted.note(names(1, 60)[0], peer("c"))
+    assert shared in wanted
+    assert names(1, 60)[0] in wanted
+
+
+def test_names_announced_and_taken_back_leave_nothing_behind():
+    wanted = Wanted()
+    for name in names(limits.wants_open_max):
+        wanted.note(name, peer("liar"))
+    wanted.asks(0)
+    for start in range(10_000, 60_000, 1_000):
+        for name in names(1_000, start):
+            wanted.note(name, peer("liar"))
+            wanted.failed(name, peer("liar"))
+    assert wanted.waiting_at(peer("liar")) < 4 * limits.wants_open_max
