@@ -239,6 +239,7 @@ class Daemon:
     async def _open_shop(self, shop: Storekeeper, described: Profile) -> None:
         front = Storefront(self.desk, dialled=self.network.port is not None)
         shop.attach(self.seller)
+        shop.remember(await self.seller.promised())
         self.seller.open(shop, await front.publish(described))
         for cast in await self.network.live_casts():
             self.seller.hear(cast)

@@ -66,10 +66,9 @@ def write_shop(session: Session, answers: Answers) -> list[Path]:
         categories=tuple(answers.categories),
         contact={name: text for name, text in contact.items() if text},
     )
-    rules = rules_template(currency)
-    if not answers.areas:
-        # Without a place nobody can pick anything up.
-        rules = rules.replace('mode = "pickup"', 'mode = "delivery"')
+    # Without a place nobody can pick anything up.
+    mode, when = ("pickup", "at") if answers.areas else ("delivery", "before")
+    rules = rules_template(currency, mode=mode, when=when)
     parse_rules(rules, vocabulary=attribute_vocabulary(), tree=tree)
     files = _free_files(session, [IDENTITY_FILE, RULES_FILE])
     save_identity(files[0], identity, tree=tree)

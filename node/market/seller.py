@@ -54,6 +54,7 @@ ROLE = Role.VENDOR
 _WAITING_MAX = 10_000
 _SKIPPED_KEPT = 200
 _LOOK_AGAIN_S = 1.0
+_PROMISED_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,10 +420,19 @@ class Seller:
         self._desk.committed()
 
     def _promised(self, conn: sqlite3.Connection, row: DealRow) -> tuple[Offer | None, list[Offer]]:
-        held = deals.in_states(conn, [DealState.CONFIRMED, DealState.AGREED])
-        others = [self._desk.load(conn, each.offer_id) for each in held if each.role is ROLE]
         offer = self._desk.load(conn, row.offer_id)
-        return offer.body if offer else None, [each.body for each in others if each is not None]
+        return offer.body if offer else None, self._held(conn)
+
+    def _held(self, conn: sqlite3.Connection) -> list[Offer]:
+        """Give the offers of the newest deals that hold."""
+        held = deals.in_states(conn, [DealState.CONFIRMED, DealState.AGREED])
+        newest = [each for each in held if each.role is ROLE][-_PROMISED_MAX:]
+        offers = [self._desk.load(conn, each.offer_id) for each in newest]
+        return [each.body for each in offers if each is not None]
+
+    async def promised(self) -> list[Offer]:
+        """Give the offers of deals that hold, for a shop that has just opened."""
+        return await self._desk.storage.write(self._held)
 
     # --- a human's word and the clock ---------------------------------------------------------
 

@@ -208,7 +208,7 @@ class Handle:
 
     async def preview_cast(self, draft: Document) -> Document:
         """Tell what would be public and who would see what; nothing is kept."""
-        request = read_request(draft, self._desk.wall_ms())
+        request = await asyncio.to_thread(read_request, draft, self._desk.wall_ms())
         local = read_local(write_local(request))
         public = views.public_view(local.body)
         for private in ("nonce", "reply"):
@@ -222,7 +222,7 @@ class Handle:
     async def create_cast(self, draft: Document) -> Document:
         """Keep a request, then sign and send it as soon as a mailbox takes its box."""
         self._check_clock()
-        request = read_request(draft, self._desk.wall_ms())
+        request = await asyncio.to_thread(read_request, draft, self._desk.wall_ms())
         nonce = await self._rooms.requests.draft(request, draft)
         for _ in range(int(_PUBLISH_PATIENCE_S * 5)):
             if await self._rooms.requests.publish(nonce):

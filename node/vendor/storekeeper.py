@@ -117,9 +117,7 @@ class Storekeeper:
 
     async def refusal(self, offer: Offer, promised: Sequence[Offer]) -> Reason | None:
         """Ask whether every article is still there, beside what is promised for the same days."""
-        self._promised = {
-            each.cast: each for each in promised[-_PROMISED_MAX:] if each.cast != offer.cast
-        }
+        self.remember([each for each in promised if each.cast != offer.cast])
         windows = [offer.fulfil.window] if offer.fulfil.window else []
         taken = self._committed(windows)
         for sku, pieces in pieces_of(offer).items():
@@ -130,6 +128,10 @@ class Storekeeper:
                 return Reason.OUT_OF_STOCK
         self._promised[offer.cast] = offer
         return None
+
+    def remember(self, promised: Sequence[Offer]) -> None:
+        """Learn what is promised already, as after a restart."""
+        self._promised = {each.cast: each for each in promised[-_PROMISED_MAX:]}
 
     def _committed(self, windows: Sequence[Window]) -> Counter[str]:
         """Count pieces promised for days that overlap the given ones, or for good."""

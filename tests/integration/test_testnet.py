@@ -98,11 +98,11 @@ async def test_keys_come_from_the_seed(tmp_path: Path):
     ids = []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        town = Town(planned(relays=1), tmp_path / name)
+        town = Town(planned(), tmp_path / name)
         async with running(town):
             ids.append({name: node.facts.node for name, node in town.nodes.items()})
     assert ids[0] == ids[1]
-    assert len(set(ids[0].values())) == 3
+    assert len(set(ids[0].values())) == 4
 
 
 async def test_a_killed_relay_is_gone_at_once_and_the_deal_goes_on(tmp_path: Path):

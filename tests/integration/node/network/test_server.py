@@ -8,7 +8,7 @@ import socket
 from contextlib import suppress
 
 import pytest
-from aiohttp import ClientSession, WSServerHandshakeError
+from aiohttp import ClientError, ClientSession, WSServerHandshakeError
 
 from node.errors import TransportError
 from node.network import server
