@@ -138,9 +138,13 @@ class Letters:
         if objects.has_twin(conn, verified):
             # A second signature under a text that is on record would be stored nowhere.
             return Dropped(reason=Reason.DUPLICATE), None, False
-        if role is Role.VENDOR and not self._is_spoken_to(conn, ctx, verified):
-            # A stranger takes no place among the letters that wait.
-            return Dropped(reason=Reason.UNKNOWN_PARENT), None, False
+        if not self._is_spoken_to(conn, role, ctx, verified):
+            if role is Role.VENDOR:
+                # A stranger takes no place among the letters that wait.
+                return Dropped(reason=Reason.UNKNOWN_PARENT), None, False
+            if len(verified.raw) > limits.first_letter_bytes_max:
+                # Letters that wait are opened again and again: those of strangers are short.
+                return Dropped(reason=Reason.TOO_LARGE), None, False
         if _parent_missing(conn, verified):
             return Waits(), None, False
         verdict = self._rooms[role].take(conn, ctx, verified, opened)
@@ -148,10 +152,12 @@ class Letters:
             return verdict, None, False
         return verdict, self._author_box(conn, role, ctx, verified), False
 
-    def _is_spoken_to(self, conn: sqlite3.Connection, ctx: bytes, verified: Verified[Any]) -> bool:
-        """Tell whether a buyer writes in a thread that this vendor began with an offer."""
+    def _is_spoken_to(
+        self, conn: sqlite3.Connection, role: Role, ctx: bytes, verified: Verified[Any]
+    ) -> bool:
+        """Tell whether there is a thread with this party: a vendor begins it with an offer."""
         root, key = verified.header.thread or b"", verified.header.key
-        return threads.thread_of(conn, root, Role.VENDOR, ctx, key) is not None
+        return threads.thread_of(conn, root, role, ctx, key) is not None
 
     def _author_box(
         self, conn: sqlite3.Connection, role: Role, ctx: bytes, verified: Verified[Any]

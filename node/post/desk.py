@@ -31,8 +31,10 @@ from protocol.post.receipt import Receipt, seal_receipt
 _LOG = logging.getLogger(__name__)
 _ANSWERED_MAX: Final = 4_096
 """Letters whose answer is remembered for their copies at other mailboxes; guess."""
-_REREAD_S: Final = 1.0
-"""How often parked letters are looked at."""
+_REREAD_S: Final = 10.0
+"""How often parked letters are looked at when nothing has come that they may follow; guess."""
+_REST_S: Final = 0.5
+"""Shortest time between two looks: opening many letters again costs; guess."""
 _SEED_BYTES: Final = 32
 
 OnLetter: TypeAlias = Callable[[OwnBox, Letter], Awaitable[LetterOutcome]]
@@ -101,7 +103,7 @@ class Desk:
         self._again.set()
 
     async def run(self) -> None:
-        """Look at parked letters whenever asked and every second; never ends by itself."""
+        """Look at parked letters when something has come, and now and then; never ends."""
         while True:
             try:
                 async with asyncio.timeout(_REREAD_S):
@@ -110,6 +112,7 @@ class Desk:
                 pass
             self._again.clear()
             await self._look_again()
+            await asyncio.sleep(_REST_S)
 
     async def take(self, box: OwnBox, mailbox: NodeId, sealed: bytes) -> Taken:
         """Deal with one letter read at a mailbox."""
@@ -155,6 +158,8 @@ class Desk:
         match await self._outcome(box, letter):
             case Recorded() | Known() as recorded:
                 crashpoint("post.after_record")
+                # What waits may follow this one.
+                self._again.set()
                 receipt = self._receipt(letter, recorded)
                 self._answer(box, letter.hash, receipt, box.mailboxes)
                 return True

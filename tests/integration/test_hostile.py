@@ -34,6 +34,7 @@ from tests.parties import (
     SALTS,
     Party,
     buyer_ana,
+    forged,
     make_acceptance,
     make_agreed,
     make_cast,
@@ -270,3 +271,13 @@ async def test_a_stranger_parks_nothing_at_a_shop(home: Home):
     )
     found = await home.take(void, ctx=PROFILE_CONTEXT)
     assert found == Discard(reason=Reason.UNKNOWN_PARENT.value)
+
+
+async def test_a_stranger_parks_no_long_letters_at_a_buyers(home: Home):
+    cast = await home.cast()
+    tree = {"type": "unheard_of", "of": bytes(32), **{f"k{n:04d}": n for n in range(1_500)}}
+    raw = forged(
+        Kind.EVENT, tree, vendor_bo, to=cast.header.key, thread=cast.id, prev=blake2b_256(b"none")
+    )
+    found = await home.take(open_stored(raw, net=NET))
+    assert found == Discard(reason=Reason.TOO_LARGE.value)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from node.clock import ManualClock
+from node.runtime import pump
 from node.runtime.pump import Pump
 from node.runtime.tasks import Tasks
 from node.storage.database import Storage
@@ -148,3 +149,19 @@ async def test_after_the_stop_nothing_begins(storage: Storage, clock: ManualCloc
     station.pump.feed(Started(entries=(), records=(record_of("relay").raw,)))
     assert station.dials == []
     assert station.pump.waiting_for_disk == 0
+
+
+async def test_an_accident_with_one_object_stops_no_other(station: Station, monkeypatch):
+    odd, good = make_profile(), make_cast()
+    open_envelope = pump.open_envelope
+
+    def stumbles(candidate, *, net):
+        if candidate.id == odd.id:
+            raise KeyError("nobody thought of this")
+        return open_envelope(candidate, net=net)
+
+    monkeypatch.setattr(pump, "open_envelope", stumbles)
+    station.join("a")
+    station.receive("a", odd.raw)
+    station.receive("a", good.raw)
+    await until(lambda: [each.id for each in station.heard] == [good.id])

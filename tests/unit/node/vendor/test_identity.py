@@ -106,7 +106,7 @@ def test_matching_sees_the_first_area():
         ('name = "A"\n[[feed]]\nfile = "x"\ncurrency = "QQQ"', "vendor.toml:4: feed.currency"),
         ('name = "A"\n[[feed]]\nfile = "x"\nprice_unit = "hour"', "vendor.toml:4: feed.price_unit"),
         ('name = "A"\n[[feed]]\nfile = "x"\ncategory = "x"', "vendor.toml:4: feed.category"),
-        ('name = "A"\nnane = "B"', "vendor.toml:2: nane is not a key here"),
+        ('name = "A"\nnam3 = "B"', "vendor.toml:2: nam3 is not a key here"),
     ],
 )
 def test_mistakes_are_named(tree: CategoryTree, text: str, where: str):

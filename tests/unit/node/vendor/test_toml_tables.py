@@ -176,11 +176,11 @@ def test_what_a_check_says_is_told_with_its_line():
 
 
 def test_keys_nobody_asked_for_are_mistakes():
-    root = table('currency = "USD"\ncurency = "EUR"\n')
+    root = table('currency = "USD"\ncurr3ncy = "EUR"\n')
     root.text("currency")
     with pytest.raises(ConfigError) as found:
         root.done()
-    assert found.value.sentence == "rules.toml:2: curency is not a key here"
+    assert found.value.sentence == "rules.toml:2: curr3ncy is not a key here"
     assert found.value.fix == "Did you mean currency?"
     root = table("[[fee]]\nqqq = 1\n").tables("fee", 5)[0]
     root.text("name")
