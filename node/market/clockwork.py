@@ -110,7 +110,8 @@ class Clockwork:
             acted = await self._desk.storage.write(
                 lambda conn: [step(conn) for _, step in self._ends(conn)]
             )
-            self._troubles.clear()
+            for name in [name for name in self._troubles if name.startswith("end ")]:
+                del self._troubles[name]
         except Exception:  # noqa: BLE001 - found and told below, one by one
             acted = []
             for name, step in await self._desk.storage.write(self._ends):
@@ -126,13 +127,16 @@ class Clockwork:
         now = self._desk.wall_ms()
         states = [CastState.DRAFT, CastState.OPEN, CastState.DECIDING, CastState.AWARDED]
         steps: list[tuple[str, _Step]] = [
-            (f"cast {row.nonce.hex()[:8]}", partial(self.move_cast, nonce=row.nonce, event=event))
+            (
+                f"end {row.nonce.hex()[:8]} {event.value}",
+                partial(self.move_cast, nonce=row.nonce, event=event),
+            )
             for row in casts.in_states(conn, states)
             for event in _due_events(row, now)
         ]
         for deal in deals.in_states(conn, [DealState.CONFIRMED]):
             if (deal.confirmed_ms or now) + deal_machine.NO_ACK_MS < now:
-                name = f"deal {deal.deal_id.hex()[:8]}"
+                name = f"end {deal.deal_id.hex()[:8]}"
                 steps.append((name, partial(self._leave, deal_id=deal.deal_id)))
         return steps
 

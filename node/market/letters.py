@@ -135,22 +135,27 @@ class Letters:
         known = objects.row_of(conn, verified.id) is not None
         if known:
             return Taken(), self._author_box(conn, role, ctx, verified), True
-        if objects.has_twin(conn, verified):
-            # A second signature under a text that is on record would be stored nowhere.
-            return Dropped(reason=Reason.DUPLICATE), None, False
-        if not self._is_spoken_to(conn, role, ctx, verified):
-            if role is Role.VENDOR:
-                # A stranger takes no place among the letters that wait.
-                return Dropped(reason=Reason.UNKNOWN_PARENT), None, False
-            if len(verified.raw) > limits.first_letter_bytes_max:
-                # Letters that wait are opened again and again: those of strangers are short.
-                return Dropped(reason=Reason.TOO_LARGE), None, False
-        if _parent_missing(conn, verified):
-            return Waits(), None, False
-        verdict = self._rooms[role].take(conn, ctx, verified, opened)
+        unfit = self._unfit(conn, role, ctx, verified)
+        verdict = unfit or self._rooms[role].take(conn, ctx, verified, opened)
         if not isinstance(verdict, Taken):
             return verdict, None, False
         return verdict, self._author_box(conn, role, ctx, verified), False
+
+    def _unfit(
+        self, conn: sqlite3.Connection, role: Role, ctx: bytes, verified: Verified[Any]
+    ) -> Waits | Dropped | None:
+        """Say why no room need look at an object now; None when one should."""
+        if objects.has_twin(conn, verified):
+            # A second signature under a text that is on record would be stored nowhere.
+            return Dropped(reason=Reason.DUPLICATE)
+        if not self._is_spoken_to(conn, role, ctx, verified):
+            if role is Role.VENDOR:
+                # A stranger takes no place among the letters that wait.
+                return Dropped(reason=Reason.UNKNOWN_PARENT)
+            if len(verified.raw) > limits.first_letter_bytes_max:
+                # Letters that wait are opened again and again: those of strangers are short.
+                return Dropped(reason=Reason.TOO_LARGE)
+        return Waits() if _parent_missing(conn, verified) else None
 
     def _is_spoken_to(
         self, conn: sqlite3.Connection, role: Role, ctx: bytes, verified: Verified[Any]

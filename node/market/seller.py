@@ -100,7 +100,7 @@ class Seller:
         self._shop: Shop | None = None
         self._profile: Verified[Profile] | None = None
         self._waiting: asyncio.Queue[Verified[Intentcast]] = asyncio.Queue(_WAITING_MAX)
-        self._held: set[bytes] = set()
+        self._heard: set[bytes] = set()
         self.skipped: dict[bytes, Skipped] = {}
         self._undecided = asyncio.Event()
         self._failing: dict[bytes, str] = {}
@@ -124,11 +124,11 @@ class Seller:
 
     def hear(self, cast: Verified[Intentcast]) -> None:
         """Take note of a request; more than can wait are heard again at the next start."""
-        if self._shop is None or cast.id in self._held or self._waiting.full():
+        if self._shop is None or cast.id in self._heard or self._waiting.full():
             return
         if cast.header.key == self._desk.pen.key(PROFILE_CONTEXT):
             return
-        self._held.add(cast.id)
+        self._heard.add(cast.id)
         self._waiting.put_nowait(cast)
 
     async def _serve(self) -> None:
@@ -143,7 +143,7 @@ class Seller:
                 _LOG.exception("quoting failed; nothing was sent")
                 self._skip(cast.id, Skipped(reason="E-INTERNAL", words="a rule failed; see log"))
             finally:
-                self._held.discard(cast.id)
+                self._heard.discard(cast.id)
 
     def _skip(self, cast_id: bytes, skipped: Skipped) -> None:
         self.skipped[cast_id] = skipped

@@ -41,7 +41,7 @@ def attrs(*constraints: Any, category: str = "electronics/cameras/digital-camera
     return read(items=items, category=category).fields["items"][0].attrs
 
 
-# --- the whole ------------------------------------------------------------------------------------
+# --- the whole ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

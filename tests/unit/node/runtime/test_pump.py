@@ -27,6 +27,7 @@ from protocol.network.events import (
     WantReceived,
 )
 from protocol.network.live import prefix_of
+from protocol.objects import envelope
 from protocol.objects.envelope import Verified
 from tests.parties import NET, make_cast, make_profile
 from tests.unit.node.runtime.links import QuietLink
@@ -153,7 +154,7 @@ async def test_after_the_stop_nothing_begins(storage: Storage, clock: ManualCloc
 
 async def test_an_accident_with_one_object_stops_no_other(station: Station, monkeypatch):
     odd, good = make_profile(), make_cast()
-    open_envelope = pump.open_envelope
+    open_envelope = envelope.open_envelope
 
     def stumbles(candidate, *, net):
         if candidate.id == odd.id:

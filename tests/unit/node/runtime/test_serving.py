@@ -106,7 +106,8 @@ async def test_too_much_at_once_is_missing(shop: Shop, monkeypatch: pytest.Monke
 
 
 async def test_a_disk_that_fails_once_does_not_end_the_serving(shop: Shop, storage, monkeypatch):
-    read, failures = storage.read, []
+    read = storage.read
+    failures: list[Any] = []
 
     async def fails_once(query, **options):
         if not failures:

@@ -1,0 +1,142 @@
+"""Taking back: a request before its award, an offer before its acceptance, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from node.errors import NotFoundError, RefusedError
+from node.storage import objects
+from protocol.errors import LocalProtocolError
+from protocol.ids import to_text
+from protocol.market.cast import CastState
+from protocol.market.deal import Role
+from protocol.market.thread import ThreadState
+from protocol.now import MINUTE_MS
+from protocol.objects.header import Kind
+from tests.unit.node.market.booth import Booth, Market
+
+
+async def test_a_request_is_taken_back_everywhere(market: Market):
+    row, offer_id = await market.offered()
+    buyer = market.buyer
+    nudges = buyer.post.nudges
+    kind, target, state = await buyer.withdrawal.revoke(to_text("cast", row.cast_id or b""))
+    assert (kind, target, state) == ("cast", row.cast_id, "revoked")
+    revoke = buyer.network.published[-1]
+    assert revoke.header.kind is Kind.REVOKE
+    assert revoke.body.target == row.cast_id
+    assert revoke.header.exp == row.exp
+    assert revoke.header.thread == row.root_id
+    assert revoke.header.at % MINUTE_MS == 0
+    assert (await buyer.own(row.nonce)).state is CastState.REVOKED
+    assert (await buyer.thread(Role.BUYER)).state is ThreadState.CLOSED
+    (closing,) = buyer.post.queued
+    assert (await buyer.object(closing.envelope_id)).body.of == offer_id
+    assert buyer.post.nudges == nudges + 1
+
+
+async def test_a_request_is_taken_back_once(market: Market):
+    row, _ = await market.offered()
+    handle = to_text("cast", row.cast_id or b"")
+    await market.buyer.withdrawal.revoke(handle)
+    with pytest.raises(RefusedError) as refused:
+        await market.buyer.withdrawal.revoke(handle)
+    assert refused.value.code == "E-CAST-CLOSED"
+    assert len(market.buyer.post.queued) == 1
+
+
+async def test_an_awarded_request_is_not_taken_back(market: Market):
+    row, _ = await market.accepted()
+    with pytest.raises(RefusedError) as refused:
+        await market.buyer.withdrawal.revoke(to_text("cast", row.cast_id or b""))
+    assert refused.value.code == "E-AWARDED"
+    assert "deal" in refused.value.fix
+
+
+async def test_an_award_while_the_revoke_is_signed_wins(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+):
+    row, offer_id = await market.offered()
+    buyer = market.buyer
+    public = buyer.desk.pen.public
+
+    async def meanwhile(*args: object, **facts: object) -> object:
+        await buyer.accept(offer_id)
+        return await public(*args, **facts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(buyer.desk.pen, "public", meanwhile)
+    published = len(buyer.network.published)
+    with pytest.raises(RefusedError) as refused:
+        await buyer.withdrawal.revoke(to_text("cast", row.cast_id or b""))
+    assert refused.value.code == "E-AWARDED"
+    assert len(buyer.network.published) == published
+    assert (await buyer.own(row.nonce)).state is CastState.AWARDED
+
+
+async def test_a_request_whose_bytes_are_gone_says_so(market: Market):
+    row, _ = await market.offered()
+    await market.buyer.write(
+        lambda conn: conn.execute("DELETE FROM objects WHERE id = ?", (row.cast_id,))
+    )
+    with pytest.raises(NotFoundError) as unknown:
+        await market.buyer.withdrawal.revoke(to_text("cast", row.cast_id or b""))
+    assert unknown.value.code == "E-CAST-UNKNOWN"
+
+
+async def test_an_offer_is_taken_back_by_letter(market: Market):
+    row, offer_id = await market.offered()
+    vendor = market.vendor
+    kind, target, state = await vendor.withdrawal.revoke(to_text("offer", offer_id))
+    assert (kind, target, state) == ("offer", offer_id, "withdrawn")
+    (outcome,) = await vendor.carry(market.buyer)
+    assert (await market.buyer.thread(Role.BUYER)).state is ThreadState.WITHDRAWN
+    revoke = await vendor.object(vendor.post.queued[-1].envelope_id)
+    offer = await vendor.object(offer_id)
+    assert revoke.header.exp == offer.header.exp
+    assert revoke.header.to == market.buyer.desk.pen.key(row.nonce)
+    assert vendor.network.published[-1].header.kind is Kind.PROFILE
+    assert outcome
+
+
+async def test_an_accepted_offer_is_not_taken_back(market: Market):
+    _, deal = await market.accepted()
+    for _ in range(2):
+        with pytest.raises(RefusedError) as refused:
+            await market.vendor.withdrawal.revoke(to_text("offer", deal.offer_id))
+        assert refused.value.code == "E-OFFER-GONE"
+    assert (await market.vendor.thread(Role.VENDOR)).state is ThreadState.ACCEPTED
+
+
+async def test_a_buyer_cannot_take_back_what_a_vendor_offered(market: Market):
+    _, offer_id = await market.offered()
+    with pytest.raises(NotFoundError) as unknown:
+        await market.buyer.withdrawal.revoke(to_text("offer", offer_id))
+    assert unknown.value.code == "E-CAST-UNKNOWN"
+
+
+async def test_an_older_offer_is_no_thread_any_more(market: Market):
+    _, offer_id = await market.offered()
+    await market.vendor.write(lambda conn: conn.execute("DELETE FROM threads"))
+    with pytest.raises(NotFoundError) as unknown:
+        await market.vendor.withdrawal.revoke(to_text("offer", offer_id))
+    assert unknown.value.code == "E-OFFER-UNKNOWN"
+
+
+@pytest.mark.parametrize("handle", ["", "offer-", "cast-0000-0000", "!!", "offer-0000-0000"])
+async def test_what_goes_by_no_name_is_refused_with_the_next_step(buyer: Booth, handle: str):
+    with pytest.raises((NotFoundError, LocalProtocolError)) as unknown:
+        await buyer.withdrawal.revoke(handle)
+    assert unknown.value.fix
+
+
+async def test_a_name_of_two_things_asks_for_more(market: Market, monkeypatch: pytest.MonkeyPatch):
+    row, _ = await market.offered()
+
+    async def twice(_handle: str) -> list[object]:
+        return [row, row]
+
+    monkeypatch.setattr(market.buyer.withdrawal, "_casts", twice)
+    with pytest.raises(NotFoundError) as unclear:
+        await market.buyer.withdrawal.revoke(to_text("cast", row.cast_id or b""))
+    assert unclear.value.code == "E-AMBIGUOUS"
+    assert await market.buyer.write(lambda conn: objects.row_of(conn, row.cast_id)) is not None
