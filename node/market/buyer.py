@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from node.crashpoint import crashpoint
 from node.errors import NotFoundError, RefusedError, TransportError
 from node.market.deals import Deals, state_of, write_opened
 from node.market.desk import ACCEPT_LIFE_MS, Desk, Way, newest_box, write_reply
@@ -237,6 +238,7 @@ class Buyer:
         """
         await self._extend_boxes(choice.offer_id)
         row = await self._desk.storage.write(lambda conn: self._accept(conn, choice))
+        crashpoint("accept.after_commit")
         self._desk.committed()
         return row
 
@@ -309,6 +311,7 @@ class Buyer:
             updated_ms=now,
         )
         deals.insert(conn, row)
+        crashpoint("accept.before_commit")
         self._award(conn, own, thread, sent.id)
         self._desk.note(conn, "deal.accept_sent", [sent.id, root])
         return row

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from node.crashpoint import crashpoint
 from node.keystore import PROFILE_CONTEXT
 from node.market.desk import Desk, read_reply
 from node.post.letters import Discard, Known, Letter, LetterOutcome, Parked, Recorded
@@ -90,6 +91,7 @@ class Letters:
             return self._take(conn, role, box.ctx, verified, letter.opened)
 
         verdict, author_box, known = await self._desk.storage.write(txn)
+        crashpoint("letter.after_commit")
         match verdict:
             case Waits():
                 if verdict.want is not None:

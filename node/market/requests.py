@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from node.crashpoint import crashpoint
 from node.errors import TransportError
 from node.market.desk import Desk
 from node.market.drafts import Request
@@ -67,6 +68,7 @@ class Requests:
             self._desk.note(conn, "cast.draft", [nonce])
 
         await self._desk.storage.write(txn)
+        crashpoint("cast.after_draft_commit")
         return nonce
 
     async def publish(self, nonce: bytes) -> bool:
@@ -129,6 +131,7 @@ class Requests:
             return True
 
         if await self._desk.storage.write(txn):
+            crashpoint("cast.after_commit")
             self._desk.network.publish(verified, verified.raw)
             await self._desk.post.watch(box)
             self._desk.changed()

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from node.crashpoint import crashpoint
 from node.errors import StorageError
 from node.keystore import PROFILE_CONTEXT
 from node.market.deals import Deals, write_opened
@@ -173,6 +174,7 @@ class Seller:
             self._skip(cast.id, found)
             return
         await self._desk.storage.write(lambda conn: self._send(conn, root, cast, found))
+        crashpoint("offer.after_commit")
         self.quoted += 1
         self.skipped.pop(cast.id, None)
         self._desk.committed()
@@ -417,6 +419,7 @@ class Seller:
             refusal = await shop.refusal(offer, promised)
             event = deal_machine.Refuse(reason=refusal) if refusal else deal_machine.Confirm()
         await self._desk.storage.write(lambda conn: self.move(conn, row.deal_id, event))
+        crashpoint("decide.after_commit")
         self._desk.committed()
 
     def _promised(self, conn: sqlite3.Connection, row: DealRow) -> tuple[Offer | None, list[Offer]]:

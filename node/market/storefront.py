@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from node.crashpoint import crashpoint
 from node.errors import TransportError
 from node.keystore import PROFILE_CONTEXT
 from node.market.desk import Desk, newest_box
@@ -101,6 +102,7 @@ class Storefront:
             closed=False,
         )
         await self._desk.storage.write(lambda conn: self._keep(conn, verified, box))
+        crashpoint("profile.after_commit")
         self._desk.network.publish(verified, verified.raw)
         await self._desk.post.watch(box)
         return verified
