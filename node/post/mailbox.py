@@ -346,7 +346,7 @@ class Mailbox:
     async def _query(self, ask: ReceiptQuery) -> Answer:
         now_ms = self._clock.now().wall_ms
         found = await self._storage.read(
-            lambda db: rows.load_receipts(db, ask.letter_hashes, now_ms)
+            lambda db: rows.load_receipts(db, ask.reader, ask.letter_hashes, now_ms)
         )
         receipts = [(bytes(receipt.letter_hash), receipt.receipt) for receipt in found]
         return ReceiptAnswer(

@@ -347,7 +347,7 @@ class Sender:
     # --- receipts ---------------------------------------------------------------------------------
 
     async def _ask_receipt(self, row: Outgoing, progress: _Progress, link: Link) -> None:
-        question = ReceiptQuery(letter_hashes=[row.letter_hash])
+        question = ReceiptQuery(reader=row.reader, letter_hashes=[row.letter_hash])
         answer = await link.request(question, ASK_MS)
         if not isinstance(answer, ReceiptAnswer):
             return

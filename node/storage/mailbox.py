@@ -249,9 +249,9 @@ def leave_receipt(
 
 
 async def load_receipts(
-    db: aiosqlite.Connection, hashes: Sequence[bytes], now_ms: int
+    db: aiosqlite.Connection, reader: bytes, hashes: Sequence[bytes], now_ms: int
 ) -> list[ServedReceipt]:
-    """List receipts under some letter hashes, in boxes still open; one hash may have several."""
+    """List the receipts a box holds under some letter hashes, while it is open."""
     found = []
     for start in range(0, len(hashes), _HASHES_PER_QUESTION):
         part = hashes[start : start + _HASHES_PER_QUESTION]
@@ -259,9 +259,9 @@ async def load_receipts(
         sql = (
             "SELECT r.letter_hash, r.reader, r.receipt FROM served_receipts AS r "  # noqa: S608
             "JOIN served_boxes AS b ON b.reader = r.reader "
-            f"WHERE r.letter_hash IN ({marks}) AND b.until > ? ORDER BY r.seq"
+            f"WHERE r.letter_hash IN ({marks}) AND r.reader = ? AND b.until > ? ORDER BY r.seq"
         )
-        found += await load_every(db, sql, (*part, now_ms))
+        found += await load_every(db, sql, (*part, reader, now_ms))
     return [
         ServedReceipt(
             letter_hash=LetterHash(row["letter_hash"]),

@@ -315,10 +315,12 @@ class ReceiptStored(_Fields, frozen=True, kw_only=True, tag=57):
 
 
 class ReceiptQuery(_Fields, frozen=True, kw_only=True, tag=58):
-    """Asks which of these letters have a receipt; anybody who knows the hash may ask."""
+    """Asks which of these letters have a receipt; anybody who knows box and hash may ask."""
 
     request: RequestId = 0
     """Chosen by the asker."""
+    reader: Key
+    """The box they were put into: receipts left in other boxes are no answer."""
     letter_hashes: Annotated[
         list[Hash], Meta(min_length=1, max_length=limits.receipts_per_message_max)
     ]

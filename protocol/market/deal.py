@@ -82,18 +82,21 @@ TRANSITIONS: dict[DealState, dict[DealEventName, DealState]] = {
         _E.CANCEL_RECEIVED: _S.CANCELLED,
     },
     _S.DECLINED: {
-        _E.CONFIRMED_RECEIVED: _S.DECLINED,
+        _E.CONFIRMED_RECEIVED: _S.VOIDED,
         _E.REFUSED_RECEIVED: _S.DECLINED,
-        _E.VOID_RECEIVED: _S.DECLINED,
+        # A void that crossed another end is the end on both sides.
+        _E.VOID_RECEIVED: _S.VOIDED,
     },
     _S.VOIDED: {
         _E.CONFIRMED_RECEIVED: _S.VOIDED,
         _E.REFUSED_RECEIVED: _S.VOIDED,
         _E.LAPSED_RECEIVED: _S.VOIDED,
         _E.VOID_RECEIVED: _S.VOIDED,
+        _E.CANCEL_RECEIVED: _S.VOIDED,
     },
     _S.CANCELLED: {
         _E.CANCEL_RECEIVED: _S.CANCELLED,
+        _E.VOID_RECEIVED: _S.VOIDED,
     },
 }
 

@@ -88,7 +88,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     ),
     st.builds(Put, request=u32, reader=keys, letter=st.binary(min_size=1), work=work),
     st.builds(Letters, request=u32, letters=few(st.binary(min_size=1)), more=st.booleans()),
-    st.builds(ReceiptQuery, request=u32, letter_hashes=few(keys, 1)),
+    st.builds(ReceiptQuery, request=u32, reader=keys, letter_hashes=few(keys, 1)),
     st.builds(
         ReceiptAnswer,
         request=u32,

@@ -141,7 +141,7 @@ async def test_a_confirmation_after_a_no_is_answered_with_a_void(market: Market)
     assert isinstance(await market.buyer.take(deal.own_ctx, second_thought), Recorded)
     assert isinstance((await bodies(market.buyer))[-1], Void)
     await market.buyer.carry(market.vendor)
-    assert await market.states() == ("declined", "declined")
+    assert await market.states() == ("voided", "voided")
 
 
 async def test_a_vendor_leaves_a_deal_nobody_acknowledges(market: Market):

@@ -114,9 +114,9 @@ class Desk:
             Receipt(request=5, reader=reader, letter_hash=name, receipt=receipt), session
         )
 
-    async def receipt_of(self, letter: bytes) -> list[bytes]:
+    async def receipt_of(self, letter: bytes, reader=READER) -> list[bytes]:
         name = letters.letter_hash(letter)
-        answer = await self.ask(ReceiptQuery(request=6, letter_hashes=[name]))
+        answer = await self.ask(ReceiptQuery(request=6, reader=reader, letter_hashes=[name]))
         assert isinstance(answer, ReceiptAnswer)
         assert all(found == name for found, _ in answer.receipts)
         return [receipt for _, receipt in answer.receipts]
@@ -418,3 +418,17 @@ async def test_a_sweep_that_fails_is_not_the_last(desk: Desk, monkeypatch):
         while len(calls) < 3:
             await asyncio.sleep(0)
     sweeping.cancel()
+
+
+async def test_receipts_left_in_other_boxes_do_not_hide_the_real_one(desk: Desk):
+    await desk.open()
+    await desk.put(letter(1))
+    for number in range(limits.receipts_per_message_max):
+        seed = bytes([100 + number]) * 32
+        reader = signing.public_key(seed)
+        await desk.open(seed)
+        await desk.read(seed=seed, reader=reader)
+        await desk.receipt(letter(1), b"forged", reader=reader)
+    await desk.read()
+    await desk.receipt(letter(1))
+    assert await desk.receipt_of(letter(1)) == [b"sealed"]

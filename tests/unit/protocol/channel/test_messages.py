@@ -77,7 +77,7 @@ SAMPLES: dict[int, Message] = {
     55: PutDone(request=1, letter_hash=KEY),
     56: Receipt(request=1, reader=KEY, letter_hash=KEY, receipt=b"s"),
     57: ReceiptStored(request=1),
-    58: ReceiptQuery(request=1, letter_hashes=[KEY]),
+    58: ReceiptQuery(request=1, reader=KEY, letter_hashes=[KEY]),
     59: ReceiptAnswer(request=1, receipts=[(KEY, b"s")]),
 }
 

@@ -132,9 +132,15 @@ def test_a_void_ends_it_and_frees_the_offer(state: DealState):
     assert moved(outcome) == (S.VOIDED, [ReleaseLine()])
 
 
-@pytest.mark.parametrize("state", [S.DECLINED, S.VOIDED])
-def test_a_void_of_what_ended_before_changes_nothing(state: DealState):
-    assert moved(step(vendor(state), VoidReceived(at=BOUND + 1), at(BOUND + 9))) == (state, [])
+@pytest.mark.parametrize("state", [S.DECLINED, S.VOIDED, S.CANCELLED])
+def test_a_void_that_crossed_another_end_is_the_end_on_both_sides(state: DealState):
+    assert moved(step(vendor(state), VoidReceived(at=0), at(BOUND + 9))) == (S.VOIDED, [])
+    crossed: list[DealEvent] = [
+        RefusedReceived(reason="policy"),
+        CancelReceived(waited_ms=NO_ACK_MS),
+    ]
+    for event in crossed:
+        assert moved(step(buyer(S.VOIDED), event, at(BOUND + 9))) == (S.VOIDED, [])
 
 
 def test_a_void_does_not_undo_an_agreement():
@@ -185,7 +191,7 @@ def test_a_second_copy_changes_nothing_and_a_second_confirmation_is_refused():
 @pytest.mark.parametrize("state", [S.VOIDED, S.DECLINED])
 def test_a_confirmation_after_the_end_is_answered_with_the_void(state: DealState):
     outcome = step(buyer(state), ConfirmedReceived(id=FIRST), at(BOUND + 5))
-    assert moved(outcome) == (state, [SignVoid()])
+    assert moved(outcome) == (S.VOIDED, [SignVoid()])
     assert outcome.deal.confirmed_id is None
 
 
