@@ -8,6 +8,7 @@ against the shipped tree and vocabulary. What this version does not do is refuse
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -161,6 +162,11 @@ def _last_expiry(wall_ms: int) -> int:
 def _check_keys(draft: Mapping[str, Any]) -> None:
     if not isinstance(draft, Mapping):
         raise _bad("a cast is a JSON object", 'Start the file with { "title": ...')
+    try:
+        json.dumps(dict(draft), ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        # Half a surrogate pair, for one: JSON can spell it, no text can hold it.
+        raise _bad("a cast holds something that is no text", "Write it anew in UTF-8") from error
     for key in draft:
         if key in _LATER:
             raise _later(_LATER[key])
@@ -330,10 +336,11 @@ def _known_constraint(
     if op not in ("present", "absent"):
         if raw is None:
             raise _bad(f"{spec.key} {op} needs a value", 'Add "value"', field=spec.key)
+        several = op in ("in", "nin", "between")
+        if isinstance(raw, list) and not several:
+            raise _bad(f"{spec.key} {op} takes one value", 'Use "op": "in" for several')
         values = [_one_value(part, op, spec, hint) for part in listed]
-        read = values if op in ("in", "nin", "between") else values[0]
-    elif spec.type is not AttributeType.NUMBER:
-        unit = None
+        read = values if several else values[0]
     return AttributeConstraint(
         key=spec.key,
         op=op,

@@ -96,6 +96,12 @@ def test_a_cast_is_an_object(draft: Any):
         read_request(draft, NOON_MS)
 
 
+@pytest.mark.parametrize("value", ["\ud800", {"a": ["\udfff"]}, {1, 2}])
+def test_what_cannot_be_written_down_is_refused(value: Any):
+    for key in ("title", "disclose", "codes"):
+        assert "no text" in str(refused(**{key: value}))
+
+
 def test_a_field_nobody_knows_gets_the_nearest_one():
     assert refused(buget="300 USD").fix == "Did you mean budget?"
     assert refused(zzz=1).fix.startswith("Known: audience, ")
@@ -375,6 +381,8 @@ def test_a_free_key_may_only_be_a_wish():
     "wish",
     [
         {"key": "raw", "op": "eq"},
+        {"key": "raw", "op": "eq", "value": []},
+        {"key": "raw", "op": "eq", "value": ["yes", "no"]},
         {"key": "raw", "op": "sounds", "value": "nice"},
         {"key": "raw", "op": "present", "level": "perhaps"},
         {"key": "raw", "op": "present", "weight": "heavy"},

@@ -1,0 +1,70 @@
+"""A handle over a booth of the market: what a face would call, without sockets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from node.config import Settings
+from node.errors import TransportError
+from node.runtime.handle import Handle, Rooms, Signal
+from tests.unit.node.market.booth import NET, Booth, ListNetwork
+
+
+class FaceNetwork(ListNetwork):
+    """A list of mailboxes, and of peers the test names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linked: list[str] = ["relay"]
+        self.port: int | None = None
+        self.offset_ms: int | None = None
+
+    def peers(self) -> list[Any]:
+        return [SimpleNamespace(document=lambda n=name: {"address": n}) for name in self.linked]
+
+    def clock_median_ms(self) -> int | None:
+        return self.offset_ms
+
+    async def add_peer(self, address: str) -> None:
+        if address == "nobody":
+            raise TransportError("nobody answers")
+        self.linked.append(address)
+
+
+class FaceShop:
+    """Says what it was asked for."""
+
+    async def status(self) -> dict[str, Any]:
+        return {"schema": "intentcast.vendor/1"}
+
+    async def import_feed(self, data: Path, options: dict[str, Any]) -> dict[str, Any]:
+        return {"schema": "intentcast.import/1", "data": str(data), "options": options}
+
+
+def face_of(booth: Booth, home: Path) -> tuple[Handle, FaceNetwork]:
+    """Put a handle over a booth's rooms."""
+    network: Any = FaceNetwork()
+    booth.network = network
+    booth.desk.network = network
+    signal = Signal()
+    booth.desk.changed = signal.ring
+    rooms = Rooms(
+        desk=booth.desk,
+        requests=booth.requests,
+        buyer=booth.buyer,
+        seller=booth.seller,
+        withdrawal=booth.withdrawal,
+        network=network,
+        shop=FaceShop(),
+    )
+    handle = Handle(
+        rooms,
+        settings=Settings(net=NET),
+        home=home,
+        pid=7,
+        signal=signal,
+        notices=["A standing remark."],
+    )
+    return handle, network
