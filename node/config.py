@@ -56,8 +56,6 @@ class Settings:
     """Longest wait between two tries of a letter."""
     clock_offset_ms: int = 0
     """Shift of the wall clock; refused on net=main."""
-    limits_open: bool = False
-    """Benches only: budgets off."""
     log_level: str = "WARNING"
     """DEBUG, INFO, WARNING or ERROR."""
 

@@ -64,7 +64,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _LOG_BYTES = 2 * 1024 * 1024
 _LOG_FILES = 3
-_PAGE = 500
 _KEY_NOTICE = "Your key is a file in the home folder; whoever can copy it is you."
 
 

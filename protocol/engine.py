@@ -3,7 +3,7 @@
 Enters: what happened (`EngineEvent`), and when. Leaves: what to do about it (`EngineAction`), in
 order; perform every one. A message becomes the event it means; blame that gossip finds goes to the
 links, which know when a peer has to go. Never here: a rule of its own.
-Source: network design, section 8.
+Source: docs/internals/architecture.md.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from nacl.exceptions import BadSignatureError
 from protocol.errors import Reason, SignatureError
 from protocol.ids import SigningKey
 
-SEED_BYTES = 32
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 

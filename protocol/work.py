@@ -2,7 +2,7 @@
 
 Enters: a 32-byte digest and a nonce. Leaves: how many leading zero bits BLAKE2b-256(digest ||
 nonce) has. The nonce stands outside every signed text and is part of no id.
-Source: market design 1, network design 4 "Spam".
+Source: docs/protocol/03-envelope.md, "Work".
 """
 
 from __future__ import annotations

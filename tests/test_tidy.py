@@ -298,6 +298,21 @@ def test_no_reason_is_described_that_is_not_there():
     assert set(reasons_described()) == {reason.value for reason in Reason}
 
 
+def test_error_codes_and_the_reference_name_each_other():
+    shape = r"\bE-[A-Z0-9]+(?:-[A-Z0-9]+)*"
+    told = {
+        code
+        for path in (ROOT / "docs" / "reference").glob("*.md")
+        for code in re.findall(shape, path.read_text("utf-8"))
+    }
+    used = {
+        code
+        for path in python_files("protocol", "node")
+        for code in re.findall(f'"({shape})"', path.read_text("utf-8"))
+    }
+    none_of(used ^ told)
+
+
 def test_decisions_are_numbered_without_gaps():
     names = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))

@@ -4,7 +4,7 @@ Enters: a request. Leaves: the handler's answer, or a refusal. A page of another
 reach this API through the owner's browser (Host against DNS rebinding, Origin and Sec-Fetch-Site
 against plain cross-site requests), and another user of this machine must not reach it at all
 (token). Bodies are JSON and short. Whatever is raised beneath leaves as a problem document.
-Source: node design 6; the loopback practice of Syncthing and Jupyter.
+Source: docs/reference/http-api.md; the loopback practice of Syncthing and Jupyter.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from protocol.errors import LocalProtocolError
 
-_RED, _GREEN, _BOLD, _DIM = "31", "32", "1", "2"
+_RED, _GREEN, _BOLD = "31", "32", "1"
 _ANSWERS_MAX = 3
 _YES = {"y", "yes"}
 _NO = {"n", "no"}
@@ -25,11 +25,6 @@ WIDE = 100_000
 def clean(text: object) -> str:
     """Drop what a terminal would obey: controls, escapes, direction marks."""
     return "".join(c for c in str(text) if c.isprintable())
-
-
-def clean_lines(text: object) -> str:
-    """Like `clean`, but lines stay lines."""
-    return "\n".join(clean(line) for line in str(text).splitlines())
 
 
 class Console:
@@ -84,10 +79,6 @@ class Console:
     def bold(self, text: str) -> str:
         """Make a heading of stdout stand out."""
         return self._paint(text, _BOLD, self._out)
-
-    def dim(self, text: str) -> str:
-        """Put a detail of stdout behind."""
-        return self._paint(text, _DIM, self._out)
 
     def tick(self, text: str) -> str:
         """Begin a sentence of success."""

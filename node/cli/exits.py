@@ -1,6 +1,6 @@
 """Exit codes, the only place that knows them.
 
-Source: node design 4.
+Source: docs/reference/cli.md, "Exit codes".
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ def marks(offer: Offer) -> list[str]:
         found.append("over budget")
     for mark in offer["marks"]:
         code = mark["code"] if isinstance(mark, dict) else mark
-        found.append(str(code).replace("_", " "))
+        # Whose budget it is over, the stated one or the one kept at home, is the same to its owner.
+        found.append(str(code).replace("_own_", "_").replace("_", " "))
     trust = offer["vendor"]["trust"]  # stands in a column of its own
     return [words for words in dict.fromkeys(found) if words != trust]
 

@@ -12,7 +12,7 @@ from node.cli.table import table
 @click.command(short_help="List letters on their way.")
 @session_options
 def outbox(session: Session) -> None:
-    """List letters on their way, and the ones that expired or were refused."""
+    """List letters on their way, and the ones that expired."""
     found = session.client().get("/v1/outbox")
     if session.as_json:
         session.console.document(found)

@@ -23,7 +23,7 @@ def peers(session: Session) -> None:
     if session.as_json:
         session.console.document(found)
         return
-    known = plural(found["known"], "node")
+    known = plural(found["known"], "mailbox", "mailboxes")
     if not found["peers"]:
         session.console.say(f"No links; {known} known. Add one:  intentcast peers add HOST:PORT")
         return

@@ -1,6 +1,7 @@
 """When to try again: at once, then after waits drawn evenly below a doubling bound.
 
-Source: node design 2, "Retry"; full jitter spreads the senders of a mailbox that comes back.
+Source: docs/protocol/08-post.md, "Retry"; full jitter spreads the senders of a mailbox
+that comes back.
 """
 
 from __future__ import annotations

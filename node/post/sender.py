@@ -2,7 +2,7 @@
 
 Enters: pending rows, links that come up. Leaves: letters at mailboxes, rows that end acked or
 expired. Never: a row that ends on a mailbox's word, a letter changed between two tries, a wait that
-a restart forgets. Source: node design 2 (I4, I5, "Retry"); network design 6.
+a restart forgets. Source: docs/protocol/08-post.md, "Retry".
 """
 
 from __future__ import annotations

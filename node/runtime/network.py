@@ -4,7 +4,7 @@ Builds server and dialler, feeds the engine what links report, and hands letters
 post. Enters: settings and keys, once; then calls of the parties. Leaves: new objects, messages of
 the post. Never here: a decision about an object or a peer, which the engine makes; an address from
 anything but settings, invites and signed records.
-Source: network design, sections 1-2; docs/protocol/06-gossip.md.
+Source: docs/protocol/06-gossip.md.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ class Pump:
         if link is None or link.send(action.message, action.priority):
             return
         if isinstance(action.message, Objects):
-            # "a dropped payload becomes an id announcement" (network design, section 1)
+            # A dropped payload becomes an announcement of its id.
             link.send(Ids(ids=[_name(raw) for raw in action.message.raws]), Priority.PULL)
 
     def _verify(self, candidates: tuple[Candidate, ...]) -> None:

@@ -232,13 +232,13 @@ def offer_view(  # noqa: PLR0917 - one row of one table, built in one place
 
 _NEXT = {
     (Role.BUYER, DealState.ACCEPT_SENT): "Waiting for the vendor's confirmation until {by}.",
-    (Role.BUYER, DealState.AGREED): "Both sides have signed. Keep the agreement: deal --save.",
+    (Role.BUYER, DealState.AGREED): "Both sides have signed. Keep it: deal DEAL --save FILE.",
     (Role.BUYER, DealState.DECLINED): "The vendor said no; accept another offer.",
     (Role.BUYER, DealState.VOIDED): "No confirmation came in time; accept another offer.",
     (Role.BUYER, DealState.CANCELLED): "The vendor left for want of an acknowledgement.",
-    (Role.VENDOR, DealState.OFFERED): "Confirm or refuse until {by}: deal --confirm or --refuse.",
+    (Role.VENDOR, DealState.OFFERED): "Until {by}: deal DEAL --confirm, or --refuse REASON.",
     (Role.VENDOR, DealState.CONFIRMED): "Waiting for the buyer's acknowledgement.",
-    (Role.VENDOR, DealState.AGREED): "Both sides have signed. Keep the agreement: deal --save.",
+    (Role.VENDOR, DealState.AGREED): "Both sides have signed. Keep it: deal DEAL --save FILE.",
     (Role.VENDOR, DealState.DECLINED): "Refused; nothing more is due.",
     (Role.VENDOR, DealState.VOIDED): "Voided; nothing is due from either side.",
     (Role.VENDOR, DealState.CANCELLED): "Left for want of an acknowledgement; nothing is due.",

@@ -11,7 +11,7 @@ from typing import Final
 from protocol.now import DAY_MS
 
 company_changes: Final = 200
-"""So many changes without a promise are company enough (node design 1)."""
+"""So many changes without a promise are company enough; guess."""
 group_changes_max: Final = 1_000
 """Changes in one commit when that many wait: each more shares its pages with others."""
 company_ms: Final = 50
@@ -21,7 +21,7 @@ changes_waiting_max: Final = 20_000
 readers: Final = 3
 """Reading connections; guess."""
 cache_kib: Final = 8_192
-"""Page cache of a connection (performance evidence: 21 MB against 84 MB with a large one)."""
+"""Page cache of a connection (measured: 21 MB of memory against 84 MB with a large one)."""
 wal_pages: Final = 4_096
 """Length of the write-ahead log, in pages of 4 KiB, at which it is brought home: measured a fifth
 less work per object than SQLite's own 1,000, since pages written often are brought home once."""

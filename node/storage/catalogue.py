@@ -89,6 +89,10 @@ class Item:
         return msgspec.json.encode(self, order="deterministic")
 
 
+_ITEM = msgspec.json.Decoder(Item)
+"""Made at import: msgspec prepares a type at its first use, which two threads must not share."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemState:
     """What is kept of an article, enough to see whether a feed changed it."""
@@ -294,4 +298,4 @@ def _item(raw: Any, digest: bytes) -> Item:
             code="E-DB-DAMAGED",
             fix="Import the feed again",
         )
-    return msgspec.json.decode(content, type=Item)
+    return _ITEM.decode(content)

@@ -38,7 +38,7 @@ class OutgoingState(StrEnum):
 
 
 class Priority(IntEnum):
-    """What goes first when several letters are due; higher first (node design 2)."""
+    """What goes first when several letters are due; higher first."""
 
     AGREED = 50
     ACCEPTANCE = 40

@@ -1,8 +1,8 @@
 """Looking for silent damage: is every stored byte what was written?
 
 SQLite's own check notices a broken tree but not a changed value: of 1,000 random overwrites it saw
-433 and missed 546 that changed stored bytes; a hash per record saw all of those (reliability
-evidence, row 5). So both are asked: the file's own check, and the hash of every object and letter.
+433 and missed 546 that changed stored bytes; a hash per record saw all of those. So both are asked:
+the file's own check, and the hash of every object and letter.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ holds them (invariant I1: promise after record). Each function stands in a savep
 inside one transaction of the group, so one that raises undoes itself alone; a disk that cannot take
 the commit undoes the group and every caller hears it. Never here: an `await` between BEGIN and
 COMMIT. One-statement-per-await writes were seen to commit half a transaction when a task was
-cancelled (reliability evidence, row 2).
+cancelled.
 """
 
 from __future__ import annotations

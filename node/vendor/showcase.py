@@ -24,7 +24,7 @@ _CASTS: Final = Path(__file__).resolve().parent.parent / "data" / "examples"
 RENTALS: Final = ("alpine-wheels", "valley-drive", "club-cars", "pine-motors")
 """The four car rentals of the Park City story; the last one forces its insurance on the buyer."""
 CAMERA_SHOPS: Final = ("camera-corner", "photo-depot", "beach-box")
-"""Two camera shops with nothing in common but the vocabulary."""
+"""Camera shops with nothing in common but the vocabulary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,16 +13,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from node.clock import Clock
 from node.data.vocabulary import attribute_vocabulary, category_tree
-from node.errors import RefusedError
+from node.errors import ConfigError, RefusedError
 from node.market.seller import Seller, Skipped
 from node.storage import catalogue as rows
 from node.storage.database import Storage
 from node.vendor.catalogue import ImportOrder, import_feed
 from node.vendor.feeds import FeedOptions
 from node.vendor.identity import Identity, load_identity
-from node.vendor.matching import Skip
+from node.vendor.matching import DAYS_PER, Skip
 from node.vendor.prices import ShopHabits
 from node.vendor.quoting import QuotePace, pieces_of, quote, to_offer
 from node.vendor.rules import WatchedRules
@@ -38,6 +40,7 @@ IDENTITY_FILE = "vendor.toml"
 RULES_FILE = "rules.toml"
 _BLANK_REPLY = Reply(box=bytes(32), reader=bytes(32), at=[bytes(32)], until=0)
 _PROMISED_MAX = 10_000
+_BY_TIME = {*DAYS_PER, "HUR"}
 
 
 class Storekeeper:
@@ -137,8 +140,8 @@ class Storekeeper:
         """Count pieces promised for days that overlap the given ones, or for good."""
         taken: Counter[str] = Counter()
         for offer in self._promised.values():
-            if _overlaps(offer.fulfil.window, windows):
-                taken.update(pieces_of(offer))
+            is_away = _overlaps(offer.fulfil.window, windows)
+            taken.update(pieces_of(offer if is_away else _for_good(offer)))
         return taken
 
     # --- the shopkeeper -------------------------------------------------------------------------
@@ -151,7 +154,7 @@ class Storekeeper:
                 code="E-NO-SHOP",
                 fix='Make one: intentcast vendor init --name "..."',
             )
-        problem = self._rules.problem if self._rules else None
+        problem = self._check_rules()
         skipped = self._seller.skipped if self._seller else {}
         profile = self._seller.profile if self._seller else None
         return {
@@ -168,6 +171,13 @@ class Storekeeper:
             ],
             "rules_problem": str(problem) if problem else None,
         }
+
+    def _check_rules(self) -> ConfigError | None:
+        """Read the rules now, so that a mistake is told before a request comes that needs them."""
+        if self._rules is None:
+            return None
+        self._rules.current()
+        return self._rules.problem
 
     async def import_feed(self, data: Path, options: Mapping[str, Any]) -> dict[str, Any]:
         """Bring the catalogue to what a feed says."""
@@ -216,8 +226,14 @@ def import_order(data: Path, options: Mapping[str, Any]) -> ImportOrder:
     )
 
 
+def _for_good(offer: Offer) -> Offer:
+    """Leave out what is lent: a line by the day or the hour comes back after its days."""
+    sold = [line for line in offer.lines if line.qty.unit not in _BY_TIME]
+    return msgspec.structs.replace(offer, lines=sold)
+
+
 def _overlaps(promised: Window | None, windows: Sequence[Window]) -> bool:
-    """Things sold are gone for good; things lent are away for their days."""
+    """Tell whether things lent are away on these days; without days nobody knows."""
     if promised is None or not windows:
         return True
     return any(promised.start <= each.end and each.start <= promised.end for each in windows)

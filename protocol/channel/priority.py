@@ -1,7 +1,7 @@
 """Who goes first when a link has more to say than it can carry.
 
 Enters: a message. Leaves: its place in the queue to one peer. Never here: the queue itself.
-Source: network design, section 1.
+Source: docs/protocol/04-frames.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Enters: the state and an event. Leaves: the next state and what must be done about it. The runtime
 loads the state, calls `step` and saves the result inside one transaction; nothing returned has
 happened yet. Losing vendors hear one word, `closed`, at the published time and never at the award.
-Source: market design 5; docs/protocol/13-deal.md.
+Source: docs/protocol/13-deal.md.
 """
 
 from __future__ import annotations

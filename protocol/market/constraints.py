@@ -4,7 +4,7 @@ Enters: a constraint of a cast, the fact a vendor states (from a catalogue or an
 attribute's spec from the shipped vocabulary. Leaves: met, unmet or unknown, with the reason in
 words. Nothing is guessed: what is not said, not comparable or not in the vocabulary is `unknown`,
 and an unknown must is never met. Facts come from strangers: whatever they hold, nothing is raised.
-Source: market design 1 and 3; docs/protocol/11-intentcast.md, "Constraints".
+Source: docs/protocol/11-intentcast.md, "Constraints".
 """
 
 from __future__ import annotations

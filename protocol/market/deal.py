@@ -4,7 +4,7 @@ Enters: one side's state of a deal, an event, and the moment. Leaves: the next s
 answers due, or a refusal. What this machine promises: never two agreements for one line, and no
 disclosure before a confirmation is recorded. The acceptance binds the buyer until `confirm_by`;
 the first confirmation before a recorded `void` holds, a later one is answered with the `void`.
-Source: market design 5; evidence: reliability 5; docs/protocol/13-deal.md.
+Source: docs/protocol/13-deal.md.
 """
 
 from __future__ import annotations

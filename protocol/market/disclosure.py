@@ -3,7 +3,7 @@
 Enters: names, values and fresh salts on the buyer's side; `opened` values from a letter on the
 vendor's. Leaves: commitments to sign, or the values, each held against its commitment. A value
 never stands in signed text, so keeping an agreement does not mean keeping a person's address.
-Source: market design 3, "Disclosure tiers"; docs/protocol/13-deal.md, "Disclosure".
+Source: docs/protocol/13-deal.md, "Disclosure".
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Enters: the bodies of a cast and of an offer to it. Leaves: counted distances and nothing else; how
 bad a day or a kilometre is, is for ranking to say. What an offer does not state stays None.
-Source: market design 3 and 4.
+Source: docs/protocol/12-offer.md, "Ranking".
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Enters: the bodies of a cast and an offer, and how far apart they are. Leaves: a list of codes, each
 with its sentence. No mark makes an offer invalid and none is hidden; nothing here is an opinion.
-Source: market design 4; docs/protocol/12-offer.md, "Marks".
+Source: docs/protocol/12-offer.md, "Marks".
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Enters: a verified cast and offer, the vendor's profile, the vocabulary and the 
 verdict: valid or not, every problem and mark in words, and one answer for every must and prefer.
 What the vendor claims never outweighs what its own value shows. Nothing is stored, nothing is
 raised: a bad offer is an ordinary outcome, and the buyer sees why.
-Source: market design 4; docs/protocol/12-offer.md, "Checking against the cast".
+Source: docs/protocol/12-offer.md, "Checking against the cast".
 """
 
 from __future__ import annotations

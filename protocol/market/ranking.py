@@ -6,7 +6,7 @@ valid before invalid, more musts met before fewer, within budget before over it.
 step the score decides: per term 0..1000 points times its weight, summed and divided by the sum of
 weights, in whole numbers. What is not known earns no points, so an unknown cost never counts as
 zero. Nothing a vendor pays enters here: there is no field for it.
-Source: market design 4, "Ranking"; docs/protocol/12-offer.md, "Ranking".
+Source: docs/protocol/12-offer.md, "Ranking".
 """
 
 from __future__ import annotations

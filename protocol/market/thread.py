@@ -2,7 +2,7 @@
 
 Enters: the state and an event. Leaves: the next state, or a refusal with a reason. A thread is
 isolated: nothing in it depends on another thread. Counters come with negotiation; the state is
-named here so that stored threads keep their meaning. Source: market design 5.
+named here so that stored threads keep their meaning. Source: docs/protocol/13-deal.md.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from a peer's answer (a hint), and the moment. Leaves: `NodeRecord` values, fres
 record proves that its signing key wrote it; that it speaks for the transport key is proved by a
 handshake with that key and by nothing else. So a hint never displaces a proven record, and hints of
 different signing keys for one transport key stand side by side until a dial settles it.
-Source: network design, sections 1-2; docs/protocol/06-gossip.md.
+Source: docs/protocol/06-gossip.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Enters: a candidate, the moment, what this node carries. Leaves: its header, or the reason it is not
 taken, and what that reason means for its id and for the peer that sent it. Never here: a signature,
 and never an id condemned for its work nonce, which is no part of it.
-Source: network design, section 4 "Receive pipeline".
+Source: docs/protocol/06-gossip.md, "The way in".
 """
 
 from __future__ import annotations

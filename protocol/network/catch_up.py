@@ -3,7 +3,7 @@
 Enters: peers to compare with, their pages. Leaves: questions for the next page. A walk ends when
 the peer has no more, when its pages do not advance, and at the latest after as many pages as a full
 table has. Never here: what is missing, which the caller knows.
-Source: network design, section 5.
+Source: docs/protocol/06-gossip.md, "Catching up".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Enters: the relays that are known, the links there are, how dials ended. Leaves: dials, and when to
 look again. An address is tried for ever, ever more rarely, so that a split network finds itself
 again. Never here: sockets, and an order that anybody else could foresee.
-Source: network design, section 2.
+Source: docs/protocol/06-gossip.md, "Links".
 """
 
 from __future__ import annotations

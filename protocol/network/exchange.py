@@ -2,7 +2,7 @@
 
 Enters: announcements, wants, pages, peers that come and go, timers. Leaves: questions, answers,
 objects to serve. Never here: bytes from peers; what a want brings goes the whole way in (`intake`).
-Source: network design, sections 4-5.
+Source: docs/protocol/06-gossip.md, "The way on" and "Catching up".
 """
 
 from __future__ import annotations

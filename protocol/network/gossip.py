@@ -8,7 +8,7 @@ every link, and links compare the ids they hold when they open and from time to 
 
 Enters: events and the moment. Leaves: actions, in order; perform every one. Never: an object kept
 or passed on unverified, anything forwarded that is not stored.
-Source: network design, sections 4-5; docs/protocol/06-gossip.md.
+Source: docs/protocol/06-gossip.md.
 """
 
 from __future__ import annotations

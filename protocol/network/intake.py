@@ -4,7 +4,7 @@ Stages of gossip: *admit* (no signature), *verify* (by the runtime, in runs), *s
 store, forward). Enters: bytes of peers, verdicts, objects of our own, word from the disk. Leaves:
 actions. Never: an object settled that was not verified, an id condemned for a copy's work nonce or
 for another object's bad signature over the same text.
-Source: network design, section 4 "Receive pipeline".
+Source: docs/protocol/06-gossip.md, "The way in".
 """
 
 from __future__ import annotations

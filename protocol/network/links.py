@@ -3,7 +3,7 @@
 Keeps the peers that are linked, the book of known nodes, the fault points, and as many outbound
 links to relays as the design asks for, so that losing one cuts nobody off. Enters: events and the
 moment. Leaves: actions. Never: an address that came from a cast, a peer judged by hearsay.
-Source: network design, sections 1-2 and 4 "Standing"; docs/protocol/06-gossip.md.
+Source: docs/protocol/06-gossip.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Bodies lie on disk; here stand names, times and authors. The table is the dedupe set of gossip and
 the answer to "what do you hold?". Enters: entries of verified objects, revokes among them. Leaves:
 whether an entry has a place, and which entries lost theirs. Never here: unverified bytes.
-Source: network design, sections 4-5; market design 2 (revoke).
+Source: docs/protocol/06-gossip.md, "Revokes" and "Bounds".
 """
 
 from __future__ import annotations

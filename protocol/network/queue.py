@@ -3,7 +3,7 @@
 A flood by one peer fills its own queue and no other; when all queues together are full, the longest
 gives way. A second copy of a waiting candidate only adds a supplier. Enters: admitted candidates.
 Leaves: runs of at most 16 for verification. Never here: signatures.
-Source: network design, section 4 "Receive pipeline".
+Source: docs/protocol/06-gossip.md, "The way in".
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Enters: a key, points (see `errors.Severity`) and the moment. Leaves: whether the key is refused.
 Points halve every half hour. Nothing a third party says counts, and merit never pays for fault.
-Source: network design, section 4 "Standing".
+Source: docs/protocol/06-gossip.md, "Fault".
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Each name remembers who announced it; one peer is asked at a time, and the next 
 serve. A peer that serves nothing of what it was asked for some seconds broke its promise; a slow
 one, of which something still comes, did not. Enters: announcements, arrivals, refusals, the moment.
 Leaves: whom to ask for what, and who broke a promise. Never here: bytes of objects.
-Source: network design, section 4.
+Source: docs/protocol/06-gossip.md, "The way in".
 """
 
 from __future__ import annotations

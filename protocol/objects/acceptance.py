@@ -1,7 +1,7 @@
 """The acceptance: the buyer's yes to the exact bytes of one offer.
 
 Leaves: the typed body, and the cross-checks against the offer it names. No committed field value
-stands here, only names and hashes. Source: market design 2 and 5; docs/protocol/13-deal.md.
+stands here, only names and hashes. Source: docs/protocol/13-deal.md.
 """
 
 from __future__ import annotations

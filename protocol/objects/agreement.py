@@ -3,7 +3,7 @@
 Enters: the envelopes of one deal, or the bytes of a bundle. Leaves: the bundle (canonical msgpack
 of `[signed, signature]` pairs, without work, in a fixed order), its id, or the name of the object
 that fails. No clock is asked: an agreement does not expire.
-Source: market design 2; docs/protocol/15-agreement.md.
+Source: docs/protocol/15-agreement.md.
 """
 
 from __future__ import annotations

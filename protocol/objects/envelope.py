@@ -3,7 +3,7 @@
 Enters: raw envelope bytes, canonical msgpack `[signed, signature, pow]`, from gossip, a letter or
 our own pen. Leaves: `Candidate` (split and named, nothing believed), `Header` (shape believed), or
 `Verified[T]` (signature and kind hold). Never: a re-encoding of what was received, a `Verified`
-made anywhere else. Source: market design 1; docs/protocol/03-envelope.md.
+made anywhere else. Source: docs/protocol/03-envelope.md.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ _BODY_TYPE: dict[Kind, Any] = {
     Kind.REVOKE: Revoke,
     Kind.PROFILE: Profile,
 }
+# msgspec (seen with 0.22.0) works out a type's fields at its first use, and two threads that do so
+# at once crash the process. Bodies are read by the loop and by writers' threads: it is done here,
+# once, by whoever imports this module first.
+_READY = [msgspec.msgpack.Decoder(shape) for shape in (*_BODY_TYPE.values(), Event, OtherEvent)]
 _PARTS = 3
 _SIGNATURE_BYTES = 64
 

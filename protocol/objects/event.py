@@ -1,6 +1,6 @@
 """Events: what happens to a thread or a deal after its offer, each answering one object by id.
 
-Leaves: one struct per type, told apart by `type`. Source: market design 2 and 5.
+Leaves: one struct per type, told apart by `type`. Source: docs/protocol/13-deal.md, "Events".
 """
 
 from __future__ import annotations

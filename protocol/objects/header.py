@@ -2,7 +2,7 @@
 
 Enters: the decoded array of a signed text. Leaves: a `Header`, or an ObjectError. Knows which kinds
 are public and which are sealed; knows nothing of what a body means.
-Source: market design 1; docs/protocol/03-envelope.md.
+Source: docs/protocol/03-envelope.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Leaves: the typed body and the checks that need nothing else. Only shapes are checked here; whether
 the category and the keys exist is asked at signing and at matching (`protocol/values`).
-Source: market design 3; docs/protocol/11-intentcast.md.
+Source: docs/protocol/11-intentcast.md.
 """
 
 from __future__ import annotations

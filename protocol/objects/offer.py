@@ -1,7 +1,7 @@
 """The offer: total, itemised and comparable, or no offer.
 
 Leaves: the typed body and the arithmetic that makes it valid by itself. Whether it answers its cast
-is asked by `protocol/market/offer_check`. Source: market design 4; docs/protocol/12-offer.md.
+is asked by `protocol/market/offer_check`. Source: docs/protocol/12-offer.md.
 """
 
 from __future__ import annotations

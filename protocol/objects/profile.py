@@ -1,6 +1,6 @@
 """The profile: who a vendor (or another party) says it is, and where letters for it go.
 
-Source: market design 2; docs/protocol/14-profile.md.
+Source: docs/protocol/14-profile.md.
 """
 
 from __future__ import annotations

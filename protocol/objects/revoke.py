@@ -1,6 +1,7 @@
 """The revoke: an author takes back an object before there is an agreement.
 
-It travels as its target did, and takes the target's place in stores. Source: market design 2.
+It travels as its target did, and takes the target's place in stores.
+Source: docs/protocol/03-envelope.md, "Revoke".
 """
 
 from __future__ import annotations

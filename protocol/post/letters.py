@@ -3,7 +3,7 @@
 Enters: an envelope, the values it discloses (or none), the recipient's box key and a fresh seed; or
 sealed bytes from a mailbox. Leaves: sealed bytes whose length tells little, their hash, or
 `Contents`. Nothing in here believes the envelope: that is the reader's work, through
-`objects/envelope`. Source: network design 6; docs/protocol/08-post.md.
+`objects/envelope`. Source: docs/protocol/08-post.md.
 """
 
 from __future__ import annotations

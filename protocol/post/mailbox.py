@@ -3,7 +3,7 @@
 Enters: signed records and works from peers, and a `BoxState` the caller loaded. Leaves: records of
 our own, or named outcomes the caller carries out inside one transaction. Nothing returned has
 happened yet. Never here: what a letter says, whose box it is, the clock.
-Source: network design 6; docs/protocol/08-post.md.
+Source: docs/protocol/08-post.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Enters: what was recorded, the recipient's signing seed and the author's box; or sealed bytes a
 mailbox handed over. Leaves: sealed bytes of one size, or a `Receipt` whose signature holds. Never:
 a receipt before the letter's object is committed; a receipt believed on a mailbox's word.
-Source: network design 6; docs/protocol/08-post.md.
+Source: docs/protocol/08-post.md.
 """
 
 from __future__ import annotations

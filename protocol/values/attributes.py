@@ -227,6 +227,10 @@ class _File(msgspec.Struct, frozen=True):
     """Path (empty for all) -> own specs, or keys of shared ones."""
 
 
+_FILE = msgspec.json.Decoder(_File)
+"""Made at import: msgspec prepares a type at its first use, which two threads must not share."""
+
+
 class AttributeVocabulary:
     """The shipped list, read once and never changed."""
 
@@ -258,7 +262,7 @@ class AttributeVocabulary:
         """
         raw = data.encode() if isinstance(data, str) else data
         try:
-            found = msgspec.json.decode(raw, type=_File)
+            found = _FILE.decode(raw)
             shared = {spec.key: spec for spec in found.shared}
             own = {
                 path: [shared[item] if isinstance(item, str) else item for item in items]

@@ -44,6 +44,10 @@ class _File(msgspec.Struct, frozen=True):
     nodes: list[_Node]
 
 
+_FILE = msgspec.json.Decoder(_File)
+"""Made at import: msgspec prepares a type at its first use, which two threads must not share."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """One answer of a search."""
@@ -101,7 +105,7 @@ class CategoryTree:
         """
         raw = data.encode() if isinstance(data, str) else data
         try:
-            found = msgspec.json.decode(raw, type=_File)
+            found = _FILE.decode(raw)
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise _broken(str(error)) from error
         rows = ((node.path, node.label, tuple(node.synonyms)) for node in found.nodes)

@@ -125,11 +125,6 @@ def unit_code(spelling: str) -> str | None:
     return word if word in UNITS else None
 
 
-def known_unit(code: str) -> bool:
-    """Tell whether a unit code is one we can convert."""
-    return code in UNITS
-
-
 def unit_label(code: str) -> str:
     """Give the shortest familiar spelling of a code for people, or the code itself."""
     return _LABELS.get(code, code)

@@ -20,6 +20,10 @@ from typing import Any
 
 import pytest
 
+from node.errors import TransportError
+from node.testnet import nodes
+from node.testnet.nodes import ProcessNode
+from node.testnet.plan import NodePlan, Part
 from protocol.objects.agreement import read_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -221,3 +225,34 @@ def test_too_few_files_are_said_at_once(run: Run):
     assert done.returncode == 5
     assert b"(E-FILES)" in done.stderr
     assert b"ulimit -n" in done.stderr
+
+
+def relay_at(home: Path, config: str) -> ProcessNode:
+    home.mkdir()
+    (home / "config.toml").write_text(config, encoding="utf-8")
+    return ProcessNode(NodePlan(name="relay-1", part=Part.RELAY, wave=0), home)
+
+
+async def test_a_process_that_cannot_start_says_why(tmp_path: Path):
+    node = relay_at(tmp_path / "relay-1", 'nett = "demo"\n')
+    with pytest.raises(TransportError) as caught:
+        await node.start()
+    assert "relay-1 did not start" in caught.value.sentence
+    assert "nett" in caught.value.sentence
+    await node.stop()
+    assert node.pid is None
+
+
+async def test_a_process_that_is_not_up_in_time_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(nodes, "START_S", 0.0)
+    node = relay_at(tmp_path / "relay-1", 'net = "demo"\napi_port = 0\n')
+    with pytest.raises(TransportError) as caught:
+        await node.start()
+    assert caught.value.code == "E-TIMEOUT"
+    pid = node.pid
+    assert pid is not None
+    await node.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

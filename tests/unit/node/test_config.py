@@ -57,11 +57,10 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         retry_base_ms="10",
         retry_max_ms="100",
         clock_offset_ms="-5",
-        limits_open="1",
         log_level="DEBUG",
     )
     assert found.advertise == ["a:1", "b:2"]
-    assert (found.mailbox, found.bootstrap, found.limits_open) == (True, False, True)
+    assert (found.mailbox, found.bootstrap) == (True, False)
     assert (found.listen_port, found.clock_offset_ms) == (7440, -5)
     defaults = Settings()
     changed = [

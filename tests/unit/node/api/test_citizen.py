@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 
 import pytest
 
 from node.api.citizen import Citizen
+from node.runtime.handle import Handle
 from tests.unit.node.api.fake_citizen import FakeCitizen
 
 METHODS = [
@@ -27,8 +27,4 @@ def test_the_fake_has_the_shape(name: str):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_real_handle_has_the_shape(name: str):
-    if importlib.util.find_spec("node.runtime.handle") is None:
-        pytest.skip("the handle is not built yet")
-    from node.runtime.handle import Handle  # type: ignore[import-not-found,unused-ignore]
-
     assert parameters(Handle, name)[: len(parameters(Citizen, name))] == parameters(Citizen, name)

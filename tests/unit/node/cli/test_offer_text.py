@@ -35,6 +35,7 @@ def test_a_vendors_name_is_shown_and_not_obeyed():
         ({"marks": [], "state": "expired"}, ["expired"]),
         ({"marks": [], "valid": False, "over_budget": True}, ["not valid", "over budget"]),
         ({"over_budget": True, "marks": [{"code": "over_budget"}]}, ["over budget"]),
+        ({"over_budget": True, "marks": [{"code": "over_own_budget"}]}, ["over budget"]),
         ({"marks": [{"code": "first_contact"}]}, []),
     ],
 )

@@ -15,7 +15,7 @@ def test_list(shell: Shell):
     assert "3 ms" in found.out
     assert "1 min 1 s" in found.out
     assert "2.0 KiB" in found.out
-    assert found.err == "1 link, 5 nodes known\n"
+    assert found.err == "1 link, 5 mailboxes known\n"
 
 
 def test_none(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch):
@@ -23,7 +23,7 @@ def test_none(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatc
         return {"schema": "intentcast.peers/1", "peers": [], "known": 1}
 
     monkeypatch.setattr(citizen, "peers", peers)
-    assert "No links; 1 node known" in shell.run("peers").err
+    assert "No links; 1 mailbox known" in shell.run("peers").err
 
 
 def test_add_takes_the_address_as_up_prints_it(shell: Shell, citizen: FakeCitizen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,8 @@ async def test_a_confirmed_deal_can_be_kept_before_it_is_acknowledged(market: Ma
 async def test_there_is_none_when_a_part_is_gone(market: Market, part: str):
     await market.agreed()
     row = await market.buyer.deal()
-    assert await agreement(market.buyer, replace(row, **{part: b"0" * 32})) is None
+    gone: dict[str, Any] = {part: b"0" * 32}
+    assert await agreement(market.buyer, replace(row, **gone)) is None
 
 
 @pytest.mark.parametrize("part", ["cast", "profile"])

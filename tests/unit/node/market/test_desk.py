@@ -115,8 +115,8 @@ async def test_a_commit_is_told_to_the_post_and_to_whoever_watches(buyer: Booth)
 async def test_the_newest_box_of_a_context_is_used(buyer: Booth):
     assert await buyer.write(lambda conn: newest_box(conn, CTX)) is None
     older, newer = buyer.box(CTX), replace(buyer.box(b"1" * 16), ctx=CTX)
-    for box in (older, newer):
-        await buyer.write(lambda conn, b=box: boxes_own.save(conn, b))
+    await buyer.write(lambda conn: boxes_own.save(conn, older))
+    await buyer.write(lambda conn: boxes_own.save(conn, newer))
     assert await buyer.write(lambda conn: newest_box(conn, CTX)) == newer
     assert older.mailboxes == tuple(MAILBOXES)
 

@@ -16,6 +16,7 @@ from protocol.market.deal import Role
 from protocol.now import MINUTE_MS
 from protocol.objects.event import Closed, Confirmed
 from protocol.objects.header import Kind
+from protocol.objects.offer import Offer
 from tests.parties import make_cast, vendor_bo
 from tests.unit.node.market.booth import START_MS, Booth, Market
 
@@ -117,9 +118,9 @@ async def test_a_first_letter_longer_than_strangers_may_write_is_discarded(marke
         reply=market.vendor.reply(PROFILE_CONTEXT),
         now_ms=START_MS,
     )
+    assert isinstance(body, Offer)
     lines = [
-        replace(body.lines[0], name="x" * 110, unit=0, total=0, basis="y" * 110)  # type: ignore[union-attr]
-        for _ in range(45)
+        replace(body.lines[0], name="x" * 110, unit=0, total=0, basis="y" * 110) for _ in range(45)
     ]
     long = market.vendor.sealed(
         PROFILE_CONTEXT,

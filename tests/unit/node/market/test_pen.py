@@ -77,14 +77,14 @@ async def test_the_work_is_done_in_slices(pen: Pen, monkeypatch: pytest.MonkeyPa
         starts.append(start)
         return solve(object_id, target, start=0, tries=1 << 20) if len(starts) == 3 else None
 
-    monkeypatch.setattr(module.work, "solve", slow)
+    monkeypatch.setattr(work, "solve", slow)
     await pen.public(CTX, Kind.INTENTCAST, cast_body(), exp=NOW_MS + 14 * DAY_MS)
     assert starts == [0, module._SLICE_TRIES, 2 * module._SLICE_TRIES]
 
 
 async def test_work_that_is_never_found_is_an_error(pen: Pen, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "_TRIES_MAX", 2 * module._SLICE_TRIES)
-    monkeypatch.setattr(module.work, "solve", lambda *_args, **_facts: None)
+    monkeypatch.setattr(work, "solve", lambda *_args, **_facts: None)
     with pytest.raises(LocalProtocolError) as failed:
         await pen.public(CTX, Kind.INTENTCAST, cast_body(), exp=NOW_MS + 14 * DAY_MS)
     assert failed.value.code == "E-WORK"

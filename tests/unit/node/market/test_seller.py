@@ -154,7 +154,7 @@ async def test_an_offer_too_long_for_a_first_letter_is_not_sent(market: Market):
     assert refused.value.code == "E-OFFER-LONG"
     assert await market.vendor.threads(Role.VENDOR) == []
     assert not await market.vendor.write(
-        lambda conn: offers_sent.offer_of(conn, row.cast_id, PROFILE_CONTEXT, 0)
+        lambda conn: offers_sent.offer_of(conn, row.cast_id or b"", PROFILE_CONTEXT, 0)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node.errors import NotFoundError, RefusedError
+from node.post.letters import Recorded
 from node.storage import objects
 from protocol.errors import LocalProtocolError
 from protocol.ids import to_text
@@ -95,7 +96,7 @@ async def test_an_offer_is_taken_back_by_letter(market: Market):
     assert revoke.header.exp == offer.header.exp
     assert revoke.header.to == market.buyer.desk.pen.key(row.nonce)
     assert vendor.network.published[-1].header.kind is Kind.PROFILE
-    assert outcome
+    assert isinstance(outcome, Recorded)
 
 
 async def test_an_accepted_offer_is_not_taken_back(market: Market):
@@ -139,4 +140,6 @@ async def test_a_name_of_two_things_asks_for_more(market: Market, monkeypatch: p
     with pytest.raises(NotFoundError) as unclear:
         await market.buyer.withdrawal.revoke(to_text("cast", row.cast_id or b""))
     assert unclear.value.code == "E-AMBIGUOUS"
-    assert await market.buyer.write(lambda conn: objects.row_of(conn, row.cast_id)) is not None
+    assert (
+        await market.buyer.write(lambda conn: objects.row_of(conn, row.cast_id or b"")) is not None
+    )

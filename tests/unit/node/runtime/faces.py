@@ -9,7 +9,8 @@ from typing import Any
 from node.config import Settings
 from node.errors import TransportError
 from node.runtime.handle import Handle, Rooms, Signal
-from tests.unit.node.market.booth import NET, Booth, ListNetwork
+from tests.parties import NET
+from tests.unit.node.market.booth import Booth, ListNetwork
 
 
 class FaceNetwork(ListNetwork):

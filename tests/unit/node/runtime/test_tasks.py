@@ -53,9 +53,9 @@ async def test_the_end_waits_for_what_tidies_up_even_when_that_spawns_more():
             await asyncio.Event().wait()
         finally:
             await tidy("first")
-            tasks.spawn(asyncio.Event().wait(), "last")
+            _ = tasks.spawn(asyncio.Event().wait(), "last")
 
-    tasks.spawn(runs(), "runs")
+    _ = tasks.spawn(runs(), "runs")
     await asyncio.sleep(0)
     await tasks.close()
     assert tidied == ["first"]

@@ -6,10 +6,14 @@ import asyncio
 import contextlib
 import logging
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 from node.clock import ManualClock
 from node.errors import StorageError
 from node.runtime.upkeep import keep_house
+
+if TYPE_CHECKING:
+    from node.storage.database import Storage
 
 
 class Shelf:
@@ -31,7 +35,9 @@ class Shelf:
 async def test_it_sweeps_at_once_and_after_a_failure(caplog):
     shelf = Shelf()
     with caplog.at_level(logging.INFO):
-        task = asyncio.create_task(keep_house(shelf, ManualClock(wall_ms=77), period_s=0))
+        task = asyncio.create_task(
+            keep_house(cast("Storage", shelf), ManualClock(wall_ms=77), period_s=0)
+        )
         await asyncio.wait_for(shelf.third.wait(), 5)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -21,7 +21,7 @@ from protocol.objects.envelope import Verified
 from protocol.objects.intentcast import Intentcast, Window
 from protocol.objects.offer import Offer
 from tests.parties import NOW_MS, vendor_bo
-from tests.unit.node.vendor.requests import DATES, car, purchase, rental, wish
+from tests.unit.node.vendor.requests import CARS, DATES, camera, car, purchase, rental, wish
 
 RULES = 'currency = "USD"\n[quote]\nfirm = false\nquotes_per_hour_max = 3\n'
 LATER = Window(start="2027-01-10", end="2027-01-12", tz="America/Denver")
@@ -111,6 +111,41 @@ async def test_things_lent_come_back(keeper: Storekeeper):
     assert await keeper.refusal(after, [two]) is None
 
 
+async def sale(keeper: Storekeeper, nonce: int, when: Window) -> Offer:
+    cast = purchase(nonce=bytes([nonce] * 16), when=[when], category=CARS)
+    found = await offer(keeper, cast)
+    assert isinstance(found, Offer), found
+    return found
+
+
+async def stock_boxes(storage: Storage, stock: int, now_ms: int = NOW_MS) -> None:
+    """Sell roof boxes and lend nothing."""
+    await storage.write(lambda conn: catalogue.mark_gone(conn, ["A", "B"], now_ms))
+    box = camera("BOX", stock=stock, category=CARS)
+    await storage.write(lambda conn: catalogue.put(conn, [box], now_ms))
+
+
+async def test_things_sold_do_not_come_back_whatever_days_were_named(
+    keeper: Storekeeper, storage: Storage
+):
+    await stock_boxes(storage, 1)
+    first, second = await sale(keeper, 1, DATES), await sale(keeper, 2, LATER)
+    assert await keeper.refusal(first, []) is None
+    assert await keeper.refusal(second, [first]) is Reason.OUT_OF_STOCK
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a feed imported after a sale has counted it already; it is counted twice"
+)
+async def test_a_feed_newer_than_a_sale_has_counted_it(keeper: Storekeeper, storage: Storage):
+    await stock_boxes(storage, 2)
+    first = await sale(keeper, 1, DATES)
+    assert await keeper.refusal(first, []) is None
+    await stock_boxes(storage, 1, NOW_MS + 1)
+    second = await sale(keeper, 2, LATER)
+    assert await keeper.refusal(second, [first]) is None
+
+
 async def test_what_is_promised_is_not_quoted_again(keeper: Storekeeper):
     two = await offered(keeper, 1, items=[wish(qty="2")])
     assert await keeper.refusal(two, []) is None
@@ -140,8 +175,9 @@ async def test_status(keeper: Storekeeper, home: Path):
     assert (found["items"], found["categories"]) == (2, {"travel/car-rental": 2})
     assert (found["quoted"], found["skipped"], found["rules_problem"]) == (0, [], None)
     (home / "rules.toml").write_text("currency = 5")
-    await offered(keeper)
     assert "E-RULES" in (await keeper.status())["rules_problem"]
+    (home / "rules.toml").write_text(RULES)
+    assert (await keeper.status())["rules_problem"] is None
 
 
 async def test_import(storage: Storage, keeper: Storekeeper, feed_file: Callable[..., Path]):

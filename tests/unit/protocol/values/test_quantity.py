@@ -13,7 +13,6 @@ from protocol.values.quantity import (
     convert,
     decimal_of,
     decimal_text,
-    known_unit,
     parse_quantity,
     unit_code,
     unit_label,
@@ -186,13 +185,11 @@ def test_unit_code(spelling, code):
     assert unit_code(spelling) == code
 
 
-def test_labels_and_known_units():
+def test_labels():
     assert unit_label("MPX") == "MP"
     assert unit_label("each") == ""
     assert unit_label("KGM") == "kg"
     assert unit_label("Q99") == "Q99"
-    assert known_unit("KGM")
-    assert not known_unit("Q99")
 
 
 @pytest.mark.parametrize(
