@@ -68,6 +68,16 @@ class Skipped:
     """Why, for the shopkeeper."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """An offer of a deal that holds."""
+
+    offer: Offer
+    """What was promised."""
+    at_ms: int
+    """Unix ms of the confirmation."""
+
+
 class Shop(Protocol):
     """Whoever makes prices."""
 
@@ -77,12 +87,12 @@ class Shop(Protocol):
         """Quote a request, or say why not."""
         ...
 
-    async def refusal(self, offer: Offer, promised: Sequence[Offer]) -> Reason | None:
+    async def refusal(self, offer: Offer, promised: Sequence[Promise]) -> Reason | None:
         """Ask at acceptance whether the shop can still keep this offer; None means yes.
 
         Args:
             offer: the accepted one.
-            promised: offers of deals that hold already.
+            promised: what deals that hold already have taken.
         """
         ...
 
@@ -422,19 +432,25 @@ class Seller:
         crashpoint("decide.after_commit")
         self._desk.committed()
 
-    def _promised(self, conn: sqlite3.Connection, row: DealRow) -> tuple[Offer | None, list[Offer]]:
+    def _promised(
+        self, conn: sqlite3.Connection, row: DealRow
+    ) -> tuple[Offer | None, list[Promise]]:
         offer = self._desk.load(conn, row.offer_id)
         return offer.body if offer else None, self._held(conn)
 
-    def _held(self, conn: sqlite3.Connection) -> list[Offer]:
-        """Give the offers of the newest deals that hold."""
+    def _held(self, conn: sqlite3.Connection) -> list[Promise]:
+        """Give what the newest deals that hold have promised."""
         held = deals.in_states(conn, [DealState.CONFIRMED, DealState.AGREED])
         newest = [each for each in held if each.role is ROLE][-_PROMISED_MAX:]
-        offers = [self._desk.load(conn, each.offer_id) for each in newest]
-        return [each.body for each in offers if each is not None]
+        offers = [(self._desk.load(conn, each.offer_id), each) for each in newest]
+        return [
+            Promise(offer=offer.body, at_ms=row.confirmed_ms or row.updated_ms)
+            for offer, row in offers
+            if offer is not None
+        ]
 
-    async def promised(self) -> list[Offer]:
-        """Give the offers of deals that hold, for a shop that has just opened."""
+    async def promised(self) -> list[Promise]:
+        """Give what deals that hold have promised, for a shop that has just opened."""
         return await self._desk.storage.write(self._held)
 
     # --- a human's word and the clock ---------------------------------------------------------

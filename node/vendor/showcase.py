@@ -1,22 +1,16 @@
 """The shops and requests that ship with the program, for the demo, the testnet and the guides.
 
-Leaves: paths and parsed files. They are ordinary files of the ordinary formats: whatever reads a
+Leaves: paths of shops, requests as read. They are ordinary files of the ordinary formats: whatever reads a
 shop's own feed reads these, and nothing treats them differently.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from node.vendor.catalogue import ImportOrder
-from node.vendor.identity import Identity, load_identity
-from node.vendor.rules import Rules, load_rules
 from protocol.errors import LocalProtocolError
-from protocol.values.attributes import AttributeVocabulary
-from protocol.values.category import CategoryTree
 
 _SHOPS: Final = Path(__file__).resolve().parent / "examples"
 _CASTS: Final = Path(__file__).resolve().parent.parent / "data" / "examples"
@@ -25,30 +19,6 @@ RENTALS: Final = ("alpine-wheels", "valley-drive", "club-cars", "pine-motors")
 """The four car rentals of the Park City story; the last one forces its insurance on the buyer."""
 CAMERA_SHOPS: Final = ("camera-corner", "photo-depot", "beach-box")
 """Camera shops with nothing in common but the vocabulary."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleShop:
-    """A shop that ships with the program."""
-
-    identity: Identity
-    """From its `vendor.toml`."""
-    rules: Rules
-    """From its `rules.toml`."""
-    folder: Path
-    """Where its files stand."""
-
-    def orders(self) -> list[ImportOrder]:
-        """Give the imports that fill its catalogue."""
-        return import_orders(self.identity, self.folder)
-
-
-def import_orders(identity: Identity, folder: Path) -> list[ImportOrder]:
-    """Give the imports a shop's `vendor.toml` names; files are relative to `folder`."""
-    return [
-        ImportOrder(path=folder / feed.file, habits=feed.habits, options=feed.options)
-        for feed in identity.feeds
-    ]
 
 
 def shop_names() -> list[str]:
@@ -71,21 +41,6 @@ def shop_files(name: str) -> dict[str, Path]:
     found = {"vendor.toml": _SHOPS / f"{name}.vendor.toml"}
     found["rules.toml"] = _SHOPS / f"{name}.rules.toml"
     return found | {path.name: path for path in sorted(_SHOPS.glob(f"{name}.feed.*"))}
-
-
-def example_shop(name: str, *, vocabulary: AttributeVocabulary, tree: CategoryTree) -> ExampleShop:
-    """Read one example shop.
-
-    Raises:
-        LocalProtocolError: E-EXAMPLE when no such shop ships.
-        ConfigError: its files are damaged.
-    """
-    files = shop_files(name)
-    return ExampleShop(
-        identity=load_identity(files["vendor.toml"], tree=tree),
-        rules=load_rules(files["rules.toml"], vocabulary=vocabulary, tree=tree),
-        folder=_SHOPS,
-    )
 
 
 def cast_names() -> list[str]:

@@ -18,7 +18,7 @@ import msgspec
 from node.clock import Clock
 from node.data.vocabulary import attribute_vocabulary, category_tree
 from node.errors import ConfigError, RefusedError
-from node.market.seller import Seller, Skipped
+from node.market.seller import Promise, Seller, Skipped
 from node.storage import catalogue as rows
 from node.storage.database import Storage
 from node.vendor.catalogue import ImportOrder, import_feed
@@ -40,6 +40,7 @@ IDENTITY_FILE = "vendor.toml"
 RULES_FILE = "rules.toml"
 _BLANK_REPLY = Reply(box=bytes(32), reader=bytes(32), at=[bytes(32)], until=0)
 _PROMISED_MAX = 10_000
+_IMPORTS_SEEN = 200
 _BY_TIME = {*DAYS_PER, "HUR"}
 
 
@@ -61,7 +62,7 @@ class Storekeeper:
         self._rules = rules
         self._pace = QuotePace()
         self._seller: Seller | None = None
-        self._promised: dict[bytes, Offer] = {}
+        self._promised: dict[bytes, Promise] = {}
 
     @classmethod
     def of_home(cls, home: Path, *, storage: Storage, clock: Clock) -> Storekeeper:
@@ -106,7 +107,7 @@ class Storekeeper:
             rules=rules,
             vocabulary=attribute_vocabulary(),
             now_ms=now_ms,
-            committed=self._committed(cast.body.when),
+            committed=self._committed(cast.body.when, await self._counted_ms()),
         )
         if isinstance(found, Skip):
             return Skipped(reason=found.reason.value, words=found.words)
@@ -118,30 +119,46 @@ class Storekeeper:
         """Whether an acceptance of this offer needs no human."""
         return offer.firm
 
-    async def refusal(self, offer: Offer, promised: Sequence[Offer]) -> Reason | None:
+    async def refusal(self, offer: Offer, promised: Sequence[Promise]) -> Reason | None:
         """Ask whether every article is still there, beside what is promised for the same days."""
-        self.remember([each for each in promised if each.cast != offer.cast])
+        self.remember([each for each in promised if each.offer.cast != offer.cast])
         windows = [offer.fulfil.window] if offer.fulfil.window else []
-        taken = self._committed(windows)
+        taken = self._committed(windows, await self._counted_ms())
         for sku, pieces in pieces_of(offer).items():
             item = await self._storage.read(lambda db, sku=sku: rows.find_offered(db, sku))  # type: ignore[misc]
             if item is None or not item.available:
                 return Reason.OUT_OF_STOCK
             if item.stock is not None and item.stock - taken[sku] < pieces:
                 return Reason.OUT_OF_STOCK
-        self._promised[offer.cast] = offer
+        now_ms = self._clock.now().wall_ms
+        self._promised[offer.cast] = Promise(offer=offer, at_ms=now_ms)
         return None
 
-    def remember(self, promised: Sequence[Offer]) -> None:
+    def remember(self, promised: Sequence[Promise]) -> None:
         """Learn what is promised already, as after a restart."""
-        self._promised = {each.cast: each for each in promised[-_PROMISED_MAX:]}
+        self._promised = {each.offer.cast: each for each in promised[-_PROMISED_MAX:]}
 
-    def _committed(self, windows: Sequence[Window]) -> Counter[str]:
-        """Count pieces promised for days that overlap the given ones, or for good."""
+    async def _counted_ms(self) -> int:
+        """Give the moment up to which the feeds have counted what was sold, Unix ms.
+
+        With several feeds it is that of the one imported longest ago: rather too little is offered
+        than one piece twice.
+        """
+        newest: dict[str, int] = {}
+        for row in await self._storage.read(lambda db: rows.imports(db, _IMPORTS_SEEN)):
+            newest.setdefault(row.source, row.at_ms)
+        return min(newest.values(), default=0)
+
+    def _committed(self, windows: Sequence[Window], counted_ms: int) -> Counter[str]:
+        """Count pieces lent on days that overlap the given ones, and sold since the feeds."""
         taken: Counter[str] = Counter()
-        for offer in self._promised.values():
-            is_away = _overlaps(offer.fulfil.window, windows)
-            taken.update(pieces_of(offer if is_away else _for_good(offer)))
+        for promise in self._promised.values():
+            offer = promise.offer
+            sold = Counter(pieces_of(_for_good(offer)))
+            if _overlaps(offer.fulfil.window, windows):
+                taken += Counter(pieces_of(offer)) - sold
+            if promise.at_ms >= counted_ms:
+                taken += sold
         return taken
 
     # --- the shopkeeper -------------------------------------------------------------------------

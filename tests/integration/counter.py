@@ -23,7 +23,7 @@ from node.market.desk import Desk
 from node.market.letters import Letters
 from node.market.pen import Pen
 from node.market.requests import Requests
-from node.market.seller import Seller, Skipped
+from node.market.seller import Promise, Seller, Skipped
 from node.post.letters import Letter, LetterOutcome
 from node.post.office import Post
 from node.runtime.tasks import Tasks
@@ -86,7 +86,7 @@ class TestShop:
     ) -> Offer | Skipped:
         return offer_body(cast.id, profile_id, reply=reply, valid_until=now_ms + DAY_MS)
 
-    async def refusal(self, offer: Offer, promised: Sequence[Offer]) -> Reason | None:
+    async def refusal(self, offer: Offer, promised: Sequence[Promise]) -> Reason | None:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

@@ -25,7 +25,7 @@ from node.market.drafts import read_request
 from node.market.letters import Letters
 from node.market.pen import Pen
 from node.market.requests import Requests
-from node.market.seller import Seller, Skipped
+from node.market.seller import Promise, Seller, Skipped
 from node.market.storefront import Storefront
 from node.market.withdrawal import Withdrawal
 from node.post.letters import Letter, LetterOutcome, OutgoingLetter
@@ -140,7 +140,7 @@ class OneShop:
     skip: Skipped | None = None
     fails: Exception | None = None
     changes: dict[str, Any] = field(default_factory=dict)
-    promised: list[Sequence[Offer]] = field(default_factory=list)
+    promised: list[Sequence[Promise]] = field(default_factory=list)
     asked: list[bytes] = field(default_factory=list)
 
     async def offer_for(
@@ -174,7 +174,7 @@ class OneShop:
         )
         return msgspec.structs.replace(body, **self.changes)
 
-    async def refusal(self, offer: Offer, promised: Sequence[Offer]) -> Reason | None:
+    async def refusal(self, offer: Offer, promised: Sequence[Promise]) -> Reason | None:
         self.promised.append(promised)
         return self.no
 

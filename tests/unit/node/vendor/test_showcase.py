@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from node.clock import ManualClock
 from node.market.drafts import read_request
 from node.storage.database import Storage
 from node.vendor import showcase
-from node.vendor.catalogue import ImportReport, import_feed
+from node.vendor.catalogue import ImportOrder, ImportReport, import_feed
+from node.vendor.identity import Identity, load_identity
 from node.vendor.matching import Skip
 from node.vendor.quoting import QuoteDraft, quote, to_offer
+from node.vendor.rules import Rules, load_rules
 from protocol.errors import LocalProtocolError
 from protocol.objects.envelope import Verified
 from protocol.objects.header import Kind
@@ -28,6 +31,28 @@ def published(name: str) -> Verified[Intentcast]:
     return _object(buyer_ana, Kind.INTENTCAST, body, {"exp": request.expires})
 
 
+@dataclass(frozen=True)
+class Shop:
+    """A shipped shop, read as a home's own files are."""
+
+    identity: Identity
+    rules: Rules
+    orders: list[ImportOrder]
+
+
+def shop_of(name: str, vocabulary: AttributeVocabulary, tree: CategoryTree) -> Shop:
+    files = showcase.shop_files(name)
+    identity = load_identity(files["vendor.toml"], tree=tree)
+    return Shop(
+        identity=identity,
+        rules=load_rules(files["rules.toml"], vocabulary=vocabulary, tree=tree),
+        orders=[
+            ImportOrder(path=files[feed.file], habits=feed.habits, options=feed.options)
+            for feed in identity.feeds
+        ],
+    )
+
+
 async def answers(
     names: tuple[str, ...],
     cast: Verified[Intentcast],
@@ -37,10 +62,10 @@ async def answers(
 ) -> dict[str, QuoteDraft | Skip]:
     found: dict[str, QuoteDraft | Skip] = {}
     for name in names:
-        shop = showcase.example_shop(name, vocabulary=vocabulary, tree=tree)
+        shop = shop_of(name, vocabulary, tree)
         storage = await Storage.open(folder / f"{name}.db", clock=ManualClock(wall_ms=NOW_MS))
         try:
-            for order in shop.orders():
+            for order in shop.orders:
                 report = await import_feed(
                     storage, order, vocabulary=vocabulary, tree=tree, now_ms=NOW_MS
                 )
@@ -110,16 +135,16 @@ async def test_feeds_with_nothing_in_common_answer_the_camera_request(
 def test_every_shop_is_whole(name: str, vocabulary: AttributeVocabulary, tree: CategoryTree):
     files = showcase.shop_files(name)
     assert {"vendor.toml", "rules.toml"} < files.keys()
-    shop = showcase.example_shop(name, vocabulary=vocabulary, tree=tree)
+    shop = shop_of(name, vocabulary, tree)
     assert "(example)" in shop.identity.name
-    assert all(order.path.is_file() for order in shop.orders())
+    assert all(order.path.is_file() for order in shop.orders)
     shop.identity.profile(vendor_bo.reply())
 
 
-def test_names_that_do_not_ship(vocabulary: AttributeVocabulary, tree: CategoryTree):
+def test_names_that_do_not_ship():
     assert set(showcase.RENTALS + showcase.CAMERA_SHOPS) == set(showcase.shop_names())
     with pytest.raises(LocalProtocolError, match="not an example shop"):
-        showcase.example_shop("../x", vocabulary=vocabulary, tree=tree)
+        showcase.shop_files("../x")
     with pytest.raises(LocalProtocolError, match="not an example request"):
         showcase.example_cast("../../secret")
     assert showcase.cast_names() == ["camera", "park-city"]
