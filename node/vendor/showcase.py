@@ -1,7 +1,7 @@
 """The shops and requests that ship with the program, for the demo, the testnet and the guides.
 
-Leaves: paths of shops, requests as read. They are ordinary files of the ordinary formats: whatever reads a
-shop's own feed reads these, and nothing treats them differently.
+Leaves: paths of shops' files, requests as read. They are ordinary files of the ordinary formats:
+whatever reads a shop's own feed reads these, and nothing treats them differently.
 """
 
 from __future__ import annotations
