@@ -7,11 +7,11 @@ import click
 from node.cli.session import Session, session_options
 
 
-@click.command(short_help="Take back a cast or an offer.")
-@click.argument("handle", metavar="CAST|OFFER")
+@click.command(short_help="Take back a cast, a draft or an offer.")
+@click.argument("handle", metavar="CAST|DRAFT|OFFER")
 @session_options
 def revoke(session: Session, handle: str) -> int | None:
-    """Take back a cast or an offer; everybody who holds it drops it."""
+    """Take back a cast or an offer, everybody who holds it drops it; or throw a draft away."""
     client = session.client()
     if not session.confirm(f"Take back {handle}?"):
         session.console.say("Nothing was changed.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 _NONCE_BYTES = 16
+_DRAFT_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class Requests:
@@ -172,6 +174,12 @@ def _own_box(nonce: bytes, reply: Reply) -> OwnBox:
         opened_at=at,
         closed=False,
     )
+
+
+def draft_nonce(handle: str) -> bytes | None:
+    """Read the name of a draft, its nonce in 32 hex digits; None when it is something else."""
+    text = handle.strip().lower()
+    return bytes.fromhex(text) if _DRAFT_NAME.fullmatch(text) else None
 
 
 def last_day_ms(days: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from node.errors import NotFoundError, RefusedError
 from node.market.clockwork import Clockwork
 from node.market.desk import EVENT_LIFE_MS, Desk
+from node.market.requests import draft_nonce
 from node.storage import casts, objects, threads
 from node.storage.casts import OwnCast
 from node.storage.outbox import Priority
@@ -44,12 +45,14 @@ class Withdrawal:
         """Take back what goes by `handle`.
 
         Returns:
-            Its kind (`cast` or `offer`), its id, and its state now.
+            Its kind (`draft`, `cast` or `offer`), its id, and its state now.
 
         Raises:
             NotFoundError: E-CAST-UNKNOWN when it is neither.
             RefusedError: E-AWARDED or E-CLOSED when it is too late.
         """
+        if (nonce := draft_nonce(handle)) is not None:
+            return await self._discard(nonce)
         offer = handle.strip().lower().startswith("offer")
         found = [] if offer else await self._casts(handle)
         if len(found) == 1:
@@ -63,6 +66,23 @@ class Withdrawal:
             code="E-AMBIGUOUS" if count else "E-CAST-UNKNOWN",
             fix="Type more of the id" if count else "List them: intentcast casts",
         )
+
+    async def _discard(self, nonce: bytes) -> tuple[str, bytes, str]:
+        """Throw a draft away; one that has gone out meanwhile is a cast and is named as such."""
+
+        def txn(conn: sqlite3.Connection) -> bool:
+            gone = casts.remove_draft(conn, nonce)
+            if gone:
+                self._desk.note(conn, "cast.discarded", [nonce])
+            return gone
+
+        if not await self._desk.storage.write(txn):
+            raise NotFoundError(
+                "no draft goes by that id",
+                code="E-CAST-UNKNOWN",
+                fix="It may be out already; list requests: intentcast casts",
+            )
+        return "draft", nonce, CastState.REVOKED.value
 
     async def _casts(self, handle: str) -> list[OwnCast]:
         return await self._desk.storage.read(lambda db: casts.load_by_handle(db, "cast", handle))

@@ -266,7 +266,7 @@ class Handle:
         self._signal.ring()
         return {
             "schema": "intentcast.revoke/1",
-            "id": to_text(kind, object_id),
+            "id": object_id.hex() if kind == "draft" else to_text(kind, object_id),
             "kind": kind,
             "state": state,
         }

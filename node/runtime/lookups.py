@@ -14,7 +14,7 @@ from node.data.vocabulary import attribute_vocabulary
 from node.errors import NotFoundError
 from node.market.agreements import agreement_of
 from node.market.desk import Desk
-from node.market.requests import Local, read_local
+from node.market.requests import Local, draft_nonce, read_local
 from node.runtime import views
 from node.storage import audit, casts, deals, objects, threads
 from node.storage.casts import OwnCast
@@ -80,7 +80,13 @@ class Lookups:
 
     async def cast_row(self, handle: str) -> OwnCast:
         """Find an own cast by (part of) its id."""
-        found = await self._desk.storage.read(lambda db: casts.load_by_handle(db, "cast", handle))
+        if (nonce := draft_nonce(handle)) is not None:
+            draft = await self._desk.storage.read(lambda db: casts.load_cast(db, nonce))
+            found = [draft] if draft is not None else []
+        else:
+            found = await self._desk.storage.read(
+                lambda db: casts.load_by_handle(db, "cast", handle)
+            )
         row: OwnCast = one_of(found, "cast", handle, "casts")
         return row
 

@@ -18,10 +18,10 @@ from node.errors import ConfigError
 from node.testnet.door import Door
 from node.vendor.identity import FeedSource, load_identity, save_identity
 from node.vendor.showcase import CAMERA_SHOPS, RENTALS, shop_files
+from node.vendor.storekeeper import IDENTITY_FILE
 
 STREET: Final = (RENTALS[0], CAMERA_SHOPS[0], RENTALS[1], CAMERA_SHOPS[1], *RENTALS[2:])
 """The order in which a testnet opens shops: every second one of another trade."""
-_IDENTITY: Final = "vendor.toml"
 
 
 def furnish(home: Path, shop: str, number: int = 1) -> None:
@@ -40,19 +40,19 @@ def furnish(home: Path, shop: str, number: int = 1) -> None:
         ) from error
     if number > 1:
         tree = category_tree()
-        identity = load_identity(home / _IDENTITY, tree=tree)
+        identity = load_identity(home / IDENTITY_FILE, tree=tree)
         named = replace(identity, name=f"{identity.name} {number}")
-        save_identity(home / _IDENTITY, named, tree=tree)
+        save_identity(home / IDENTITY_FILE, named, tree=tree)
 
 
 def trades_of(shop: str) -> tuple[str, ...]:
     """List the categories an example shop answers to."""
-    return load_identity(shop_files(shop)[_IDENTITY], tree=category_tree()).categories
+    return load_identity(shop_files(shop)[IDENTITY_FILE], tree=category_tree()).categories
 
 
 async def stock(home: Path, door: Door) -> int:
     """Import every feed the home's shop names; gives the number of articles on offer."""
-    identity = await asyncio.to_thread(load_identity, home / _IDENTITY, tree=category_tree())
+    identity = await asyncio.to_thread(load_identity, home / IDENTITY_FILE, tree=category_tree())
     reports = [
         await door.vendor_import(home / feed.file, _options(feed)) for feed in identity.feeds
     ]

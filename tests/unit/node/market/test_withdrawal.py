@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from node.errors import NotFoundError, RefusedError
+from node.market.drafts import read_request
 from node.post.letters import Recorded
-from node.storage import objects
+from node.storage import casts, objects
 from protocol.errors import LocalProtocolError
 from protocol.ids import to_text
 from protocol.market.cast import CastState
@@ -14,7 +15,7 @@ from protocol.market.deal import Role
 from protocol.market.thread import ThreadState
 from protocol.now import MINUTE_MS
 from protocol.objects.header import Kind
-from tests.unit.node.market.booth import Booth, Market
+from tests.unit.node.market.booth import DRAFT, Booth, Market
 
 
 async def test_a_request_is_taken_back_everywhere(market: Market):
@@ -143,3 +144,20 @@ async def test_a_name_of_two_things_asks_for_more(market: Market, monkeypatch: p
     assert (
         await market.buyer.write(lambda conn: objects.row_of(conn, row.cast_id or b"")) is not None
     )
+
+
+async def test_a_draft_is_thrown_away_by_its_nonce(market: Market):
+    buyer = market.buyer
+    nonce = await buyer.requests.draft(read_request(DRAFT, buyer.desk.wall_ms()), DRAFT)
+    assert await buyer.withdrawal.revoke(nonce.hex()) == ("draft", nonce, "revoked")
+    assert await buyer.storage.read(lambda db: casts.load_cast(db, nonce)) is None
+    assert not await buyer.requests.publish(nonce)
+    with pytest.raises(NotFoundError) as refused:
+        await buyer.withdrawal.revoke(nonce.hex())
+    assert refused.value.code == "E-CAST-UNKNOWN"
+
+
+async def test_a_draft_that_has_gone_out_is_no_draft(market: Market):
+    row, _ = await market.offered()
+    with pytest.raises(NotFoundError, match="no draft"):
+        await market.buyer.withdrawal.revoke(row.nonce.hex())

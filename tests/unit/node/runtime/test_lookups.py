@@ -68,6 +68,14 @@ async def test_what_is_not_kept_is_none(market: Market, lookups: Lookups):
     assert await lookups.all_deals() == []
 
 
+async def test_a_draft_goes_by_its_nonce(market: Market, lookups: Lookups):
+    request = read_request(DRAFT, market.buyer.desk.wall_ms())
+    nonce = await market.buyer.requests.draft(request, DRAFT)
+    assert (await lookups.cast_row(nonce.hex())).nonce == nonce
+    with pytest.raises(NotFoundError):
+        await lookups.cast_row(bytes(16).hex())
+
+
 async def test_a_draft_has_no_thread_and_shows_its_own_words(market: Market, lookups: Lookups):
     request = read_request(DRAFT, START_MS)
     nonce = await market.buyer.requests.draft(request, DRAFT)
