@@ -290,6 +290,10 @@ def test_ctrl_c_while_it_waits(up: Up):
     if process.returncode != Exit.OK:
         assert b"(E-STOPPED)" in err
         assert process.returncode == Exit.FAILED
+    # The draft was kept before the wait, as it must be; the other tests begin without one.
+    for draft in json.loads(intentcast(up.home, "casts", "--json").out)["casts"]:
+        assert draft["state"] == "draft"
+        assert intentcast(up.home, "revoke", draft["draft"], "--yes").code == Exit.OK
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX"])
