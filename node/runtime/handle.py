@@ -27,7 +27,7 @@ from node.market.seller import Seller
 from node.market.withdrawal import Withdrawal
 from node.runtime import views
 from node.runtime.lookups import Lookups
-from node.storage import audit, idempotency, outbox
+from node.storage import audit, casts, idempotency, outbox
 from node.storage.casts import OwnCast
 from node.storage.outbox import OutgoingState
 from node.version import VERSION
@@ -220,7 +220,11 @@ class Handle:
         }
 
     async def create_cast(self, draft: Document) -> Document:
-        """Keep a request, then sign and send it as soon as a mailbox takes its box."""
+        """Keep a request, then sign and send it as soon as a mailbox takes its box.
+
+        Raises:
+            RefusedError: E-CAST-DISCARDED when the draft was thrown away while it waited.
+        """
         self._check_clock()
         request = await asyncio.to_thread(read_request, draft, self._desk.wall_ms())
         nonce = await self._rooms.requests.draft(request, draft)
@@ -228,8 +232,14 @@ class Handle:
             if await self._rooms.requests.publish(nonce):
                 break
             await asyncio.sleep(0.2)
-        rows = [row for row in await self._lookups.all_casts() if row.nonce == nonce]
-        return await self._cast_document(rows[0])
+        row = await self._desk.storage.read(lambda db: casts.load_cast(db, nonce))
+        if row is None:
+            raise RefusedError(
+                "this draft was thrown away while it waited to go out",
+                code="E-CAST-DISCARDED",
+                fix="Cast it again if it is still wanted: intentcast cast",
+            )
+        return await self._cast_document(row)
 
     async def _cast_document(self, row: OwnCast) -> Document:
         return {"schema": "intentcast.cast/1", "cast": await self._cast_view(row)}

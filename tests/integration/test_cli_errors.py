@@ -163,7 +163,8 @@ def test_nothing_of_that_changed_anything(up: Up):
     found = json.loads(intentcast(up.home, "status", "--json").out)
     assert (found["casts"], found["deals"]) == ({}, {})
     log = up.home / "node.log"
-    assert "Traceback" not in (log.read_text("utf-8") if log.exists() else "")
+    told = log.read_text("utf-8") if log.exists() else ""
+    assert "Traceback" not in told, told
 
 
 NODE_COMMANDS = [

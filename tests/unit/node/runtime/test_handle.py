@@ -168,6 +168,21 @@ async def test_a_request_is_kept_sent_and_shown(market: Market, handle: Handle):
     assert (await handle.cast(second["handle"]))["cast"] == second
 
 
+async def test_a_draft_thrown_away_while_it_waits_is_told(
+    market: Market, handle: Handle, network: FaceNetwork
+):
+    network.known = []
+    waiting = asyncio.create_task(handle.create_cast(DRAFT))
+    rows: list[casts.OwnCast] = []
+    while not rows:
+        await asyncio.sleep(0)
+        rows = await market.buyer.storage.read(casts.load_all)
+    assert (await handle.revoke(rows[0].nonce.hex()))["kind"] == "draft"
+    with pytest.raises(RefusedError) as refused:
+        await waiting
+    assert refused.value.code == "E-CAST-DISCARDED"
+
+
 async def test_a_request_without_a_mailbox_is_saved(
     handle: Handle, network: FaceNetwork, monkeypatch: pytest.MonkeyPatch
 ):
