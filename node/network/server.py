@@ -144,7 +144,9 @@ class Server:
                     continue
                 # Usually out of descriptors. One line in the log, however long it lasts.
                 if not is_short:
-                    _LOG.warning("no more connections for now: %s", error.strerror)
+                    _LOG.warning(
+                        "connections are refused until this machine has room: %s", error.strerror
+                    )
                 is_short = True
                 await asyncio.sleep(PAUSE_S)
                 continue
