@@ -185,8 +185,11 @@ async def test_stop_says_goodbye_and_frees_the_port(town):
     idle.close()
 
 
-async def test_stop_before_start(town):
-    await town("bo").server.stop()
+async def test_a_server_stopped_before_it_started_can_still_start(town):
+    ana, bo = town("ana"), town("bo")
+    await bo.server.stop()
+    await bo.listen()
+    assert (await ana.dialer.dial(bo.address)).is_open
 
 
 async def test_taken_port(town):
