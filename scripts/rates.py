@@ -40,8 +40,13 @@ def key(number: int) -> bytes:
     return number.to_bytes(32, "big")
 
 
-def park_city() -> Intentcast:
-    """Build the request of the README, with three mailboxes: a cast of typical size."""
+def park_city(*, at: int = AT, number: int = 0) -> Intentcast:
+    """Build the request of the README, with three mailboxes: a cast of typical size.
+
+    Args:
+        at: Unix ms, whole minutes, of its signing.
+        number: tells one from another.
+    """
     wishes = [
         AttributeConstraint(key="vehicle-class", op="eq", value="suv"),
         AttributeConstraint(key="drivetrain", op="in", value=["4wd", "awd"]),
@@ -57,15 +62,15 @@ def park_city() -> Intentcast:
         items=[Item(name="4WD SUV", qty=Quantity(n="1", unit="each"), attrs=wishes)],
         when=[Window(start="2027-03-20", end="2027-03-25", tz="America/Denver")],
         where=Where(cell=cell_of(40.65, -111.50, limits.public_place_resolution_max), radius_km=60),
-        decide_by=AT + 7 * DAY_MS,
-        nonce=bytes(16),
+        decide_by=at + 7 * DAY_MS,
+        nonce=number.to_bytes(16, "big"),
         memberships=[
             Membership(programme="Avis Wizard"),
             Membership(programme="Budget FastBreak"),
             Membership(programme="Hertz #1 Club"),
         ],
         terms=["PDC-INTENT", "SD-BASE"],
-        reply=Reply(box=key(1), reader=key(2), at=[key(3), key(4), key(5)], until=AT + 30 * DAY_MS),
+        reply=Reply(box=key(1), reader=key(2), at=[key(3), key(4), key(5)], until=at + 30 * DAY_MS),
     )
 
 
@@ -167,7 +172,7 @@ def show(rates: list[Rate]) -> None:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/bench rates", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each; the best counts")
     given = parser.parse_args()
