@@ -38,6 +38,12 @@ class Settings:
     """host:port others should dial, when it differs from where we listen."""
     peers: list[str] = field(default_factory=list)
     """host:port or key@host:port to stay connected to."""
+    lan: str = "off"
+    """Multicast DNS in local networks: `off`, `look` for nodes, or `on`, be seen by them too."""
+    lan_interfaces: list[str] = field(default_factory=list)
+    """Network adapters to use for it; all in private networks when empty."""
+    join: str = ""
+    """An invite to follow at the start."""
     mailbox: bool = False
     """Hold letters for others."""
     bootstrap: bool = False
@@ -54,8 +60,16 @@ class Settings:
     """First retry of a letter."""
     retry_max_ms: int = 15 * 60_000
     """Longest wait between two tries of a letter."""
+    mailbox_lost_ms: int = limits.mailbox_lost_ms
+    """How long a mailbox of ours may fail before another takes its place."""
     clock_offset_ms: int = 0
     """Shift of the wall clock; refused on net=main."""
+    auto_lock_minutes: int = 0
+    """Minutes without a command that signs after which the keys lock by themselves; 0 never."""
+    backups_kept: int = 7
+    """Daily backups kept in the home; 0 makes none."""
+    dial_through: str = ""
+    """host:port of an HTTP proxy that every dial to a peer goes through; empty dials directly."""
     log_level: str = "WARNING"
     """DEBUG, INFO, WARNING or ERROR."""
 
@@ -66,6 +80,9 @@ _RANGES: dict[str, tuple[int, int]] = {
     "receipt_jitter_ms": (0, 60_000),
     "retry_base_ms": (10, 60_000),
     "retry_max_ms": (100, _MS_DAY),
+    "auto_lock_minutes": (0, 7 * 24 * 60),
+    "backups_kept": (0, 30),
+    "mailbox_lost_ms": (100, 7 * _MS_DAY),
     "clock_offset_ms": (-1000 * _MS_DAY, 1000 * _MS_DAY),
 }
 _NET_SHAPE = re.compile(r"^[a-z0-9][a-z0-9-]{0,31}$")
@@ -73,6 +90,7 @@ _LISTS_MAX = 64
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_LAN_MODES = ("off", "look", "on")
 
 
 def default_home(environ: Mapping[str, str]) -> Path:
@@ -100,7 +118,7 @@ def _bad(where: str, key: str, sentence: str, fix: str) -> ConfigError:
 
 
 def _from_text(key: str, text: str, where: str) -> Any:
-    if key in ("advertise", "api_names", "peers"):
+    if key in ("advertise", "api_names", "lan_interfaces", "peers"):
         return [part.strip() for part in text.split(",") if part.strip()]
     if isinstance(getattr(Settings(), key), bool):
         if text.lower() not in _TRUE | _FALSE:
@@ -147,6 +165,8 @@ def _check_whole(settings: Settings, where: str) -> None:
         raise _bad(where, "api_host", "is not loopback", "Use 127.0.0.1; reach it by ssh -L")
     if settings.clock_offset_ms and settings.net == "main":
         raise _bad(where, "clock_offset_ms", "is refused on net=main", "Use another net")
+    if settings.lan not in _LAN_MODES:
+        raise _bad(where, "lan", f"is '{settings.lan[:20]}'", "Use " + ", ".join(_LAN_MODES))
     if settings.log_level not in _LEVELS:
         raise _bad(
             where, "log_level", f"is '{settings.log_level[:20]}'", "Use " + ", ".join(_LEVELS)
@@ -166,7 +186,8 @@ def _file_values(path: Path) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        # The parser follows every bracket inwards: thousands of them are no settings.
         raise ConfigError(
             f"{path.name} is not TOML: {error}", code="E-CONFIG", fix="Mend that line"
         ) from error

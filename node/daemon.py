@@ -12,15 +12,18 @@ import logging
 import logging.handlers
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from node import descriptors
 from node.api.server import ApiServer
 from node.clock import Clock, SystemClock
 from node.config import Settings
+from node.crashpoint import crashpoint
 from node.entropy import Entropy, SystemEntropy
+from node.errors import KeystoreError, RefusedError
 from node.home import (
     DATABASE_FILE,
     LOCK_FILE,
@@ -30,12 +33,16 @@ from node.home import (
     remove_address,
     write_address,
 )
-from node.keystore import Keyring, open_keyring
+from node.keyfile import Passphrase
+from node.keystore import Keyring, is_profile, open_keyring
+from node.logs import QuietHandler
 from node.market.buyer import Buyer
 from node.market.clockwork import Clockwork
 from node.market.desk import Desk
 from node.market.letters import Letters
+from node.market.mender import Mender
 from node.market.pen import Pen
+from node.market.relocation import Relocation
 from node.market.requests import Requests
 from node.market.seller import Seller
 from node.market.storefront import Storefront
@@ -44,15 +51,22 @@ from node.network.connection import Connection
 from node.post.letters import Letter, LetterOutcome
 from node.post.office import Post
 from node.post.retry import Backoff
+from node.runtime.custody import Custody
+from node.runtime.examiner import Examiner
 from node.runtime.handle import Handle, Rooms, Signal
+from node.runtime.identity import Identity
+from node.runtime.neighbours import Neighbours, Surroundings
 from node.runtime.network import Network
+from node.runtime.recovery import Recovery
 from node.runtime.tasks import Tasks
 from node.runtime.upkeep import keep_house
+from node.storage import origin
 from node.storage.boxes_own import OwnBox
 from node.storage.database import Storage
 from node.storage.lock import HomeLock
+from node.timekeeper import Timekeeper
 from node.vendor.storekeeper import Storekeeper
-from protocol.channel.messages import Message
+from protocol.channel.messages import Join, Message
 from protocol.ids import NodeId, to_text
 from protocol.objects.envelope import Verified
 from protocol.objects.intentcast import Intentcast
@@ -64,7 +78,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _LOG_BYTES = 2 * 1024 * 1024
 _LOG_FILES = 3
-_KEY_NOTICE = "Your key is a file in the home folder; whoever can copy it is you."
+_CLOCK_LOOK_S = 5.0
+"""How often a shop that cannot open by a clock that is off looks at it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +111,22 @@ class Daemon:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
         tap: Tap | None = None,
+        passphrase: Passphrase | None = None,
     ) -> None:
-        """Keep what it is made of; tests hand in a clock, an entropy or a frame recorder."""
+        """Keep what it is made of; tests hand in a clock, an entropy or a frame recorder.
+
+        A passphrase unlocks a sealed root at the start; without it the node starts locked.
+        """
         self._home = home
         self._settings = settings
         self._clock = clock or SystemClock(settings.clock_offset_ms)
         self._entropy = entropy or SystemEntropy()
         self._tap = tap
+        self._passphrase = passphrase
         self._stack = contextlib.AsyncExitStack()
+        self._renew_shop: Callable[[], Coroutine[Any, Any, None]] | None = None
         self.handle: Handle
+        self.custody: Custody
         self.network: Network
         self.desk: Desk
         self.post: Post
@@ -127,9 +149,15 @@ class Daemon:
         home = prepare_home(self._home)
         lock = HomeLock.acquire(home / LOCK_FILE)
         self._stack.callback(lock.release)
-        keyring, made = open_keyring(home, self._entropy)
+        crashpoint("start.after_lock")
+        # With a passphrase this takes half a second of a processor.
+        passphrase, self._passphrase = self._passphrase, None
+        keyring, made = await asyncio.to_thread(
+            open_keyring, home, self._entropy, passphrase=passphrase
+        )
         storage = await Storage.open(home / DATABASE_FILE, clock=self._clock)
         self._stack.push_async_callback(storage.close)
+        crashpoint("start.after_storage")
         tasks = Tasks()
         self._stack.push_async_callback(tasks.close)
         changed = Signal()
@@ -154,6 +182,8 @@ class Daemon:
             on_link_up=self._linked,
             tap=self._tap,
         )
+        timekeeper = Timekeeper(self._clock, self.network.clock_median_ms)
+        self.neighbours = self._meet(keyring, storage, tasks, changed)
         self.post = Post(
             net=settings.net,
             clock=self._clock,
@@ -167,9 +197,13 @@ class Daemon:
             receipt_jitter_ms=settings.receipt_jitter_ms,
             on_letter=self._letter_came,
             backoff=Backoff(base_ms=settings.retry_base_ms, cap_ms=settings.retry_max_ms),
+            linked=self.network.linked,
+            lost_ms=settings.mailbox_lost_ms,
+            clock_holds=lambda: timekeeper.holds,
+            on_gap=self.network.renew,
         )
         self.desk = Desk(
-            pen=Pen(net=settings.net, keyring=keyring, clock=self._clock),
+            pen=Pen(net=settings.net, keyring=keyring, clock=self._clock, timekeeper=timekeeper),
             keyring=keyring,
             clock=self._clock,
             entropy=self._entropy,
@@ -182,16 +216,53 @@ class Daemon:
         self.requests = Requests(self.desk)
         self.buyer = Buyer(self.desk)
         self.seller = Seller(self.desk)
-        self._letters = Letters(self.desk, self.buyer, self.seller)
-        self._clockwork = Clockwork(self.desk, self.requests, self.buyer, self.seller)
+        self._relocation = Relocation(self.desk, self.requests, lost_ms=settings.mailbox_lost_ms)
+        self._clockwork = Clockwork(
+            self.desk, self.requests, self.buyer, self.seller, self._relocation
+        )
+        self.recovery = Recovery(
+            self.desk,
+            live_casts=self.network.live_casts,
+            move_cast=self._clockwork.move_cast,
+            on_open=self._reopened,
+            on_rotated=self._rotated,
+        )
+        self.mender = Mender(self.desk, self.recovery.recall)
+        self._letters = Letters(
+            self.desk,
+            self.buyer,
+            self.seller,
+            copies=self.recovery.copies,
+            recall=self.recovery.recall,
+        )
+
+    def _meet(
+        self, keyring: Keyring, storage: Storage, tasks: Tasks, changed: Signal
+    ) -> Neighbours:
+        around = Surroundings(
+            settings=self._settings,
+            network=self.network,
+            storage=storage,
+            clock=self._clock,
+            entropy=self._entropy,
+            tasks=tasks,
+            record_seed=keyring.record_seed(),
+        )
+        return Neighbours(around, changed=changed.ring)
 
     async def _serve(self, home: Path, shop: Storekeeper, changed: Signal, *, made: bool) -> Ready:
         settings = self._settings
+        await self.recovery.begin()
         await self.network.start()
         self._stack.push_async_callback(self.network.stop)
+        crashpoint("start.after_network")
+        name = to_text("node", self.network.node_id)
+        await self.desk.storage.write(lambda conn: origin.sign(conn, name))
         await self.post.start()
         self._stack.push_async_callback(self.post.stop)
-        notices = [_KEY_NOTICE]
+        crashpoint("start.after_post")
+        await self.neighbours.start()
+        self._stack.push_async_callback(self.neighbours.stop)
         rooms = Rooms(
             desk=self.desk,
             requests=self.requests,
@@ -207,14 +278,37 @@ class Daemon:
             home=home,
             pid=os.getpid(),
             signal=changed,
-            notices=notices,
+            notices=[],
         )
+        self.handle.custody = self.custody = Custody(
+            home=home,
+            keyring=self.desk.keyring,
+            storage=self.desk.storage,
+            settings=settings,
+            clock=self._clock,
+            entropy=self._entropy,
+            on_change=self._keys_changed,
+        )
+        self.handle.neighbours = self.neighbours
+        self.handle.recovery = self.recovery
+        self.handle.identity = Identity(self.desk, self.recovery.succession, self.recovery.copies)
+        self.handle.examiner = Examiner(
+            home=home,
+            settings=settings,
+            clock=self._clock,
+            storage=self.desk.storage,
+            network=self.network,
+            post=self.post,
+            keyring=self.desk.keyring,
+        )
+        await self.custody.look()
         api = ApiServer(self.handle, settings, api_token(home, self._entropy))
         port = await api.start()
         self._stack.push_async_callback(api.stop)
         host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
         url = f"http://{host}:{port}"
         write_address(home, url, os.getpid())
+        crashpoint("start.after_address")
         self._stack.callback(remove_address, home)
         listening = self.network.port is not None
         return Ready(
@@ -223,13 +317,23 @@ class Daemon:
             listen=f"{settings.listen_host}:{self.network.port}" if listening else None,
             made_identity=made,
             vendor=shop.name,
-            notices=notices,
+            notices=self.custody.notices(),
         )
 
     def _open_market(self, shop: Storekeeper, tasks: Tasks) -> None:
         self._background = [
             tasks.spawn(self._clockwork.run(), "clockwork"),
-            tasks.spawn(keep_house(self.desk.storage, self._clock), "upkeep"),
+            tasks.spawn(
+                keep_house(
+                    self.desk.storage,
+                    self._clock,
+                    clock_holds=lambda: self.desk.pen.timekeeper.holds,
+                ),
+                "upkeep",
+            ),
+            tasks.spawn(self.custody.run(), "custody"),
+            tasks.spawn(self.recovery.run(), "recovery"),
+            tasks.spawn(self.mender.run(), "mender"),
         ]
         described = shop.describe()
         if described is not None:
@@ -239,28 +343,81 @@ class Daemon:
         front = Storefront(self.desk, dialled=self.network.port is not None)
         shop.attach(self.seller)
         shop.remember(await self.seller.promised())
-        self.seller.open(shop, await front.publish(described))
+
+        async def renew() -> None:
+            self.seller.open(shop, await self._published(front, described))
+
+        await renew()
+        self._renew_shop = renew
+        self._relocation.on_profile_moved(renew)
+        await self._hear_again()
+
+    async def _published(self, front: Storefront, described: Profile) -> Verified[Profile]:
+        while True:
+            await self.desk.keyring.until_unlocked()
+            with contextlib.suppress(KeystoreError):
+                # Locked in the middle of it: begun again after the next unlock.
+                return await self._dated(front, described)
+
+    async def _dated(self, front: Storefront, described: Profile) -> Verified[Profile]:
+        """Publish as soon as the clock may date it."""
+        while True:
+            try:
+                return await front.publish(described)
+            except RefusedError as error:
+                _LOG.error("the shop cannot open yet: %s", error)
+                await asyncio.sleep(_CLOCK_LOOK_S)
+
+    async def _hear_again(self) -> None:
+        """Let the shop hear every request that is out; those it answered it leaves alone."""
+        self.seller.has_missed = False
         for cast in await self.network.live_casts():
             self.seller.hear(cast)
 
+    def _keys_changed(self) -> None:
+        """Wake whoever waited for the keys, and whoever watches."""
+        self.desk.changed()
+        if self.desk.keyring.is_locked:
+            return
+        self.post.unlocked()
+        if self.seller.has_missed:
+            _ = self.desk.tasks.spawn(self._hear_again(), "shop hears again")
+
+    def _reopened(self, ctx: bytes) -> None:
+        """A restored shop promises again: it hears what it left unanswered."""
+        if is_profile(ctx):
+            _ = self.desk.tasks.spawn(self._hear_again(), "shop hears again")
+
+    def _rotated(self) -> None:
+        """The shop has another key: it shows itself under that one."""
+        if self._renew_shop is not None:
+            _ = self.desk.tasks.spawn(self._renew_shop(), "shop under its next key")
+
     def _heard(self, verified: Verified[Any]) -> None:
         """Hand a newly stored public object to the rooms that care."""
+        self.recovery.hear(verified)
         if isinstance(verified.body, Intentcast):
             self.seller.hear(verified)
         elif isinstance(verified.body, Profile):
             self.post.reread()
 
     def _asked(self, link: Connection, message: Message) -> None:
-        self.post.handle_message(link, message)
+        if isinstance(message, Join):
+            self.neighbours.handle_join(link, message)
+        else:
+            self.post.handle_message(link, message)
 
     def _linked(self, node_id: NodeId) -> None:
         self.post.link_up(node_id)
+        if len(self.network.linked()) <= 1:
+            self.post.online()
 
     async def _letter_came(self, box: OwnBox, letter: Letter) -> LetterOutcome:
         return await self._letters.on_letter(box, letter)
 
     async def stop(self) -> None:
         """Take everything down in reverse order."""
+        crashpoint("stop.begun")
         await self._stack.aclose()
 
     async def kill(self) -> None:
@@ -277,17 +434,26 @@ def log_to_file(home: Path, settings: Settings) -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root = logging.getLogger()
     root.setLevel(settings.log_level)
-    root.addHandler(handler)
+    # Whoever asks for every detail gets it; otherwise nobody outside can fill the log.
+    is_whole = settings.log_level == "DEBUG"
+    root.addHandler(handler if is_whole else QuietHandler(handler, clock=SystemClock()))
 
 
-async def run_daemon(home: Path, settings: Settings, *, on_ready: Callable[[Ready], None]) -> None:
+async def run_daemon(
+    home: Path,
+    settings: Settings,
+    *,
+    on_ready: Callable[[Ready], None],
+    passphrase: Passphrase | None = None,
+) -> None:
     """Run a node until SIGINT, SIGTERM or cancellation.
 
     Raises:
         IntentcastError: when it cannot come up.
     """
     log_to_file(prepare_home(home), settings)
-    daemon = Daemon(home, settings)
+    descriptors.lift()
+    daemon = Daemon(home, settings, passphrase=passphrase)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

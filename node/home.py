@@ -12,6 +12,7 @@ import json
 import os
 from pathlib import Path
 
+from node.crashpoint import crashpoint
 from node.entropy import Entropy
 from node.errors import ConfigError
 
@@ -51,7 +52,9 @@ def private_write(path: Path, data: bytes) -> None:
         os.write(descriptor, data)
     finally:
         os.close(descriptor)
+    crashpoint("file.before_replace")
     draft.replace(path)
+    crashpoint("file.after_replace")
 
 
 def api_token(home: Path, entropy: Entropy) -> str:

@@ -42,6 +42,7 @@ from protocol.network.events import (
     PeerFaulted,
     PeerJoined,
     PeerLost,
+    PeersKept,
     RecordFound,
     RecordsAnswered,
     RecordsAsked,
@@ -103,6 +104,7 @@ class Engine:
                 PeerFaulted()
                 | DialFailed()
                 | RecordSigned()
+                | PeersKept()
                 | RecordsAsked()
                 | RecordsAnswered()
                 | NodeAsked()

@@ -67,6 +67,7 @@ class Reason(StrEnum):
     OUT_OF_STOCK = "out_of_stock"
     TOO_LATE = "too_late"
     CLOSED = "closed"
+    REVOKED = "revoked"
 
 
 _SEVERITY = {

@@ -27,6 +27,8 @@ cast_ttl_ms_max: Final = 60 * 86_400_000
 """Life of an intentcast and its revoke."""
 long_ttl_ms_max: Final = 2 * 365 * 86_400_000
 """Life of a profile and of sealed kinds."""
+statement_ttl_ms_max: Final = 10 * 365 * 86_400_000
+"""Life of a rotation and of a revocation: contacts may come back after years; guess."""
 skew_ms_max: Final = 10 * 60_000
 """How far in the future `at` may lie."""
 expiry_tolerance_ms: Final = 2 * 60_000
@@ -87,6 +89,8 @@ box_letters_max: Final = 256
 """Letters waiting in one box."""
 box_bytes_max: Final = 1024 * 1024
 """Bytes waiting in one box."""
+mailbox_bytes_max: Final = 1024 * 1024 * 1024
+"""Letters and receipts of others that one mailbox keeps, over all its boxes; guess."""
 depositor_letters_max: Final = 8
 """Unreceipted letters one connection may hold in one box."""
 boxes_served_max: Final = 100_000
@@ -241,3 +245,48 @@ dial_backoff_ms_max: Final = 5 * 60_000
 """Longest wait before an address is dialled again; it is tried for ever; guess."""
 clock_peers_min: Final = 3
 """Peers whose clocks are needed before ours is compared with their median."""
+
+# --- absence (market 1, network 6) -----------------------------------------------------------
+mailbox_lost_ms: Final = 3_600_000
+"""A mailbox of ours that failed for so long, while others were in reach, is replaced."""
+mailbox_refused_ms: Final = 10 * 60_000
+"""One that answers, and will not keep our box, is replaced after this; guess."""
+former_mailboxes_max: Final = 6
+"""Mailboxes a box left that are read on; the ones left first go; guess."""
+letter_refused_ms: Final = 3 * 86_400_000
+"""A letter every mailbox of its reply refuses for so long is given up: its reader had a long
+weekend to open the box again, or to say where it is now; guess."""
+void_lost_ms: Final = 24 * 3_600_000
+"""A silent deal whose mailboxes are all gone for good is voided this long after it could be."""
+
+# --- restore and succession (node 3) ---------------------------------------------------------
+told_objects_max: Final = 24
+"""Objects of a thread in one answer to `asked`; the newest are given; guess."""
+told_bytes_max: Final = 40 * 1024
+"""Their bytes: the answer fits one sealed object."""
+told_pause_ms: Final = 60_000
+"""Shortest time between two answers to `asked` in one thread: each costs up to 48 KiB; guess."""
+lineage_max: Final = 64
+"""Rotations followed from one key; guess."""
+
+# --- neighbours and invites (network 2, reliability T26 and T31) -----------------------------
+invite_chars_max: Final = 2_048
+"""Characters of an invite link."""
+invite_ttl_ms_max: Final = 7 * 86_400_000
+"""Life of an invite."""
+invite_token_bytes: Final = 16
+"""Token of an invite for one."""
+invites_open_max: Final = 256
+"""Invites for one that wait to be used; guess."""
+neighbours_kept_max: Final = 32
+"""Nodes a node stays linked to because its owner said so; guess."""
+neighbours_noted_max: Final = 1_024
+"""Nodes kept in mind as refused or as guests, each; the ones longest not seen go; guess."""
+nearby_nodes_max: Final = 64
+"""Nodes shown of those that announce themselves in the local network."""
+nearby_per_host_max: Final = 5
+"""Nodes shown at one IP address."""
+nearby_names_max: Final = 4
+"""Announcements remembered of one node, and addresses of one announcement."""
+nearby_txt_bytes_max: Final = 256
+"""TXT record of an announcement."""

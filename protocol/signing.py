@@ -28,10 +28,14 @@ class Tag(StrEnum):
     EVENT = "event"
     REVOKE = "revoke"
     PROFILE = "profile"
+    ROTATION = "rotation"
+    ROTATION_CONSENT = "rotation-consent"
+    REVOCATION = "revocation"
     NODE_RECORD = "node-record"
     BOX_OPEN = "box-open"
     BOX_READ = "box-read"
     RECEIPT = "receipt"
+    INVITE = "invite"
 
     def prefix(self) -> bytes:
         """Give the bytes that stand before every message signed in this domain."""

@@ -1,7 +1,7 @@
 # Sourced by the other scripts: finds a Python, keeps `.venv` in step with the lock files.
 #
 # Offers: ROOT (the checkout, also the current directory afterwards), PYTHON (the environment's
-# interpreter), environment runtime|dev (make or refresh it), fail SENTENCE, say SENTENCE.
+# interpreter), environment runtime|dev|fuzz (make or refresh it), fail SENTENCE, say SENTENCE.
 # Only packages whose hash stands in the lock files are installed. Works with bash 3.2.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -44,7 +44,7 @@ make_venv() {
     fail "Python $version at $base cannot make environments: install its venv package (Debian or" \
       "Ubuntu: apt install python$version-venv) and run this again."
   fi
-  say "Making .venv with Python $version ..."
+  say "Making ${VENV##*/} with Python $version ..."
   "$base" -m venv --clear "$VENV" || fail "Could not make $VENV: check free space and permissions."
 }
 
@@ -64,16 +64,16 @@ install() {
     "check the network connection and free space, then run this again."
 }
 
-# environment LEVEL: afterwards $PYTHON runs with the packages of LEVEL (runtime or dev).
+# environment LEVEL: afterwards $PYTHON runs with the packages of LEVEL (runtime, dev or fuzz).
 environment() {
   local level="$1" lock stamp want
   lock="$ROOT/scripts/requirements.txt"
-  if [ "$level" = dev ]; then lock="$ROOT/scripts/requirements-dev.txt"; fi
+  if [ "$level" != runtime ]; then lock="$ROOT/scripts/requirements-$level.txt"; fi
   stamp="$VENV/.installed-$level"
   if ! [ -x "$PYTHON" ] || ! is_recent "$PYTHON"; then make_venv; fi
   want="$(fingerprint "$lock")"
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then return 0; fi
-  say "Installing the $level packages into .venv (once; about a minute) ..."
+  say "Installing the $level packages into ${VENV##*/} (once; about a minute) ..."
   install --require-hashes --requirement "$lock"
   install --no-deps --no-build-isolation --editable "$ROOT"
   printf '%s\n' "$want" >"$stamp"

@@ -20,7 +20,12 @@ import msgspec
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts import vector_cases, vector_objects  # noqa: E402 - the path comes first
+from scripts import (  # noqa: E402 - the path comes first
+    vector_cases,
+    vector_invites,
+    vector_objects,
+    vector_succession,
+)
 
 FOLDER = ROOT / "tests" / "vectors"
 PAGES = ROOT / "docs" / "protocol"
@@ -32,6 +37,8 @@ TOPICS: dict[str, tuple[str, Any, dict[str, str]]] = {
     "sealing": ("01-identity.md", vector_cases.sealing_cases, vector_cases.SEALING_NOTES),
     "envelope": ("03-envelope.md", vector_objects.envelopes, vector_objects.ENVELOPE_NOTES),
     "agreement": ("15-agreement.md", vector_objects.agreements, vector_objects.AGREEMENT_NOTES),
+    "invites": ("09-invites.md", vector_invites.invites, vector_invites.NOTES),
+    "succession": ("16-succession.md", vector_succession.succession, vector_succession.NOTES),
 }
 """Topic -> its page, the maker of its cases, and what each flag catches."""
 

@@ -14,8 +14,125 @@ Document = dict[str, Any]
 """A JSON object with a `schema` tag such as `intentcast.status/1`."""
 
 
+class Custodian(Protocol):
+    """Whoever looks after the keys and backups of a home: `node/runtime/custody.py`."""
+
+    async def document(self) -> Document:
+        """Tell how the keys are kept."""
+        ...
+
+    async def unlock(self, passphrase: str) -> Document:
+        """Take the root back into memory."""
+        ...
+
+    async def lock(self) -> Document:
+        """Drop it."""
+        ...
+
+    async def set_passphrase(self, old: str | None, new: str | None) -> Document:
+        """Seal the root anew; without a new passphrase, lay it open."""
+        ...
+
+    async def backup(self, path: str) -> Document:
+        """Write a backup to a new file."""
+        ...
+
+
+class Doctor(Protocol):
+    """Whoever looks the node over: `node/runtime/examiner.py`."""
+
+    async def report(self, *, scrub: bool) -> Document:
+        """Look at everything; with `scrub` at every stored byte, too."""
+        ...
+
+
+class Neighbourhood(Protocol):
+    """Whoever looks after neighbours and invites: `node/runtime/neighbours.py`."""
+
+    async def nearby(self) -> Document:
+        """List who is near and who was decided about."""
+        ...
+
+    async def allow(self, handle: str) -> Document:
+        """Stay linked to a node."""
+        ...
+
+    async def refuse(self, handle: str) -> Document:
+        """Show a node no more."""
+        ...
+
+    async def forget(self, handle: str) -> Document:
+        """Take back what was decided about a node."""
+        ...
+
+    async def invite(self, wish: Any) -> Document:
+        """Make a link that leads to this node."""
+        ...
+
+    async def join(self, link: str, *, private: bool) -> Document:
+        """Follow an invite."""
+        ...
+
+
+class Recoverer(Protocol):
+    """Whoever knows what follows a restore: `node/runtime/recovery.py`."""
+
+    async def reopen(self, handle: str | None, *, sure: bool, wait_s: float) -> Document:
+        """Ask who may know of promises, and let promise again."""
+        ...
+
+    async def this_one(self) -> Document:
+        """Let this copy go on."""
+        ...
+
+
+class Registrar(Protocol):
+    """Whoever keeps the shop's identity: `node/runtime/identity.py`."""
+
+    async def document(self) -> Document:
+        """Tell its keys and generations."""
+        ...
+
+    async def rotate(self, generation: int) -> Document:
+        """Go on under the key after this generation."""
+        ...
+
+    async def certificate(self, reason: str) -> Document:
+        """Make the certificate that ends the newest key."""
+        ...
+
+    async def revoke(self, certificate: str | None, reason: str) -> Document:
+        """Publish the end of a key."""
+        ...
+
+
 class Citizen(Protocol):
     """One node, seen from its owner's side."""
+
+    @property
+    def recovery(self) -> Recoverer | None:
+        """What follows a restore."""
+        ...
+
+    @property
+    def identity(self) -> Registrar | None:
+        """The shop's identity."""
+        ...
+
+    @property
+    def custody(self) -> Custodian | None:
+        """The home's keys and backups."""
+        ...
+
+    @property
+    def examiner(self) -> Doctor | None:
+        """Looks the node over."""
+        ...
+
+    @property
+    def neighbours(self) -> Neighbourhood | None:
+        """Who is near, and invites."""
+        ...
 
     async def status(self) -> Document:
         """Tell how the node is."""

@@ -28,9 +28,14 @@ from node.api.bodies import (
     query,
 )
 from node.api.citizen import Citizen, Document
+from node.api.custody import custody_routes
+from node.api.doctor import doctor_routes
 from node.api.guards import FEED_PATH
 from node.api.imports import ImportQuery, take_feed
+from node.api.neighbours import neighbour_routes
 from node.api.problems import GateError
+from node.api.recovery import recovery_routes
+from node.crashpoint import crashpoint
 from protocol.errors import LocalProtocolError
 
 _EVENTS_MAX = 256
@@ -85,6 +90,10 @@ class Routes:
             web.get("/v1/vendor", self._read(citizen.vendor_status)),
             web.post(FEED_PATH, self._import),
             web.get("/v1/events", self._events),
+            *custody_routes(citizen, answer),
+            *recovery_routes(citizen, answer),
+            *doctor_routes(citizen, answer),
+            *neighbour_routes(citizen, answer),
         ]
 
     async def _livez(self, _request: web.Request) -> web.Response:
@@ -124,7 +133,9 @@ class Routes:
             )
         asked = b"\0".join((request.method.encode(), request.path.encode(), raw))
         body_hash = hashlib.blake2b(asked, digest_size=32).digest()
-        return answer(await self._citizen.idempotent(key, body_hash, make))
+        done = await self._citizen.idempotent(key, body_hash, make)
+        crashpoint("api.before_answer")
+        return answer(done)
 
     async def _create_cast(self, request: web.Request) -> web.Response:
         raw, draft = await json_body(request)

@@ -1,7 +1,8 @@
 """The API's server: binds loopback, serves the routes behind the guards, and lets go in time.
 
 Enters: a handle, settings, the token. Leaves: the port it listens on. Never listens on an address
-others can reach; never writes a request into a log.
+others can reach; never writes a request into a log; never takes so many connections that the node
+has no descriptor left for its own work.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import socket
 from typing import Final
 
 from aiohttp import web
@@ -19,7 +21,11 @@ from node.api.holder import holder_of
 from node.api.routes import Routes
 from node.config import Settings
 from node.errors import ConfigError
+from node.network.acceptor import Acceptor
+from node.runtime.tasks import Tasks
 
+CONNECTIONS_MAX: Final = 64
+"""Open at a time; the owner's programs, a page and some waiting for news are far fewer. Guess."""
 _STOP_S: Final = 1.0
 _LINE_BYTES_MAX: Final = 8190
 _BACKLOG: Final = 64
@@ -45,6 +51,11 @@ class ApiServer:
         self._settings = settings
         self._token = token
         self._runner: web.AppRunner | None = None
+        self._socket: socket.socket | None = None
+        self._tasks = Tasks()
+        self._open: set[asyncio.Transport] = set()
+        self.refused = 0
+        """Connections turned away for want of room."""
 
     def app(self) -> web.Application:
         """Put the application together."""
@@ -77,19 +88,48 @@ class ApiServer:
         await runner.setup()
         host, port = self._settings.api_host, self._settings.api_port
         try:
-            await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
+            listening = await _listening_socket(host, port)
         except OSError as error:
             await runner.cleanup()
             holder = await asyncio.to_thread(holder_of, port)
             raise _cannot_bind(error, port, holder) from error
-        self._runner = runner
-        return int(runner.addresses[0][1])
+        self._runner, self._socket = runner, listening
+        _ = self._tasks.spawn(Acceptor(listening, self._take).run(), "API accepts")
+        return int(listening.getsockname()[1])
+
+    async def _take(self, guest: socket.socket, _host: str) -> None:
+        """Hand a connection to the routes, or turn it away where too many are open."""
+        self._open = {each for each in self._open if not each.is_closing()}
+        serving = self._runner.server if self._runner else None
+        if serving is None or len(self._open) >= CONNECTIONS_MAX:
+            self.refused += 1
+            guest.close()
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            transport, _ = await loop.connect_accepted_socket(serving, guest)
+        except OSError:
+            guest.close()
+        else:
+            self._open.add(transport)
 
     async def stop(self) -> None:
         """Stop listening; what is being answered has a second to end. May be called twice."""
+        await self._tasks.close()
+        listening, self._socket = self._socket, None
+        if listening is not None:
+            listening.close()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+
+
+async def _listening_socket(host: str, port: int) -> socket.socket:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, _, _, _, address = found[0]
+    made = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    made.settimeout(0)
+    return made
 
 
 def _cannot_bind(error: OSError, port: int, holder: str) -> ConfigError:

@@ -28,6 +28,8 @@ _ANSWER_S: Final = 30.0
 """Longest wait for an ordinary answer: signing a cast works for seconds."""
 _FEED_S: Final = 900.0
 _SLACK_S: Final = 5.0
+LONG_S: Final = 900.0
+"""Longest wait for what moves a whole home: a backup."""
 WAIT_S: Final = 5.0
 """Longest single wait for news."""
 _ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -180,19 +182,28 @@ class NodeClient:
         """Read a document."""
         return _document(self._send("GET", _with_query(path, query)))
 
+    def get_long(self, path: str, **query: Any) -> Document:
+        """Read a document that takes the node a while to make; one that is stuck is not waited for.
+
+        Raises:
+            TransportError: E-NODE-DOWN; E-TIMEOUT when it does not even say that it lives.
+        """
+        self._send("GET", "/livez", wait_s=_SLACK_S)
+        return _document(self._send("GET", _with_query(path, query), wait_s=_FEED_S))
+
     def get_bytes(self, path: str) -> bytes:
         """Read a file."""
         return self._send("GET", path).body
 
-    def post(self, path: str, body: Document) -> Document:
+    def post(self, path: str, body: Document, *, wait_s: float = _ANSWER_S) -> Document:
         """Ask for something to be done, once, however often the line breaks."""
         raw = json.dumps(body).encode()
         key = SystemEntropy().bytes(16).hex()
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         try:
-            return _document(self._send("POST", path, headers=headers, body=raw))
+            return _document(self._send("POST", path, headers=headers, body=raw, wait_s=wait_s))
         except _BrokenLineError:
-            return _document(self._send("POST", path, headers=headers, body=raw))
+            return _document(self._send("POST", path, headers=headers, body=raw, wait_s=wait_s))
 
     def post_file(self, path: str, file: IO[bytes], **query: Any) -> Document:
         """Send a file, chunk by chunk."""

@@ -12,7 +12,9 @@ from node.config import CONFIG_FILE
 from node.home import ADDRESS_FILE, DATABASE_FILE, LOG_FILE, TOKEN_FILE
 
 _FILES = (
-    ("keys", "root.key", "the secret every key derives from; copy it to a safe place"),
+    ("keys", "root.key", "the secret every key derives from; plain, or under a passphrase"),
+    ("node", "node.key", "what makes this node this node to its peers"),
+    ("backups", "backups", "daily ones; they open with your 24 words alone"),
     ("database", DATABASE_FILE, "casts, offers, deals, letters"),
     ("config", CONFIG_FILE, "settings; see the reference"),
     ("address", ADDRESS_FILE, "where the local API listens while the node runs"),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from node.cli.session import Session, session_options
-from node.cli.spoken import counted, duration
+from node.cli.spoken import counted, duration, moment
 from node.cli.table import pairs
 
 
@@ -28,7 +28,10 @@ def status(session: Session) -> None:
 def _rows(found: dict[str, Any]) -> list[tuple[str, object]]:
     outbox = found.get("outbox", {})
     late = [f"{outbox[name]} {name}" for name in ("expired", "refused") if outbox.get(name)]
+    late += [f"{outbox['parked']} came and wait"] if outbox.get("parked") else []
     letters = ", ".join([f"{outbox.get('pending', 0)} on their way", *late])
+    if outbox.get("next_at"):
+        letters += f"; next try {moment(outbox['next_at'])}"
     roles = [name for name in ("relay", "mailbox") if found.get(name)] or ["leaf"]
     return [
         ("Node", found["node"]),

@@ -39,6 +39,14 @@ def node_options(function: F) -> F:
             metavar="ADDRESS",
             help="Stay linked to it; repeatable.",
         ),
+        click.option("--join", metavar="LINK", help="Follow an invite."),
+        click.option(
+            "--lan",
+            is_flag=False,
+            flag_value="on",
+            type=click.Choice(("off", "look", "on")),
+            help="Find nodes in the local network, and be found; `look` only finds.",
+        ),
         click.option("--relay", is_flag=True, help="Be dialled, pass on for all, keep letters."),
         click.option("--mailbox", is_flag=True, help="Keep letters for others."),
         click.option(
@@ -48,6 +56,11 @@ def node_options(function: F) -> F:
             type=_PORT,
             metavar="PORT",
             help="Port of the local API; 0 takes a free one.",
+        ),
+        click.option(
+            "--passphrase-file",
+            metavar="FILE",
+            help="Unlock the keys with its first line; seals keys made now.",
         ),
     ]
     for option in reversed(options):
@@ -67,13 +80,20 @@ def start_node(session: Session, flags: dict[str, Any]) -> int:
     """Run the daemon in this process until it is told to stop."""
     import asyncio
 
+    from node.cli.secret_lines import passphrase_at_hand
     from node.config import load_settings
     from node.daemon import run_daemon
 
     home = session.home
     settings = load_settings(home, read_flags(flags))
+    run = run_daemon(
+        home,
+        settings,
+        on_ready=lambda ready: announce(session, ready),
+        passphrase=passphrase_at_hand(flags.get("passphrase_file")),
+    )
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run_daemon(home, settings, on_ready=lambda ready: announce(session, ready)))
+        asyncio.run(run)
     session.console.say("Stopped.")
     return Exit.OK
 
@@ -82,8 +102,10 @@ def read_flags(flags: dict[str, Any]) -> dict[str, Any]:
     """Turn options into settings; what was not said is left out.
 
     Raises:
-        LocalProtocolError: E-LISTEN.
+        LocalProtocolError: E-LISTEN, E-INVITE.
     """
+    from protocol.network.invites import read_invite
+
     found: dict[str, Any] = {}
     if flags.get("net") is not None:
         found["net"] = flags["net"]
@@ -96,6 +118,10 @@ def read_flags(flags: dict[str, Any]) -> dict[str, Any]:
         found.setdefault("listen_port", 0)
     if flags.get("mailbox"):
         found["mailbox"] = True
+    if flags.get("lan") is not None:
+        found["lan"] = flags["lan"]
+    if flags.get("join"):
+        found["join"] = read_invite(flags["join"]).link
     if flags.get("advertise"):
         found["advertise"] = list(flags["advertise"])
     if flags.get("peers"):

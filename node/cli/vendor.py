@@ -128,6 +128,8 @@ def _print(session: Session, found: Document) -> None:
         ("Quoted", found["quoted"]),
         ("Let pass", len(found["skipped"])),
     ]
+    if found.get("locked"):
+        console.say("! Locked: the shop quotes nothing until:  intentcast unlock")
     if found.get("rules_problem"):
         rows.append(("Rules", f"the last good ones are used: {found['rules_problem']}"))
     for line in pairs(rows):

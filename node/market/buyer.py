@@ -15,13 +15,15 @@ import msgspec
 
 from node.crashpoint import crashpoint
 from node.errors import NotFoundError, RefusedError, TransportError
-from node.market.deals import Deals, state_of, write_opened
-from node.market.desk import ACCEPT_LIFE_MS, Desk, Way, newest_box, write_reply
+from node.market.deals import Deals, can_disclose, state_of, write_opened
+from node.market.desk import ACCEPT_LIFE_MS, Desk, Way, newest_box, with_reply
+from node.market.errand import settling
 from node.market.letters import Dropped, Opened, Taken, Verdict, Waits
 from node.market.requests import last_day_ms, read_local
-from node.storage import casts, deals, objects, threads
+from node.storage import casts, deals, dropped, objects, restorations, successions, threads
 from node.storage.casts import OwnCast
 from node.storage.deals import Deal as DealRow
+from node.storage.idempotency import EffectKind
 from node.storage.outbox import Priority
 from node.storage.threads import Thread
 from protocol import limits, signing
@@ -98,9 +100,8 @@ class Buyer:
             case Revoke():
                 return self._take_revoke(conn, thread, verified)
             case Moved():
-                reply = verified.body.reply
-                self._keep(conn, thread, verified, write_reply(reply))
-                self._deals.follow(conn, thread, reply)
+                kept = self._keep(conn, thread, verified, verified.body.reply)
+                self._deals.follow(conn, kept)
             case _:
                 # Unknown or out-of-role events are kept and ignored.
                 self._keep(conn, thread, verified)
@@ -111,14 +112,13 @@ class Buyer:
         conn: sqlite3.Connection,
         thread: Thread,
         verified: Verified[Any],
-        reply: bytes | None = None,
+        reply: Reply | None = None,
         **changes: Any,
     ) -> Thread:
         self._desk.record(conn, verified)
         kept = replace(
-            thread,
+            with_reply(thread, reply, verified.header.at),
             last_other_id=verified.id,
-            other_reply=reply or thread.other_reply,
             updated_ms=self._desk.wall_ms(),
             **changes,
         )
@@ -133,7 +133,8 @@ class Buyer:
         verified: Verified[Offer],
     ) -> Verdict:
         body = verified.body
-        if body.cast not in (own.cast_id, own.root_id):
+        cast = self._cast_of(conn, own, body.cast)
+        if cast is None:
             return Dropped(reason=Reason.MISMATCH)
         if own.state not in cast_machine.LIVE:
             return Dropped(reason=Reason.CLOSED)
@@ -157,6 +158,7 @@ class Buyer:
             last_own_id=None,
             last_other_id=None,
             other_reply=None,
+            own_at=tuple(cast.body.reply.at),
             updated_ms=0,
         )
         objects.pin(conn, [profile.id])
@@ -164,7 +166,7 @@ class Buyer:
             conn,
             base,
             verified,
-            write_reply(body.reply),
+            body.reply,
             state=ThreadState.OFFERED,
             offer_id=OfferId(verified.id),
             profile_id=profile.id,
@@ -186,9 +188,27 @@ class Buyer:
             most = min(cast.body.max_offers if cast else 0, limits.offers_per_cast_max)
             full = threads.count_of_cast(conn, own.root_id or b"", ROLE) >= most
             return Reason.QUOTA if full else None
-        if body.supersedes != thread.offer_id:
+        if body.supersedes != thread.offer_id and not self._revises(conn, thread, body):
             return Reason.DUPLICATE
         return thread_machine.step(thread.state, ThreadEvent.OFFER_REVISED).refusal
+
+    def _cast_of(
+        self, conn: sqlite3.Connection, own: OwnCast, cast_id: bytes
+    ) -> Verified[Intentcast] | None:
+        """Give the form of our request an offer names: any of ours that asks what it asks now."""
+        named = self._desk.load(conn, cast_id)
+        newest = self._desk.load(conn, own.cast_id or b"")
+        if named is None or newest is None or not isinstance(named.body, Intentcast):
+            return None
+        is_ours = named.header.key == newest.header.key
+        return named if is_ours and cast_machine.same_terms(named.body, newest.body) else None
+
+    def _revises(self, conn: sqlite3.Connection, thread: Thread, offer: Offer) -> bool:
+        """Tell whether an offer takes the place of a refused one that stood for the one we have."""
+        refused = dropped.dropped_of(
+            conn, thread.own_ctx, thread.other_key, offer.supersedes or b""
+        )
+        return refused is not None and refused.stands_for == thread.offer_id
 
     def _take_revoke(
         self, conn: sqlite3.Connection, thread: Thread, verified: Verified[Revoke]
@@ -212,7 +232,8 @@ class Buyer:
         body = verified.body
         row = deals.deal_of(conn, body.of)
         acceptance = self._desk.load(conn, body.of)
-        if row is None or acceptance is None:
+        if row is None or acceptance is None or restorations.is_held(conn, thread.own_ctx):
+            # Held after a restore, nothing is answered: an earlier life may have said otherwise.
             return Waits()
         try:
             if isinstance(body, Confirmed):
@@ -224,6 +245,10 @@ class Buyer:
         except RemoteProtocolError as error:
             return Dropped(reason=error.reason)
         kept = self._keep(conn, thread, verified)
+        if isinstance(body, Confirmed) and not can_disclose(row, acceptance):
+            # A restore lost the values that were promised; what cannot be kept runs to its void.
+            self._desk.note(conn, "deal.values_lost", [row.deal_id])
+            return Taken()
         self._deals.apply(conn, row, kept, _deal_event(verified, acceptance))
         return Taken()
 
@@ -234,10 +259,18 @@ class Buyer:
 
         Raises:
             NotFoundError: E-OFFER-UNKNOWN.
-            RefusedError: E-OFFER-EXPIRED, E-OFFER-GONE, E-AWARDED, E-OPTION, E-SLOT.
+            RefusedError: E-OFFER-EXPIRED, E-OFFER-GONE, E-AWARDED, E-OPTION, E-SLOT, E-REOPEN,
+                E-KEY-REVOKED.
         """
         await self._extend_boxes(choice.offer_id)
-        row = await self._desk.storage.write(lambda conn: self._accept(conn, choice))
+        settle = settling(EffectKind.DEAL)
+
+        def txn(conn: sqlite3.Connection) -> DealRow:
+            row = self._accept(conn, choice)
+            settle(conn, row.deal_id, row.created_ms)
+            return row
+
+        row = await self._desk.storage.write(txn)
         crashpoint("accept.after_commit")
         self._desk.committed()
         return row
@@ -345,6 +378,14 @@ class Buyer:
         cast = self._desk.load(conn, offer.body.cast)
         if cast is None:
             raise NotFoundError("the cast of this offer is gone", code="E-CAST-UNKNOWN")
+        if restorations.is_held(conn, own.nonce):
+            raise restorations.held_error()
+        if successions.is_revoked(conn, offer.header.key):
+            raise RefusedError(
+                "the key of this vendor was revoked",
+                code="E-KEY-REVOKED",
+                fix="Choose another: intentcast offers",
+            )
         if cast_machine.step(own.state, CastEvent.ACCEPTED).refused:
             raise RefusedError(
                 f"this request is {own.state} already",
@@ -378,7 +419,12 @@ class Buyer:
         )
 
     def void_due(
-        self, conn: sqlite3.Connection, deal_id: bytes, boxes_read_since_ms: int | None
+        self,
+        conn: sqlite3.Connection,
+        deal_id: bytes,
+        boxes_read_since_ms: int | None,
+        *,
+        boxes_lost: bool = False,
     ) -> bool:
         """Ask the machine whether a silent deal may be voided; tells whether it was."""
         row = deals.deal_of(conn, deal_id)
@@ -387,7 +433,7 @@ class Buyer:
         thread = threads.thread_of(conn, row.cast_id, ROLE, row.own_ctx, row.other_key)
         if thread is None:
             return False
-        event = deal_machine.VoidDue(boxes_read_since_ms=boxes_read_since_ms)
+        event = deal_machine.VoidDue(boxes_read_since_ms=boxes_read_since_ms, boxes_lost=boxes_lost)
         if deal_machine.step(state_of(row), event, self._desk.clock.now()).refusal:
             # Too early is the usual answer; it is not worth a line of audit.
             return False

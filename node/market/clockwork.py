@@ -13,13 +13,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from node.errors import StorageError
+from node.crashpoint import crashpoint
+from node.errors import RefusedError, StorageError
+from node.keystore import PROFILE_CONTEXT
 from node.market.buyer import ROLE as BUYER
 from node.market.buyer import Buyer
 from node.market.desk import EVENT_LIFE_MS, Desk, newest_box
+from node.market.relocation import Relocation
 from node.market.requests import Requests
 from node.market.seller import Seller
-from node.storage import casts, deals, threads
+from node.storage import casts, deals, restorations, threads
 from node.storage.boxes_own import OwnBox
 from node.storage.casts import OwnCast
 from node.storage.deals import Deal as DealRow
@@ -48,8 +51,16 @@ _Step: TypeAlias = "Callable[[sqlite3.Connection], bool]"
 class Clockwork:
     """Ticks for both roles."""
 
-    def __init__(self, desk: Desk, requests: Requests, buyer: Buyer, seller: Seller) -> None:
-        """Keep the tools and the rooms."""
+    def __init__(
+        self,
+        desk: Desk,
+        requests: Requests,
+        buyer: Buyer,
+        seller: Seller,
+        relocation: Relocation | None = None,
+    ) -> None:
+        """Keep the tools and the rooms; without a relocation no box ever moves."""
+        self._relocation = relocation
         self._desk = desk
         self._requests = requests
         self._buyer = buyer
@@ -65,9 +76,20 @@ class Clockwork:
 
     async def tick(self) -> None:
         """Do all that is due now; what fails is told once and tried again, and stops no other."""
+        if self._desk.keyring.is_locked:
+            # Almost every step signs. What is stored is judged by the wall clock, after the unlock.
+            return
+        if self._desk.pen.halt is not None:
+            # Another copy of this home may be the newer: time brings about nothing here.
+            return
+        if not self._desk.pen.timekeeper.holds:
+            # What a clock that is off calls late may have time; what it dates is void for ever.
+            return
         await self._try("drafts", self._send_drafts)
         await self._try("ends", self._end_what_is_due)
         await self._try("voids", self._voids)
+        if self._relocation is not None:
+            await self._try("moves", self._relocation.look)
 
     async def _try(self, name: str, act: Callable[[], Awaitable[Any]]) -> None:
         try:
@@ -83,7 +105,12 @@ class Clockwork:
 
     async def _send_drafts(self) -> None:
         drafts = await self._desk.storage.write(
-            lambda conn: casts.in_states(conn, [CastState.DRAFT])
+            lambda conn: [
+                row
+                for row in casts.in_states(conn, [CastState.DRAFT])
+                # A draft of a backup may have gone out since.
+                if not restorations.is_held(conn, row.nonce)
+            ]
         )
         now = self._desk.wall_ms()
         for row in drafts:
@@ -99,7 +126,7 @@ class Clockwork:
             # It will not be signed by trying again; the other drafts go out all the same.
             self._unsigned.add(row.nonce)
             _LOG.error("a draft cannot be sent: %s", error)
-        except StorageError as error:
+        except (StorageError, RefusedError) as error:
             _LOG.error("a draft waits: %s", error)
 
     # --- casts ------------------------------------------------------------------------------
@@ -117,6 +144,7 @@ class Clockwork:
             for name, step in await self._desk.storage.write(self._ends):
                 await self._try(name, partial(self._end_one, step, acted))
         if any(acted):
+            crashpoint("ends.after_commit")
             self._desk.committed()
 
     async def _end_one(self, step: _Step, acted: list[bool]) -> None:
@@ -134,7 +162,8 @@ class Clockwork:
             for row in casts.in_states(conn, states)
             for event in _due_events(row, now)
         ]
-        for deal in deals.in_states(conn, [DealState.CONFIRMED]):
+        is_held = restorations.is_held(conn, PROFILE_CONTEXT)
+        for deal in [] if is_held else deals.in_states(conn, [DealState.CONFIRMED]):
             if (deal.confirmed_ms or now) + deal_machine.NO_ACK_MS < now:
                 name = f"end {deal.deal_id.hex()[:8]}"
                 steps.append((name, partial(self._leave, deal_id=deal.deal_id)))
@@ -185,27 +214,34 @@ class Clockwork:
             lambda conn: [
                 (row, newest_box(conn, row.own_ctx))
                 for row in deals.in_states(conn, [DealState.ACCEPT_SENT])
-                if row.role is BUYER and now > row.confirm_by + limits.void_grace_ms
+                if row.role is BUYER
+                and now > row.confirm_by + limits.void_grace_ms
+                # After a restore an earlier life may have agreed to it.
+                and not restorations.is_held(conn, row.own_ctx)
             ]
         )
         for row, box in waiting:
             read_since = self._oldest_read(box) if box is not None else None
+            lost = self._desk.post.lost(box.reader) if box is not None else frozenset()
+            is_lost = box is not None and lost.issuperset(box.mailboxes)
             name = f"void {row.deal_id.hex()[:8]}"
-            await self._try(name, partial(self._void, row, read_since))
+            await self._try(name, partial(self._void, row, read_since, boxes_lost=is_lost))
 
     def _oldest_read(self, box: OwnBox) -> int | None:
         """Give when all reachable mailboxes of a box had been read; None if one never was."""
         post = self._desk.post
-        places = [(bytes(box.reader), bytes(mailbox)) for mailbox in box.mailboxes]
+        # Those it left too: who has not heard of the move writes there.
+        places = [(bytes(box.reader), bytes(mailbox)) for mailbox in box.places]
         reachable = [place for place in places if place not in post.failing_since]
         if not reachable or any(place not in post.read_since for place in reachable):
             return None
         return min(post.read_since[place] for place in reachable)
 
-    async def _void(self, row: DealRow, read_since: int | None) -> None:
+    async def _void(self, row: DealRow, read_since: int | None, *, boxes_lost: bool) -> None:
         if await self._desk.storage.write(
-            lambda conn: self._buyer.void_due(conn, row.deal_id, read_since)
+            lambda conn: self._buyer.void_due(conn, row.deal_id, read_since, boxes_lost=boxes_lost)
         ):
+            crashpoint("void.after_commit")
             self._desk.committed()
 
 

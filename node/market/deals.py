@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from node.market.desk import CONFIRM_LIFE_MS, EVENT_LIFE_MS, Desk, Way
+from node.crashpoint import crashpoint
+from node.market.desk import CONFIRM_LIFE_MS, EVENT_LIFE_MS, Desk, Way, read_reply
 from node.storage import casts, deals, ledger, threads
 from node.storage.deals import Deal as DealRow
 from node.storage.ledger import Disclosed
@@ -34,9 +35,9 @@ from protocol.market.deal import (
     SignVoid,
     step,
 )
+from protocol.objects.envelope import Verified
 from protocol.objects.event import Agreed, Cancelled, Confirmed, Event, Refused, Void
 from protocol.objects.header import Kind
-from protocol.objects.reply import Reply
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,6 +64,13 @@ def opened_of(row: DealRow) -> dict[str, tuple[bytes, str]]:
 def write_opened(opened: Mapping[str, tuple[bytes, str]]) -> dict[str, Any]:
     """Write them as a row keeps them."""
     return {name: [salt.hex(), text] for name, (salt, text) in opened.items()}
+
+
+def can_disclose(row: DealRow, acceptance: Verified[Any] | None) -> bool:
+    """Tell whether the values an acceptance committed to are here; a restore may have lost them."""
+    if acceptance is None:
+        return False
+    return {field.name for field in acceptance.body.fields} <= set(opened_of(row))
 
 
 def _object_id(value: bytes | None) -> ObjectId | None:
@@ -107,10 +115,17 @@ class Deals:
         deals.update(conn, changed)
         if changed.state != row.state:
             self._desk.note(conn, f"deal.{changed.state.value}", [row.deal_id, row.cast_id])
+        crashpoint("deal.before_commit")
         return changed, None
 
-    def follow(self, conn: sqlite3.Connection, thread: Thread, reply: Reply) -> None:
-        """Seal letters under way again for a party that moved, disclosed values included."""
+    def follow(self, conn: sqlite3.Connection, thread: Thread) -> None:
+        """Seal letters under way again for a party that moved, disclosed values included.
+
+        Args:
+            conn: the change that recorded the move.
+            thread: as kept, with the newest way back; letters that go there already stay.
+        """
+        reply = read_reply(thread.other_reply)
 
         def opened_beside(object_id: ObjectId) -> dict[str, tuple[bytes, str]] | None:
             sent = self._desk.load(conn, object_id)
@@ -183,6 +198,7 @@ class Deals:
                 field=name,
             )
             ledger.record(conn, line)
+        crashpoint("disclose.before_commit")
         return replace(row, agreed_id=sent), thread
 
     def _end(

@@ -16,14 +16,17 @@ import msgspec
 from node.market.pen import Pen
 from node.post.letters import OutgoingLetter
 from node.post.office import Post
-from node.storage import audit, boxes_own, objects, threads
+from node.storage import audit, boxes_own, objects, outbox, threads
 from node.storage.boxes_own import OwnBox
-from node.storage.outbox import Priority
+from node.storage.outbox import OutgoingState, Priority
 from node.storage.threads import Thread
 from protocol import limits
 from protocol.encoding import decode, encode
+from protocol.objects.acceptance import Acceptance
 from protocol.objects.envelope import Body, Verified, open_stored
+from protocol.objects.event import Moved
 from protocol.objects.header import Kind
+from protocol.objects.offer import Offer
 from protocol.objects.reply import Reply
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _REPLY_BYTES_MAX = 1_024
+_CHAIN_MAX = 64
+"""Objects looked back at for one the other side has; guess."""
 
 
 class MarketNetwork(Protocol):
@@ -133,12 +138,18 @@ class Desk:
             body,
             to=thread.other_key,
             thread=thread.cast_id,
-            prev=thread.last_own_id,
+            prev=self._predecessor(conn, thread.last_own_id),
             at=at,
             exp=exp,
         )
         self.record(conn, verified)
-        moved = replace(thread, last_own_id=verified.id, updated_ms=self.wall_ms())
+        named = body.reply if isinstance(body, Offer | Acceptance | Moved) else None
+        moved = replace(
+            thread,
+            last_own_id=verified.id,
+            own_at=thread.own_at if named is None else tuple(named.at),
+            updated_ms=self.wall_ms(),
+        )
         threads.save(conn, moved)
         reply = read_reply(thread.other_reply)
         self.post.queue(
@@ -158,6 +169,19 @@ class Desk:
         )
         return verified
 
+    def _predecessor(self, conn: sqlite3.Connection, last: bytes | None) -> bytes | None:
+        """Give the newest object of ours that the other side has, or may still get.
+
+        One whose letter ended without a receipt would keep all that follow it waiting.
+        """
+        for _ in range(_CHAIN_MAX):
+            row = outbox.by_envelope(conn, last) if last is not None else None
+            if row is None or row.state not in (OutgoingState.EXPIRED, OutgoingState.REFUSED):
+                break
+            gone = self.load(conn, row.envelope_id)
+            last = gone.header.prev if gone is not None else None
+        return last
+
     def committed(self) -> None:
         """Say that a transaction with outbox rows has committed."""
         self.post.nudge()
@@ -170,9 +194,27 @@ def newest_box(conn: sqlite3.Connection, ctx: bytes) -> OwnBox | None:
     return found[-1] if found else None
 
 
+def reply_of(box: OwnBox) -> Reply:
+    """Give the way back through a box of ours, as it is now."""
+    return Reply(box=box.box, reader=box.reader, at=list(box.mailboxes), until=box.until)
+
+
 def write_reply(reply: Reply) -> bytes:
     """Give the bytes a thread keeps of the newest way back."""
     return encode(msgspec.to_builtins(reply, builtin_types=(bytes,)))
+
+
+def with_reply(thread: Thread, reply: Reply | None, at: int) -> Thread:
+    """Follow the other side's way back, unless it signed a newer one.
+
+    Args:
+        thread: the thread as kept.
+        reply: what it signed, or None.
+        at: when, Unix ms.
+    """
+    if reply is None or at < thread.other_reply_at:
+        return thread
+    return replace(thread, other_reply=write_reply(reply), other_reply_at=at)
 
 
 def read_reply(raw: bytes | None) -> Reply:

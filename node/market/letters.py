@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from node.crashpoint import crashpoint
-from node.keystore import PROFILE_CONTEXT
+from node.keystore import is_profile
 from node.market.desk import Desk, read_reply
 from node.post.letters import Discard, Known, Letter, LetterOutcome, Parked, Recorded
-from node.storage import objects, threads
+from node.storage import dropped, objects, successions, threads
 from protocol import limits, sealing, signing
 from protocol.errors import ObjectError, Reason, RemoteProtocolError
 from protocol.market.deal import Role
 from protocol.objects.acceptance import Acceptance
 from protocol.objects.envelope import Verified, open_envelope, read_candidate
-from protocol.objects.event import Moved
+from protocol.objects.event import Asked, Moved, Told
 from protocol.objects.header import Kind
 from protocol.objects.offer import Offer
 from protocol.objects.reply import Reply
@@ -28,6 +28,8 @@ from protocol.objects.reply import Reply
 if TYPE_CHECKING:
     import sqlite3
 
+    from node.market.copies import Copies
+    from node.market.recall import Recall
     from node.storage.boxes_own import OwnBox
 
 Opened: TypeAlias = dict[str, tuple[bytes, str]] | None
@@ -70,10 +72,28 @@ class RoleRoom(Protocol):
 class Letters:
     """Opens letters for both roles."""
 
-    def __init__(self, desk: Desk, buyer: RoleRoom, vendor: RoleRoom) -> None:
-        """Keep the tools and the rooms."""
+    def __init__(
+        self,
+        desk: Desk,
+        buyer: RoleRoom,
+        vendor: RoleRoom,
+        *,
+        copies: Copies | None = None,
+        recall: Recall | None = None,
+    ) -> None:
+        """Keep the tools and the rooms.
+
+        Args:
+            desk: the tools.
+            buyer: takes what vendors say.
+            vendor: takes what buyers say.
+            copies: takes notes of other copies of this home; when None, they are dropped.
+            recall: asks and tells after a loss; when None, the role's room keeps such events.
+        """
         self._desk = desk
         self._rooms = {Role.BUYER: buyer, Role.VENDOR: vendor}
+        self._copies = copies
+        self._recall = recall
 
     async def on_letter(self, box: OwnBox, letter: Letter) -> LetterOutcome:
         """Take one letter to its end.
@@ -85,10 +105,28 @@ class Letters:
             verified = self._open(box.ctx, letter.envelope)
         except RemoteProtocolError as error:
             return Discard(reason=error.reason.value)
-        role = Role.VENDOR if box.ctx == PROFILE_CONTEXT else Role.BUYER
+        if not self._desk.pen.timekeeper.holds:
+            # By a clock that is off, what is in time looks late: it waits until that is mended.
+            return Parked()
+        if verified.header.key == verified.header.to:
+            return await self._from_ourselves(box, verified)
+        if self._desk.pen.halt is not None:
+            # Another copy of this home may be the newer: what is said to us is for it to take.
+            return Parked()
+        return await self._from_others(box, verified, letter.opened)
+
+    async def _from_ourselves(self, box: OwnBox, verified: Verified[Any]) -> LetterOutcome:
+        if self._copies is None:
+            return Discard(reason=Reason.NOT_PARTY.value)
+        return await self._copies.take(box, verified)
+
+    async def _from_others(
+        self, box: OwnBox, verified: Verified[Any], opened: Opened
+    ) -> LetterOutcome:
+        role = Role.VENDOR if is_profile(box.ctx) else Role.BUYER
 
         def txn(conn: sqlite3.Connection) -> tuple[Verdict, bytes | None, bool]:
-            return self._take(conn, role, box.ctx, verified, letter.opened)
+            return self._take(conn, role, box.ctx, verified, opened)
 
         verdict, author_box, known = await self._desk.storage.write(txn)
         crashpoint("letter.after_commit")
@@ -100,6 +138,8 @@ class Letters:
             case Dropped():
                 return Discard(reason=verdict.reason.value)
             case Taken():
+                if self._copies is not None and isinstance(verified.body, Told):
+                    await self._copies.look()
                 self._desk.committed()
                 seed = self._desk.keyring.sign_seed(box.ctx)
                 kind = Known if known else Recorded
@@ -114,8 +154,6 @@ class Letters:
             raise ObjectError(Reason.NOT_PARTY, "is for somebody else", field="to")
         if header.at > now + limits.skew_ms_max:
             raise ObjectError(Reason.NOT_YET, field="at")
-        if header.exp + limits.expiry_tolerance_ms < now:
-            raise ObjectError(Reason.EXPIRED, field="exp")
         signing.check_key(header.key)
         reply = _reply_of(verified)
         if reply is not None:
@@ -138,18 +176,63 @@ class Letters:
         if known:
             return Taken(), self._author_box(conn, role, ctx, verified), True
         unfit = self._unfit(conn, role, ctx, verified)
-        verdict = unfit or self._rooms[role].take(conn, ctx, verified, opened)
+        verdict = unfit or self._room_takes(conn, role, ctx, verified, opened)
+        if isinstance(verdict, Dropped):
+            self._remember(conn, role, ctx, verified, verdict.reason)
         if not isinstance(verdict, Taken):
             return verdict, None, False
+        crashpoint("letter.before_commit")
         return verdict, self._author_box(conn, role, ctx, verified), False
+
+    def _room_takes(
+        self,
+        conn: sqlite3.Connection,
+        role: Role,
+        ctx: bytes,
+        verified: Verified[Any],
+        opened: Opened,
+    ) -> Verdict:
+        if self._recall is not None and isinstance(verified.body, Asked | Told):
+            return self._recall.take(conn, role, ctx, verified, opened)
+        return self._rooms[role].take(conn, ctx, verified, opened)
+
+    def _remember(
+        self,
+        conn: sqlite3.Connection,
+        role: Role,
+        ctx: bytes,
+        verified: Verified[Any],
+        reason: Reason,
+    ) -> None:
+        """Keep the name of what is refused, so that what its author writes next does not wait."""
+        root, key = verified.header.thread or b"", verified.header.key
+        thread = threads.thread_of(conn, root, role, ctx, key)
+        if thread is None and role is Role.VENDOR:
+            # A vendor begins every thread: a stranger's letters lead nowhere.
+            return
+        refused = dropped.Dropped(
+            ctx=ctx,
+            other_key=key,
+            thread=root,
+            object_id=verified.id,
+            stands_for=thread.offer_id if thread is not None else None,
+            reason=reason.value,
+            at=self._desk.wall_ms(),
+        )
+        dropped.remember(conn, refused, is_stranger=thread is None)
 
     def _unfit(
         self, conn: sqlite3.Connection, role: Role, ctx: bytes, verified: Verified[Any]
     ) -> Waits | Dropped | None:
         """Say why no room need look at an object now; None when one should."""
+        if (over := self._over(conn, verified)) is not None:
+            return Dropped(reason=over)
         if objects.has_twin(conn, verified):
             # A second signature under a text that is on record would be stored nowhere.
             return Dropped(reason=Reason.DUPLICATE)
+        if isinstance(verified.body, Asked | Told):
+            # Outside the chain: whoever asks has lost it. The room knows whom it may answer.
+            return None
         if not self._is_spoken_to(conn, role, ctx, verified):
             if role is Role.VENDOR:
                 # A stranger takes no place among the letters that wait.
@@ -157,7 +240,14 @@ class Letters:
             if len(verified.raw) > limits.first_letter_bytes_max:
                 # Letters that wait are opened again and again: those of strangers are short.
                 return Dropped(reason=Reason.TOO_LARGE)
-        return Waits() if _parent_missing(conn, verified) else None
+        return Waits() if _parent_missing(conn, ctx, verified) else None
+
+    def _over(self, conn: sqlite3.Connection, verified: Verified[Any]) -> Reason | None:
+        if verified.header.exp + limits.expiry_tolerance_ms < self._desk.wall_ms():
+            return Reason.EXPIRED
+        # What was recorded before a key's end stays; nothing of it counts that comes now.
+        is_revoked = successions.is_revoked(conn, verified.header.key)
+        return Reason.REVOKED if is_revoked else None
 
     def _is_spoken_to(
         self, conn: sqlite3.Connection, role: Role, ctx: bytes, verified: Verified[Any]
@@ -177,9 +267,11 @@ class Letters:
         return None if own is None else own.box
 
 
-def _parent_missing(conn: sqlite3.Connection, verified: Verified[Any]) -> bool:
+def _parent_missing(conn: sqlite3.Connection, ctx: bytes, verified: Verified[Any]) -> bool:
     parent = verified.header.prev
-    return parent is not None and objects.row_of(conn, parent) is None
+    if parent is None or objects.row_of(conn, parent) is not None:
+        return False
+    return dropped.dropped_of(conn, ctx, verified.header.key, parent) is None
 
 
 def _reply_of(verified: Verified[Any]) -> Reply | None:

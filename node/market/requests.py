@@ -7,10 +7,11 @@ and, while the network allows it, no set of mailboxes.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from node.crashpoint import crashpoint
-from node.errors import TransportError
+from node.errors import KeystoreError, TransportError
 from node.market.desk import Desk
 from node.market.drafts import Request
+from node.market.errand import settling
 from node.storage import boxes_own, casts
 from node.storage.boxes_own import OwnBox
 from node.storage.casts import OwnCast
+from node.storage.idempotency import EffectKind
 from protocol import limits, sealing, signing
 from protocol.encoding import decode, encode
 from protocol.ids import BoxKey, CastId, NodeId, SigningKey
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     import sqlite3
 
 _NONCE_BYTES = 16
+_SETTLING_MS = 3_000
+"""How long after the start a node that knows one mailbox waits for another; guess."""
+_STEP_MS = 100
 _DRAFT_NAME = re.compile(r"[0-9a-f]{32}")
 
 
@@ -48,6 +54,7 @@ class Requests:
         """Keep the tools."""
         self._desk = desk
         self._publishing: set[bytes] = set()
+        self._born_ms = desk.clock.now().mono_ms
 
     async def draft(self, request: Request, draft: Mapping[str, Any]) -> bytes:
         """Keep a request durably before anything of it leaves; gives its nonce."""
@@ -65,9 +72,12 @@ class Requests:
             note="",
         )
 
+        settle = settling(EffectKind.CAST)
+
         def txn(conn: sqlite3.Connection) -> None:
             casts.save(conn, row)
             self._desk.note(conn, "cast.draft", [nonce])
+            settle(conn, nonce, row.created_ms)
 
         await self._desk.storage.write(txn)
         crashpoint("cast.after_draft_commit")
@@ -84,6 +94,9 @@ class Requests:
         self._publishing.add(nonce)
         try:
             return await self._publish(nonce)
+        except KeystoreError:
+            # Locked meanwhile; the draft is kept and goes out after the unlock.
+            return False
         finally:
             self._publishing.discard(nonce)
 
@@ -101,6 +114,7 @@ class Requests:
         except TransportError:
             # The draft is kept; the clockwork tries again.
             return False
+        crashpoint("cast.after_box")
         reply = Reply(
             box=sealing.box_public_key(self._desk.keyring.box_seed(nonce)),
             reader=signing.public_key(self._desk.keyring.reader_seed(nonce)),
@@ -130,24 +144,25 @@ class Requests:
             )
             boxes_own.save(conn, box)
             self._desk.note(conn, "cast.open", [verified.id])
+            crashpoint("cast.before_commit")
             return True
 
         if await self._desk.storage.write(txn):
             crashpoint("cast.after_commit")
             self._desk.network.publish(verified, verified.raw)
+            crashpoint("cast.after_publish")
             await self._desk.post.watch(box)
             self._desk.changed()
         return True
 
     async def _choose_mailboxes(self) -> list[NodeId]:
         """Draw afresh for each cast, and never the set of another live cast if it can be helped."""
-        known = [NodeId(record.key) for record in self._desk.network.mailboxes()]
-        others = [key for key in known if key != self._desk.network.node_id]
+        await self._settled()
+        drawn = self._drawn()
         boxes = await self._desk.storage.read(
             lambda db: boxes_own.load_open(db, self._desk.wall_ms())
         )
         taken = {frozenset(box.mailboxes) for box in boxes}
-        drawn = self._shuffled(others)
         most = min(limits.mailboxes_per_reply_max, len(drawn))
         # At most one set more than there are boxes is looked at for each size.
         for count in range(most, 0, -1):
@@ -155,6 +170,28 @@ class Requests:
                 if frozenset(chosen) not in taken:
                     return list(chosen)
         return drawn[:most]
+
+    async def _settled(self) -> None:
+        """Right after the start, wait a moment for a second mailbox: one alone may die."""
+        for _ in range(int(_SETTLING_MS / _STEP_MS)):
+            is_young = self._desk.clock.now().mono_ms - self._born_ms < _SETTLING_MS
+            if not is_young or len(self._drawn()) != 1:
+                return
+            await asyncio.sleep(_STEP_MS / 1_000)
+
+    def draw_others(self, places: Collection[NodeId], count: int) -> list[NodeId]:
+        """Draw mailboxes for a box that moves: none it has or had, none that fails another."""
+        failing = self._desk.post.failing()
+        return [key for key in self._drawn() if key not in places and key not in failing][:count]
+
+    def _drawn(self) -> list[NodeId]:
+        """List all mailboxes but our own in random order; those that fail now only if need be."""
+        known = [NodeId(record.key) for record in self._desk.network.mailboxes()]
+        others = [key for key in known if key != self._desk.network.node_id]
+        failing = self._desk.post.failing()
+        well = [key for key in others if key not in failing]
+        is_enough = len(well) >= min(limits.put_mailboxes_min, len(others))
+        return self._shuffled(well if is_enough else others)
 
     def _shuffled(self, keys: list[NodeId]) -> list[NodeId]:
         pool = list(keys)

@@ -15,13 +15,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from node.crashpoint import crashpoint
-from node.errors import StorageError
+from node.errors import KeystoreError, StorageError
 from node.keystore import PROFILE_CONTEXT
+from node.market.amendments import Amendments
 from node.market.deals import Deals, write_opened
-from node.market.desk import Desk, Way, write_reply
-from node.market.letters import Dropped, Opened, Taken, Verdict, Waits
-from node.storage import casts, deals, objects, offers_sent, threads
+from node.market.desk import Desk, Way, with_reply, write_reply
+from node.market.errand import settling
+from node.market.letters import Dropped, Opened, Taken, Verdict
+from node.storage import casts, deals, objects, offers_sent, restorations, successions, threads
 from node.storage.deals import Deal as DealRow
+from node.storage.idempotency import EffectKind
 from node.storage.outbox import Priority
 from node.storage.threads import Thread
 from protocol import limits, sealing, signing
@@ -56,6 +59,8 @@ _WAITING_MAX = 10_000
 _SKIPPED_KEPT = 200
 _LOOK_AGAIN_S = 1.0
 _PROMISED_MAX = 1_000
+_VOIDS_SOUGHT_MAX = 64
+"""Events of a buyer looked through for a void that came first: it may not cost more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +113,7 @@ class Seller:
         """Keep the tools; nothing is answered before `open`."""
         self._desk = desk
         self._deals = Deals(desk)
+        self._amendments = Amendments(desk, self._deals)
         self._shop: Shop | None = None
         self._profile: Verified[Profile] | None = None
         self._waiting: asyncio.Queue[Verified[Intentcast]] = asyncio.Queue(_WAITING_MAX)
@@ -117,6 +123,8 @@ class Seller:
         self._failing: dict[bytes, str] = {}
         self._running: list[asyncio.Task[Any]] = []
         self.quoted = 0
+        self.has_missed = False
+        """Whether more was heard than could wait, as in a long time under lock."""
 
     @property
     def profile(self) -> Verified[Profile] | None:
@@ -135,9 +143,12 @@ class Seller:
 
     def hear(self, cast: Verified[Intentcast]) -> None:
         """Take note of a request; more than can wait are heard again at the next start."""
-        if self._shop is None or cast.id in self._heard or self._waiting.full():
+        if self._shop is None or cast.id in self._heard:
             return
-        if cast.header.key == self._desk.pen.key(PROFILE_CONTEXT):
+        if self._waiting.full():
+            self.has_missed = True
+            return
+        if self._profile is not None and cast.header.key == self._profile.header.key:
             return
         self._heard.add(cast.id)
         self._waiting.put_nowait(cast)
@@ -145,8 +156,19 @@ class Seller:
     async def _serve(self) -> None:
         while True:
             cast = await self._waiting.get()
+            await self._desk.keyring.until_unlocked()
+            if not self._desk.pen.timekeeper.holds:
+                # Nothing is dated by a clock that is off; the request waits until it is mended.
+                with contextlib.suppress(asyncio.QueueFull):
+                    self._waiting.put_nowait(cast)
+                await asyncio.sleep(_LOOK_AGAIN_S)
+                continue
             try:
                 await self._answer(cast)
+            except KeystoreError:
+                # Locked while it was quoted: it waits for the keys with all others.
+                with contextlib.suppress(asyncio.QueueFull):
+                    self._waiting.put_nowait(cast)
             except IntentcastError as error:
                 # A rule that raises never sends; the request stays visible as skipped.
                 self._skip(cast.id, Skipped(reason=error.code, words=str(error)))
@@ -175,8 +197,14 @@ class Seller:
             lambda db: offers_sent.load_offer_of(db, cast.id, PROFILE_CONTEXT, 0)
         ):
             return
+        no = await self._desk.storage.write(lambda conn: self._why_silent(conn, cast))
+        if no is not None:
+            self._skip(cast.id, no)
+            return
         signing.check_key(cast.header.key)
         sealing.check_box_key(cast.body.reply.box)
+        if not await self._asks_anew(root, cast):
+            return
         found = await shop.offer_for(
             cast, profile_id=profile.id, reply=profile.body.reply, now_ms=now
         )
@@ -189,17 +217,55 @@ class Seller:
         self.skipped.pop(cast.id, None)
         self._desk.committed()
 
+    def _why_silent(self, conn: sqlite3.Connection, cast: Verified[Intentcast]) -> Skipped | None:
+        """Say why nothing may be promised to this buyer, or to anybody, now."""
+        if restorations.is_held(conn, PROFILE_CONTEXT):
+            held = restorations.held_error()
+            return Skipped(reason=held.code, words=held.sentence)
+        if successions.is_revoked(conn, cast.header.key):
+            return Skipped(reason="revoked", words="the buyer ended the key of this request")
+        return None
+
+    async def _asks_anew(self, root: bytes, cast: Verified[Intentcast]) -> bool:
+        """Tell whether a request is still to be quoted; follow it where it is answered already."""
+        key = cast.header.key
+        known = await self._desk.storage.read(
+            lambda db: threads.load_with_party(db, root, ROLE, key)
+        )
+        if known is None:
+            return True
+        if cast.header.thread is None:
+            # We met a later form of it first.
+            return False
+
+        def txn(conn: sqlite3.Connection) -> bool:
+            thread = threads.with_party(conn, root, ROLE, key)
+            if thread is None:
+                return True
+            # A thread begun under an older key of ours ends under it: it gets no offers any more.
+            asks = self._amendments.follow(conn, thread, cast)
+            return asks and thread.own_ctx == self._desk.pen.profile_ctx
+
+        asks = await self._desk.storage.write(txn)
+        self._desk.committed()
+        return asks
+
     def _send(
-        self, conn: sqlite3.Connection, root: bytes, cast: Verified[Intentcast], offer: Offer
+        self, conn: sqlite3.Connection, root: bytes, cast: Verified[Intentcast], found: Offer
     ) -> None:
+        ctx = self._desk.pen.profile_ctx
+        known = threads.thread_of(conn, root, ROLE, ctx, cast.header.key)
+        offer = found if known is None else self._amendments.revision(conn, known, found)
+        if offer is None:
+            return
         if offers_sent.offer_of(conn, cast.id, PROFILE_CONTEXT, offer.round) is not None:
             return
         objects.insert(conn, cast, own=False, now_ms=self._desk.wall_ms())
         objects.pin(conn, [cast.id])
-        thread = threads.thread_of(conn, root, ROLE, PROFILE_CONTEXT, cast.header.key) or Thread(
+        thread = known or Thread(
             cast_id=CastId(root),
             role=ROLE,
-            own_ctx=PROFILE_CONTEXT,
+            own_ctx=ctx,
             other_key=cast.header.key,
             state=ThreadState.OFFERED,
             offer_id=None,
@@ -207,6 +273,7 @@ class Seller:
             last_own_id=None,
             last_other_id=None,
             other_reply=write_reply(cast.body.reply),
+            other_reply_at=cast.header.at,
             updated_ms=self._desk.wall_ms(),
         )
         sent = self._desk.send(
@@ -222,9 +289,16 @@ class Seller:
                 code="E-OFFER-LONG",
                 fix="Shorten the note, or quote fewer lines",
             )
-        current = threads.thread_of(conn, root, ROLE, PROFILE_CONTEXT, cast.header.key)
+        current = threads.thread_of(conn, root, ROLE, ctx, cast.header.key)
         threads.save(
-            conn, replace(current or thread, offer_id=OfferId(sent.id), last_own_id=sent.id)
+            conn,
+            replace(
+                current or thread,
+                state=ThreadState.OFFERED,
+                offer_id=OfferId(sent.id),
+                profile_id=ObjectId(offer.profile),
+                last_own_id=sent.id,
+            ),
         )
         offers_sent.claim(
             conn,
@@ -236,6 +310,7 @@ class Seller:
             exp=cast.header.exp,
         )
         self._desk.note(conn, "offer.sent", [sent.id, root])
+        crashpoint("offer.before_commit")
 
     # --- acceptances and events in ----------------------------------------------------------
 
@@ -263,14 +338,13 @@ class Seller:
         conn: sqlite3.Connection,
         thread: Thread,
         verified: Verified[Any],
-        reply: bytes | None = None,
+        reply: Reply | None = None,
         state: ThreadState | None = None,
     ) -> Thread:
         self._desk.record(conn, verified)
         kept = replace(
-            thread,
+            with_reply(thread, reply, verified.header.at),
             last_other_id=verified.id,
-            other_reply=reply or thread.other_reply,
             state=state or thread.state,
             updated_ms=self._desk.wall_ms(),
         )
@@ -282,8 +356,8 @@ class Seller:
     ) -> Verdict:
         match verified.body:
             case Moved():
-                self._keep(conn, thread, verified, write_reply(verified.body.reply))
-                self._deals.follow(conn, thread, verified.body.reply)
+                kept = self._keep(conn, thread, verified, verified.body.reply)
+                self._deals.follow(conn, kept)
             case Closed():
                 moved = thread_machine.step(thread.state, ThreadEvent.CLOSED)
                 self._keep(conn, thread, verified, state=moved.state)
@@ -321,9 +395,10 @@ class Seller:
             # Only one acceptance of an offer can hold; the buyer's own rules forbid a second.
             return Dropped(reason=Reason.DUPLICATE)
         accepted = thread_machine.step(thread.state, ThreadEvent.ACCEPTED)
-        kept = self._keep(conn, thread, verified, write_reply(body.reply), state=accepted.state)
+        kept = self._keep(conn, thread, verified, body.reply, state=accepted.state)
         self._desk.note(conn, "deal.offered", [verified.id, thread.cast_id])
-        if refusal is not None:
+        is_over = self._is_voided_before(conn, row, kept)
+        if refusal is not None and not is_over:
             self._deals.apply(conn, row, kept, deal_machine.Refuse(reason=refusal))
         self._undecided.set()
         return Taken()
@@ -372,12 +447,28 @@ class Seller:
         row = deals.deal_of(conn, verified.body.of)
         acceptance = self._desk.load(conn, verified.body.of)
         if row is None or acceptance is None:
-            return Waits()
+            # It follows no acceptance of ours: that one's letter was given up, and may yet come.
+            self._keep(conn, thread, verified)
+            return Taken()
         if acceptance.header.key != verified.header.key:
             return Dropped(reason=Reason.NOT_PARTY)
         kept = self._keep(conn, thread, verified)
         self._deals.apply(conn, row, kept, deal_machine.VoidReceived(at=verified.header.at))
         return Taken()
+
+    def _is_voided_before(self, conn: sqlite3.Connection, deal: DealRow, thread: Thread) -> bool:
+        """Carry out a void that came before its acceptance; tells whether there was one."""
+        events = [
+            row.id
+            for row in objects.thread_of(conn, thread.cast_id)
+            if row.kind is Kind.EVENT and row.key == thread.other_key
+        ]
+        for object_id in events[-_VOIDS_SOUGHT_MAX:]:
+            found = self._desk.load(conn, object_id)
+            if found and isinstance(found.body, Void) and found.body.of == deal.deal_id:
+                event = deal_machine.VoidReceived(at=found.header.at)
+                return self._deals.apply(conn, deal, thread, event)[1] is None
+        return False
 
     # --- the shop's own yes or no -------------------------------------------------------------
 
@@ -385,6 +476,7 @@ class Seller:
         """Decide recorded acceptances, also those a restart or a crash left undecided."""
         while True:
             self._undecided.clear()
+            await self._desk.keyring.until_unlocked()
             try:
                 waiting = await self._waiting_deals()
                 self._failing = {
@@ -435,6 +527,9 @@ class Seller:
     def _promised(
         self, conn: sqlite3.Connection, row: DealRow
     ) -> tuple[Offer | None, list[Promise]]:
+        if restorations.is_held(conn, PROFILE_CONTEXT):
+            # After a restore nothing is decided before its owner reopened the shop.
+            return None, []
         offer = self._desk.load(conn, row.offer_id)
         return offer.body if offer else None, self._held(conn)
 
@@ -442,7 +537,9 @@ class Seller:
         """Give what the newest deals that hold have promised."""
         held = deals.in_states(conn, [DealState.CONFIRMED, DealState.AGREED])
         newest = [each for each in held if each.role is ROLE][-_PROMISED_MAX:]
-        offers = [(self._desk.load(conn, each.offer_id), each) for each in newest]
+        # A damaged offer is being asked for again; the shop goes on without counting it.
+        whole = [each for each in newest if objects.is_whole(conn, each.offer_id)]
+        offers = [(self._desk.load(conn, each.offer_id), each) for each in whole]
         return [
             Promise(offer=offer.body, at_ms=row.confirmed_ms or row.updated_ms)
             for offer, row in offers
@@ -460,7 +557,18 @@ class Seller:
         event: deal_machine.DealEvent = (
             deal_machine.Confirm() if confirm else deal_machine.Refuse(reason=reason)
         )
-        refusal = await self._desk.storage.write(lambda conn: self.move(conn, deal_id, event))
+        settle = settling(EffectKind.DEAL)
+
+        def txn(conn: sqlite3.Connection) -> Reason | None:
+            if restorations.is_held(conn, PROFILE_CONTEXT):
+                raise restorations.held_error()
+            refusal = self.move(conn, deal_id, event)
+            if refusal is None:
+                settle(conn, deal_id, self._desk.wall_ms())
+            return refusal
+
+        refusal = await self._desk.storage.write(txn)
+        crashpoint("decide.after_human_commit")
         self._desk.committed()
         return refusal
 

@@ -8,14 +8,14 @@ and at least one other, so that buyer and vendor need never be online together.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from node.crashpoint import crashpoint
 from node.errors import TransportError
-from node.keystore import PROFILE_CONTEXT
-from node.market.desk import Desk, newest_box
+from node.market.desk import Desk, newest_box, reply_of
 from node.storage import boxes_own, objects
 from node.storage.boxes_own import OwnBox
 from protocol import limits, sealing, signing
@@ -24,7 +24,6 @@ from protocol.now import DAY_MS
 from protocol.objects.envelope import Verified, open_stored
 from protocol.objects.header import Kind
 from protocol.objects.profile import Profile
-from protocol.objects.reply import Reply
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,58 +53,76 @@ class Storefront:
         Args:
             described: what the shopkeeper wrote; its `reply` is ignored.
         """
+        box = await self._desk.storage.write(self._open_box)
         kept = await self._kept()
-        if kept is not None and self._still_holds(kept, described):
-            box = await self._desk.storage.write(lambda conn: newest_box(conn, PROFILE_CONTEXT))
-            if box is not None:
-                self._desk.network.publish(kept, kept.raw)
-                await self._desk.post.watch(box)
-                return kept
-        return await self._renew(described)
+        if kept is not None and box is not None and self._still_holds(kept, described, box):
+            self._desk.network.publish(kept, kept.raw)
+            await self._desk.post.watch(box)
+            return kept
+        return await self._renew(described, box)
+
+    def _open_box(self, conn: sqlite3.Connection) -> OwnBox | None:
+        box = newest_box(conn, self._desk.pen.profile_ctx)
+        is_open = box is not None and not box.closed and box.until > self._desk.wall_ms()
+        return box if is_open else None
 
     async def _kept(self) -> Verified[Profile] | None:
-        key = self._desk.pen.key(PROFILE_CONTEXT)
+        key = self._desk.pen.key(self._desk.pen.profile_ctx)
         raw = await self._desk.storage.write(lambda conn: objects.newest_profile(conn, key))
         return None if raw is None else open_stored(raw, net=self._desk.net)
 
-    def _still_holds(self, kept: Verified[Profile], described: Profile) -> bool:
+    def _still_holds(self, kept: Verified[Profile], described: Profile, box: OwnBox) -> bool:
         same = msgspec.structs.replace(described, reply=kept.body.reply) == kept.body
         lasts = min(kept.header.exp, kept.body.reply.until)
-        return same and lasts > self._desk.wall_ms() + _RENEW_BEFORE_MS
+        is_there = kept.body.reply.at == list(box.mailboxes)
+        return same and is_there and lasts > self._desk.wall_ms() + _RENEW_BEFORE_MS
 
-    async def _renew(self, described: Profile) -> Verified[Profile]:
+    async def _renew(self, described: Profile, box: OwnBox | None) -> Verified[Profile]:
         until = self._desk.wall_ms() + _PROFILE_LIFE_MS
         until -= until % DAY_MS
-        opened: list[NodeId] = []
-        while not opened:
-            chosen = await self._choose_mailboxes()
-            try:
-                opened = await self._desk.post.open_box(PROFILE_CONTEXT, chosen, until)
-            except TransportError:
-                await asyncio.sleep(_STEP_S)
-        reply = Reply(
-            box=sealing.box_public_key(self._desk.keyring.box_seed(PROFILE_CONTEXT)),
-            reader=signing.public_key(self._desk.keyring.reader_seed(PROFILE_CONTEXT)),
-            at=list(opened),
-            until=until,
-        )
-        body = msgspec.structs.replace(described, reply=reply)
+        # Buyers have been told of the box there is: a new text is no reason to leave it.
+        stays = await self._prolonged(box, until) if box is not None else None
+        box = stays or await self._new_box(until, box)
+        body = msgspec.structs.replace(described, reply=reply_of(box))
         exp = self._desk.clock.now().minute_ms() + _PROFILE_LIFE_MS
-        verified = await self._desk.pen.public(PROFILE_CONTEXT, Kind.PROFILE, body, exp=exp)
-        box = OwnBox(
-            reader=SigningKey(reply.reader),
-            ctx=PROFILE_CONTEXT,
-            box=BoxKey(reply.box),
-            mailboxes=tuple(opened),
-            until=until,
-            opened_at=tuple(opened),
-            closed=False,
-        )
+        verified = await self._desk.pen.public(box.ctx, Kind.PROFILE, body, exp=exp)
         await self._desk.storage.write(lambda conn: self._keep(conn, verified, box))
         crashpoint("profile.after_commit")
         self._desk.network.publish(verified, verified.raw)
         await self._desk.post.watch(box)
         return verified
+
+    async def _prolonged(self, box: OwnBox, until: int) -> OwnBox | None:
+        """Open the box for longer where it is; None when it would end soon and cannot be."""
+        try:
+            await self._desk.post.open_box(box.ctx, box.mailboxes, until)
+        except TransportError:
+            lasts = box.until > self._desk.wall_ms() + _RENEW_BEFORE_MS
+            return box if lasts else None
+        return replace(box, until=max(box.until, until))
+
+    async def _new_box(self, until: int, left: OwnBox | None) -> OwnBox:
+        """Open a box, waiting for mailboxes as long as it takes."""
+        ctx = self._desk.pen.profile_ctx
+        opened: list[NodeId] = []
+        while not opened:
+            chosen = await self._choose_mailboxes()
+            try:
+                opened = await self._desk.post.open_box(ctx, chosen, until)
+            except TransportError:
+                await asyncio.sleep(_STEP_S)
+        places = left.places if left is not None else ()
+        former = [each for each in places if each not in opened]
+        return OwnBox(
+            reader=SigningKey(signing.public_key(self._desk.keyring.reader_seed(ctx))),
+            ctx=ctx,
+            box=BoxKey(sealing.box_public_key(self._desk.keyring.box_seed(ctx))),
+            mailboxes=tuple(opened),
+            until=until,
+            opened_at=tuple(opened),
+            closed=False,
+            former=tuple(former[: limits.former_mailboxes_max]),
+        )
 
     def _keep(self, conn: sqlite3.Connection, verified: Verified[Any], box: OwnBox) -> None:
         self._desk.record(conn, verified)
@@ -116,9 +133,10 @@ class Storefront:
         """Own node first when it can be dialled, then others as they become known."""
         own = self._desk.network.node_id
         others: list[NodeId] = []
+        failing = self._desk.post.failing()
         for _ in range(int(_PATIENCE_S / _STEP_S)):
             found = (NodeId(record.key) for record in self._desk.network.mailboxes())
-            others = [key for key in found if key != own]
+            others = [key for key in found if key != own and key not in failing]
             if len(others) >= limits.mailboxes_per_reply_max - 1:
                 break
             await asyncio.sleep(_STEP_S)

@@ -6,15 +6,19 @@ with the state it changes. What is agreed is never taken back here; that is a ca
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from node.crashpoint import crashpoint
 from node.errors import NotFoundError, RefusedError
 from node.market.clockwork import Clockwork
 from node.market.desk import EVENT_LIFE_MS, Desk
+from node.market.errand import settling
 from node.market.requests import draft_nonce
 from node.storage import casts, objects, threads
 from node.storage.casts import OwnCast
+from node.storage.idempotency import EffectKind
 from node.storage.outbox import Priority
 from node.storage.threads import Thread
 from protocol.errors import LocalProtocolError
@@ -69,11 +73,13 @@ class Withdrawal:
 
     async def _discard(self, nonce: bytes) -> tuple[str, bytes, str]:
         """Throw a draft away; one that has gone out meanwhile is a cast and is named as such."""
+        settle = settling(EffectKind.DRAFT_DISCARDED)
 
         def txn(conn: sqlite3.Connection) -> bool:
             gone = casts.remove_draft(conn, nonce)
             if gone:
                 self._desk.note(conn, "cast.discarded", [nonce])
+                settle(conn, nonce, self._desk.wall_ms())
             return gone
 
         if not await self._desk.storage.write(txn):
@@ -94,8 +100,8 @@ class Withdrawal:
             )
         except LocalProtocolError:
             return []
-        own = self._desk.pen.profile_key()
-        return [row.id for row in rows if row.kind is Kind.OFFER and row.key == own]
+        own = self._desk.pen.profile_keys()
+        return [row.id for row in rows if row.kind is Kind.OFFER and row.key in own]
 
     async def _revoke_cast(self, row: OwnCast) -> tuple[str, bytes, str]:
         if row.state not in _REVOCABLE or row.cast_id is None or row.exp is None:
@@ -105,30 +111,58 @@ class Withdrawal:
                 fix="See its deal: intentcast deal" if row.state is CastState.AWARDED else "",
             )
         target_id = row.cast_id
-        target = await self._desk.storage.write(lambda conn: self._desk.load(conn, target_id))
-        if target is None:
+        forms = await self._desk.storage.write(lambda conn: self._forms(conn, row))
+        if target_id not in forms:
             raise NotFoundError("the request's bytes are gone", code="E-CAST-UNKNOWN")
-        signed = await self._desk.pen.public(
-            row.nonce,
-            Kind.REVOKE,
-            Revoke(target=target_id),
-            exp=target.header.exp,
-            thread=row.root_id,
-        )
-        await self._desk.storage.write(lambda conn: self._keep_cast(conn, row, signed))
-        self._desk.network.publish(signed, signed.raw)
+        revokes = [
+            await self._desk.pen.public(
+                row.nonce, Kind.REVOKE, Revoke(target=form), exp=exp, thread=row.root_id
+            )
+            for form, exp in forms.items()
+        ]
+        settle = settling(EffectKind.CAST_REVOKED)
+
+        def txn(conn: sqlite3.Connection) -> None:
+            self._keep_cast(conn, row, revokes)
+            settle(conn, target_id, self._desk.wall_ms())
+            crashpoint("revoke.before_commit")
+
+        await self._desk.storage.write(txn)
+        crashpoint("revoke.after_commit")
+        for signed in revokes:
+            self._desk.network.publish(signed, signed.raw)
         self._desk.committed()
         return "cast", target_id, CastState.REVOKED.value
 
-    def _keep_cast(self, conn: sqlite3.Connection, row: OwnCast, signed: Verified[Revoke]) -> None:
+    def _forms(self, conn: sqlite3.Connection, row: OwnCast) -> dict[bytes, int]:
+        """Give every form of a request that was published, with its expiry: all are still out."""
+        newest = self._desk.load(conn, row.cast_id or b"")
+        return {
+            bytes(form.id): form.exp
+            for form in objects.thread_of(conn, row.root_id or b"")
+            if newest and form.kind is Kind.INTENTCAST and form.key == newest.header.key
+        }
+
+    def _keep_cast(
+        self, conn: sqlite3.Connection, row: OwnCast, revokes: Sequence[Verified[Revoke]]
+    ) -> None:
         if not self._clockwork.move_cast(conn, row.nonce, CastEvent.REVOKED):
             raise RefusedError("this request was awarded meanwhile", code="E-AWARDED")
-        objects.replace_by_revoke(
-            conn, ObjectId(signed.body.target), signed, own=True, now_ms=self._desk.wall_ms()
-        )
+        now_ms = self._desk.wall_ms()
+        for signed in revokes:
+            target = ObjectId(signed.body.target)
+            objects.replace_by_revoke(conn, target, signed, own=True, now_ms=now_ms)
 
     async def _revoke_offer(self, offer_id: ObjectId) -> tuple[str, bytes, str]:
-        state = await self._desk.storage.write(lambda conn: self._keep_offer(conn, offer_id))
+        settle = settling(EffectKind.OFFER_REVOKED)
+
+        def txn(conn: sqlite3.Connection) -> str:
+            state = self._keep_offer(conn, offer_id)
+            settle(conn, offer_id, self._desk.wall_ms())
+            return state
+
+        state = await self._desk.storage.write(txn)
+        crashpoint("revoke.after_offer_commit")
         self._desk.committed()
         return "offer", offer_id, state
 

@@ -200,6 +200,7 @@ class Dialer:
                     compress=0,
                     max_msg_size=SOCKET_BYTES_MAX,
                     timeout=ClientWSTimeout(ws_close=CLOSE_S),
+                    proxy=f"http://{self._endpoint.proxy}" if self._endpoint.proxy else None,
                 )
         except TimeoutError as error:
             raise TransportError(

@@ -87,6 +87,8 @@ class Endpoint:
     """Runs background tasks."""
     bounds: Bounds = field(default_factory=Bounds)
     """Times and sizes."""
+    proxy: str = ""
+    """host:port of an HTTP proxy that every dial goes through; empty dials directly."""
     tap: Tap | None = None
     """Sees every frame in the clear; for tests and traces."""
 

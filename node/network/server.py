@@ -1,8 +1,9 @@
 """The door: peers' WebSockets on one port, path `/peer`, and nothing else.
 
 Enters: TCP connections from anywhere. Leaves: proved links, handed to `Links`. Whoever does not
-finish a handshake in time is cut, whether it speaks HTTP or nothing. Never here: any other page or
-route, TLS, messages.
+finish a handshake in time is cut, whether it speaks HTTP or nothing; strangers never get so many
+descriptors that the node has none left for its own work. Never here: any other page or route, TLS,
+messages.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ import asyncio
 import errno
 import logging
 import socket
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from node import descriptors
 from node.errors import TransportError
+from node.network.acceptor import Acceptor
 from node.network.connection import Connection
 from node.network.endpoint import Endpoint
+from node.network.groups import group_of
 from node.network.links import Links
 from node.network.pipe import CLOSE_S, PEER_PATH, SOCKET_BYTES_MAX, Pipe
 from protocol import limits
@@ -41,12 +45,10 @@ RESERVE_LINKS: Final = 16
 """Inbound links beyond `inbound_links_max`, for those who come for their letters; guess."""
 GUESTS_MAX: Final = 64
 """TCP connections that have not finished a handshake; guess."""
-PAUSE_S: Final = 1.0
-"""Rest after the machine has refused us a descriptor, s."""
+GROUP_MAX: Final = 16
+"""Connections from one group of public addresses; guess."""
 _BACKLOG: Final = 128
 _PORT_MAX: Final = 65_535
-_GUEST_LEFT: Final = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM}
-"""The guest is gone already, or a firewall refused it: the next one may do."""
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
@@ -69,6 +71,44 @@ class Caps:
     """Connections that have not finished a handshake."""
     per_host_max: int | None = None
     """Connections from one IP address; None where many nodes share one, as in a testnet."""
+    per_group_max: int = GROUP_MAX
+    """Connections from one group of public addresses."""
+    descriptors_max: int | None = field(default_factory=descriptors.limit)
+    """What this process may hold; None for no limit."""
+
+    @property
+    def total_max(self) -> int:
+        """Connections of all kinds at a time."""
+        wanted = self.links_max + self.reserve + self.guests_max
+        return descriptors.room_for_guests(wanted, found=self.descriptors_max)
+
+
+@dataclass(slots=True)
+class _Guest:
+    """One open connection."""
+
+    host: str
+    """IP address it came from."""
+    group: str | None
+    """The group of that address."""
+    timer: asyncio.TimerHandle | None
+    """Cuts it, until it is a proved peer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """How crowded it is, for `doctor`."""
+
+    open: int
+    """Connections that are open."""
+    most: int
+    """How many may be."""
+    refused: int
+    """Turned away since the start, for want of room."""
+    is_short: bool
+    """Whether the machine refused a descriptor when last asked."""
+    shortages: int
+    """How often it began to refuse them."""
 
 
 class Server:
@@ -81,14 +121,28 @@ class Server:
         self._caps = caps or Caps()
         self._web: web.Server | None = None
         self._socket: socket.socket | None = None
+        self._acceptor: Acceptor | None = None
         self._accepting: asyncio.Task[None] | None = None
-        self._guests: dict[asyncio.Transport, tuple[str, asyncio.TimerHandle | None]] = {}
+        self._guests: dict[asyncio.Transport, _Guest] = {}
         self.refused = 0
 
     @property
     def is_full(self) -> bool:
         """Whether only the reserve is left."""
         return self._links.inbound_count >= self._caps.links_max
+
+    @property
+    def door(self) -> Door:
+        """How crowded the door is."""
+        self._forget_gone()
+        acceptor = self._acceptor
+        return Door(
+            open=len(self._guests),
+            most=self._caps.total_max,
+            refused=self.refused,
+            is_short=acceptor is not None and acceptor.is_short,
+            shortages=acceptor.shortages if acceptor else 0,
+        )
 
     # --- start and stop -------------------------------------------------------------------------
 
@@ -104,9 +158,8 @@ class Server:
             raise _port_error(host, port, error) from error
         self._socket.settimeout(0)
         self._web = web.Server(self._answer, access_log=None, logger=_HTTP_LOG)
-        self._accepting = self._endpoint.spawn(
-            self._accept(self._socket, self._web), "server accepts"
-        )
+        self._acceptor = Acceptor(self._socket, self._take)
+        self._accepting = self._endpoint.spawn(self._acceptor.run(), "server accepts")
         chosen: int = self._socket.getsockname()[1]
         return chosen
 
@@ -121,9 +174,9 @@ class Server:
         inbound = [link for link in self._links if not link.outbound]
         for link in inbound:
             link.close(Reason.SHUTDOWN)
-        for transport, (_, timer) in self._guests.items():
-            if timer:
-                timer.cancel()
+        for transport, guest in self._guests.items():
+            if guest.timer:
+                guest.timer.cancel()
                 transport.abort()
         self._guests.clear()
         await asyncio.gather(*(link.wait_closed() for link in inbound))
@@ -133,63 +186,58 @@ class Server:
 
     # --- TCP ------------------------------------------------------------------------------------
 
-    async def _accept(self, listening: socket.socket, protocols: web.Server) -> None:
+    async def _take(self, guest: socket.socket, host: str) -> None:
+        """Let a connection in, or turn it away."""
+        if self._web is None or not self._has_room(host):
+            self.refused += 1
+            guest.close()
+            return
         loop = asyncio.get_running_loop()
-        is_short = False
-        while True:
-            try:
-                guest, address = await loop.sock_accept(listening)
-            except OSError as error:
-                if error.errno in _GUEST_LEFT:
-                    continue
-                # Usually out of descriptors. One line in the log, however long it lasts.
-                if not is_short:
-                    _LOG.warning(
-                        "connections are refused until this machine has room: %s", error.strerror
-                    )
-                is_short = True
-                await asyncio.sleep(PAUSE_S)
-                continue
-            is_short = False
-            if not self._has_room(address[0]):
-                self.refused += 1
-                guest.close()
-                continue
-            try:
-                transport, _ = await loop.connect_accepted_socket(protocols, guest)
-            except OSError:
-                guest.close()
-            else:
-                self._welcome(transport, address[0])
+        try:
+            transport, _ = await loop.connect_accepted_socket(self._web, guest)
+        except OSError:
+            guest.close()
+        else:
+            self._welcome(transport, host)
 
-    def _has_room(self, host: str) -> bool:
+    def _forget_gone(self) -> None:
         self._guests = {
             transport: guest
             for transport, guest in self._guests.items()
             if not transport.is_closing()
         }
-        hosts = Counter(host for host, _ in self._guests.values())
-        waiting = sum(1 for _, timer in self._guests.values() if timer)
-        settled = len(self._guests) - waiting
-        per_host_max = self._caps.per_host_max
+
+    def _has_room(self, host: str) -> bool:
+        self._forget_gone()
+        caps, guests = self._caps, self._guests.values()
+        group = group_of(host)
         return (
-            waiting < self._caps.guests_max
-            and settled < self._caps.links_max + self._caps.reserve + self._caps.guests_max
-            and (per_host_max is None or hosts[host] < per_host_max)
+            len(guests) < caps.total_max
+            # Strangers may take half of a small place, never all of it: links come first.
+            and _count(guest.timer for guest in guests)
+            < min(caps.guests_max, max(1, caps.total_max // 2))
+            and (
+                caps.per_host_max is None
+                or _count(guest.host == host for guest in guests) < caps.per_host_max
+            )
+            and (
+                group is None
+                or _count(guest.group == group for guest in guests) < caps.per_group_max
+            )
         )
 
     def _welcome(self, transport: asyncio.Transport, host: str) -> None:
         """Set the deadline that holds even for a guest who never asks for anything."""
         deadline_s = self._endpoint.bounds.handshake_ms / 1_000
-        loop = asyncio.get_running_loop()
-        self._guests[transport] = (host, loop.call_later(deadline_s, transport.abort))
+        timer = asyncio.get_running_loop().call_later(deadline_s, transport.abort)
+        self._guests[transport] = _Guest(host, group_of(host), timer)
 
     def _settle(self, transport: asyncio.Transport) -> None:
         """Lift the deadline: the guest is a proved peer."""
-        host, timer = self._guests.get(transport, ("", None))
-        if timer:
-            timer.cancel()
-            self._guests[transport] = (host, None)
+        guest = self._guests.get(transport)
+        if guest and guest.timer:
+            guest.timer.cancel()
+            guest.timer = None
 
     # --- HTTP -----------------------------------------------------------------------------------
 
@@ -225,6 +273,10 @@ class Server:
         else:
             self._links.admit(link)
         await self._links.carry(link)
+
+
+def _count(facts: Iterable[object]) -> int:
+    return sum(1 for fact in facts if fact)
 
 
 async def _listening_socket(host: str, port: int) -> socket.socket:

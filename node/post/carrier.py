@@ -90,7 +90,16 @@ class Spawner(Protocol):
 
 
 class Keys(Protocol):
-    """The seeds the post works with."""
+    """The seeds the post works with; refused with a `KeystoreError` while locked."""
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether every seed is refused now."""
+        ...
+
+    async def until_unlocked(self) -> None:
+        """Wait until none is."""
+        ...
 
     def box_seed(self, ctx: bytes) -> bytes:
         """X25519 secret of a context's box."""

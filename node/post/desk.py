@@ -111,6 +111,7 @@ class Desk:
             except TimeoutError:
                 pass
             self._again.clear()
+            await self._keys.until_unlocked()
             await self._look_again()
             await asyncio.sleep(_REST_S)
 
@@ -161,7 +162,8 @@ class Desk:
                 # What waits may follow this one.
                 self._again.set()
                 receipt = self._receipt(letter, recorded)
-                self._answer(box, letter.hash, receipt, box.mailboxes)
+                # Where it moved from too: its author may not know of the move yet.
+                self._answer(box, letter.hash, receipt, box.places)
                 return True
             case Discard(reason=reason):
                 _LOG.info("letter %s dropped: %s", letter.hash.hex()[:8], reason)
@@ -221,7 +223,7 @@ class Desk:
                     self._parked.pop(name, None)
                     # Gone from the mailbox too, but without a receipt: its sender puts it again.
                     reader, letter_hash = name
-                    self._receipts.leave(reader, letter_hash, b"", waiting.box.mailboxes)
+                    self._receipts.leave(reader, letter_hash, b"", waiting.box.places)
 
     def forget(self, reader: bytes) -> None:
         """Drop what is parked for a box that is read no more."""

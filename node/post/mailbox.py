@@ -14,13 +14,14 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from node.clock import Clock
 from node.crashpoint import crashpoint
 from node.entropy import Entropy
 from node.errors import StorageError
+from node.post.readership import Readership
 from node.storage import mailbox as rows
 from node.storage.database import Storage
 from node.storage.mailbox import ServedLetter
@@ -48,6 +49,7 @@ from protocol.post import mailbox as rules
 from protocol.post.letters import check_size, letter_hash
 from protocol.post.mailbox import (
     BoxGranted,
+    BoxState,
     LetterTaken,
     OpenOutcome,
     PostRefused,
@@ -109,6 +111,7 @@ class Mailbox:
         for_own: bool,
         is_own: Callable[[bytes], bool],
         on_receipt: Callable[[LetterHash], None],
+        clock_holds: Callable[[], bool],
     ) -> None:
         """Start without sessions.
 
@@ -122,6 +125,7 @@ class Mailbox:
             for_own: keep boxes for our own readers.
             is_own: whether a reader is one of ours.
             on_receipt: told the hash of each letter whose receipt was kept.
+            clock_holds: whether our clock may end a box.
         """
         self.node_id = node_id
         self.serves_somebody = for_all or for_own
@@ -132,13 +136,16 @@ class Mailbox:
         self._for_all = for_all
         self._is_own = is_own
         self._on_receipt = on_receipt
+        self._clock_holds = clock_holds
+        self._readership = Readership()
         self._waiting: dict[bytes, set[asyncio.Event]] = {}
 
     async def run(self) -> None:
         """Empty boxes whose time is over, now and then; never ends by itself."""
         while True:
             try:
-                await self._storage.write(self._sweep, promise=False)
+                if self._clock_holds():
+                    await self._storage.write(self._sweep, promise=False)
             except StorageError as error:
                 _LOG.error("boxes cannot be swept: %s", error)
             await asyncio.sleep(_SWEEP_S)
@@ -227,6 +234,8 @@ class Mailbox:
         ).verify(ask.signature)
         after = session.given.get(ask.reader, 0) if ask.wait_ms else 0
         _remember(session.given, ask.reader, after)
+        wall_ms = self._clock.now().wall_ms
+        other_ms = self._readership.note(ask.reader, session.peer_id, wall_ms)
         state = await self._storage.read(lambda db: rows.load_state(db, ask.reader))
         refused = rules.decide_read(state, now_ms=self._clock.now().wall_ms)
         if refused is not None:
@@ -234,7 +243,12 @@ class Mailbox:
         found, more = await self._page_or_wait(ask, after)
         if found:
             _remember(session.given, ask.reader, found[-1].seq)
-        return Letters(request=ask.request, letters=[letter.letter for letter in found], more=more)
+        return Letters(
+            request=ask.request,
+            letters=[letter.letter for letter in found],
+            more=more,
+            other_read_ms=other_ms,
+        )
 
     async def _page_or_wait(self, ask: BoxRead, after: int) -> tuple[list[ServedLetter], bool]:
         """Give letters at once, or the first that come within `wait_ms`."""
@@ -293,7 +307,7 @@ class Mailbox:
         self, conn: sqlite3.Connection, depositor: NodeId, ask: Put, name: LetterHash, bits: int
     ) -> PutOutcome:
         now_ms = self._clock.now().wall_ms
-        state = rows.state_of(conn, ask.reader, depositor=depositor, letter_hash=name)
+        state = self._state(conn, ask.reader, depositor=depositor, letter_hash=name)
         size = len(ask.letter)
         held = [] if state.has_room(size) else rows.held(conn, ask.reader)
         outcome = rules.decide_put(state, size=size, bits=bits, held=held, now_ms=now_ms)
@@ -311,6 +325,20 @@ class Mailbox:
             crashpoint("post.before_put_commit")
         return outcome
 
+    def _state(
+        self,
+        conn: sqlite3.Connection,
+        reader: bytes,
+        *,
+        letter_hash: bytes,
+        depositor: NodeId | None = None,
+    ) -> BoxState:
+        """Give what is known of a box; the room there is for strangers binds no box of ours."""
+        state = rows.state_of(conn, reader, depositor=depositor, letter_hash=letter_hash)
+        if self._is_own(reader):
+            return state
+        return replace(state, room=limits.mailbox_bytes_max - rows.bytes_kept(conn))
+
     # --- receipts ---------------------------------------------------------------------------------
 
     async def _receipt(self, session: Session, ask: Receipt) -> Answer:
@@ -319,7 +347,7 @@ class Mailbox:
 
         def change(conn: sqlite3.Connection) -> ReceiptOutcome:
             outcome = rules.decide_receipt(
-                rows.state_of(conn, ask.reader),
+                self._state(conn, ask.reader, letter_hash=ask.letter_hash),
                 proven=is_proven,
                 receipt=ask.receipt,
                 now_ms=now_ms,

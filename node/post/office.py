@@ -8,6 +8,7 @@ here: what a letter is worth; a socket.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from node.clock import Clock
 from node.entropy import Entropy
-from node.errors import StorageError, TransportError
-from node.keystore import PROFILE_CONTEXT
+from node.errors import KeystoreError, StorageError, TransportError
+from node.keystore import is_profile
+from node.post.attendance import Attendance, Linked
 from node.post.carrier import Carrier, Channel, Keys, Network, Running, Spawner
 from node.post.desk import Desk, OnLetter
 from node.post.letters import OutgoingLetter
@@ -50,6 +52,11 @@ _LATECOMERS_S: Final = 2.0
 """How long the remaining mailboxes are waited for when enough have opened the box; guess."""
 _UPKEEP_S: Final = 600.0
 """How often boxes are looked after."""
+_ATTENDANCE_MS: Final = 10_000
+"""How often the time mailboxes have failed is counted; guess."""
+_COUNT_KEPT_MS: Final = 60_000
+"""How often that count is written down: a restart loses no more; guess."""
+_MS: Final = 1_000
 _PROFILE_BOX_MS: Final = 60 * DAY_MS
 """How far ahead the box of a long-lived identity is kept open."""
 
@@ -78,6 +85,10 @@ class Post:
         read_wait_ms: int = limits.read_wait_ms_max,
         on_ended: OnEnded | None = None,
         needed_until: NeededUntil | None = None,
+        linked: Linked | None = None,
+        lost_ms: int = limits.mailbox_lost_ms,
+        clock_holds: Callable[[], bool] | None = None,
+        on_gap: Callable[[], None] | None = None,
     ) -> None:
         """Put the rooms together.
 
@@ -94,11 +105,13 @@ class Post:
             receipt_jitter_ms: longest wait before a receipt leaves.
             on_letter: records a letter; never called twice at once.
             backoff: waits between tries; the defaults of the design when None.
-            read_wait_ms: how long a mailbox is asked to wait for a letter,
-                1..`limits.read_wait_ms_max`.
-            on_ended: told the fate of each letter after its commit: `acked` or `expired`.
-            needed_until: how long a box is needed; when None, boxes of the profile are kept open
-                and others close as they were opened.
+            read_wait_ms: longest wait a mailbox is asked for, 1..`limits.read_wait_ms_max`.
+            on_ended: told the fate of each letter after its commit: `acked`, `refused`, `expired`.
+            needed_until: how long a box is needed; None keeps those of the profile alone open.
+            linked: keys of all peers linked now; when None, no mailbox is ever called lost.
+            lost_ms: how long a mailbox of ours may fail, while others are linked, before it is.
+            clock_holds: whether our clock may end anything; when None, it always may.
+            on_gap: told when the clocks have moved apart: a sleep, or a clock that was set.
         """
         self._net = net
         self._clock = clock
@@ -110,6 +123,11 @@ class Post:
         self._needed_until = needed_until or self._profile_until
         self._own_readers: set[bytes] = set()
         self._running: list[Running] = []
+        self._looked_for = asyncio.Event()
+        self._clock_holds = clock_holds or _always
+        self._on_gap = on_gap or _nothing
+        self._lost_ms = lost_ms
+        self._attendance = Attendance(clock=clock, linked=linked or tuple, lost_ms=lost_ms)
         self.mailbox = self._make_mailbox(
             network.node_id, for_all=serve and not own_only, for_own=own_only
         )
@@ -131,6 +149,7 @@ class Post:
             for_own=for_own,
             is_own=self._own_readers.__contains__,
             on_receipt=self._receipt_kept,
+            clock_holds=self._clock_holds,
         )
 
     def _make_sender(self, on_ended: OnEnded) -> Sender:
@@ -144,6 +163,8 @@ class Post:
             keys=self._keys,
             backoff=self._backoff,
             on_ended=on_ended,
+            on_gap=self._clocks_parted,
+            clock_holds=self._clock_holds,
         )
 
     def _make_desk(self, on_letter: OnLetter, receipt_jitter_ms: int) -> Desk:
@@ -175,6 +196,8 @@ class Post:
             desk=self._desk,
             backoff=self._backoff,
             read_wait_ms=read_wait_ms,
+            attendance=self._attendance,
+            clock_holds=self._clock_holds,
         )
 
     @property
@@ -183,9 +206,27 @@ class Post:
         return self._reader.read_since
 
     @property
+    def other_read_ms(self) -> int:
+        """Unix ms at which a mailbox says another node read a box of ours; 0 for never; a hint."""
+        return self._reader.other_read_ms
+
+    @property
     def failing_since(self) -> dict[tuple[bytes, bytes], int]:
         """(reader, mailbox) -> Unix ms since which a watched box cannot be read there."""
         return self._reader.failing_since
+
+    @property
+    def boxes(self) -> list[OwnBox]:
+        """The boxes of ours that are read."""
+        return self._reader.boxes
+
+    def lost(self, reader: bytes) -> frozenset[NodeId]:
+        """Give the mailboxes of a box that have failed it for so long that it should leave them."""
+        return self._attendance.lost(reader)
+
+    def failing(self) -> frozenset[NodeId]:
+        """Give the mailboxes that fail some box of ours just now."""
+        return self._attendance.failing()
 
     @property
     def parked(self) -> int:
@@ -194,16 +235,22 @@ class Post:
 
     async def start(self) -> None:
         """Begin to send, to read our open boxes and to look after them."""
-        now_ms = self._clock.now().wall_ms
-        for box in await self._storage.read(lambda db: boxes_own.load_open(db, now_ms)):
-            await self.watch(box)
+        await self._storage.read(self._attendance.load)
+        await self._watch_open()
         self._running = [
+            self._tasks.spawn(self._take_attendance(), "post takes attendance"),
             self._tasks.spawn(self._sender.run(), "post sends"),
             self._tasks.spawn(self._desk.run(), "post looks at parked letters"),
             self._tasks.spawn(self._upkeep(), "post looks after boxes"),
         ]
         if self.mailbox.serves_somebody:
             self._running.append(self._tasks.spawn(self.mailbox.run(), "mailbox"))
+
+    async def _watch_open(self) -> None:
+        """Read every box whose time is not over."""
+        now_ms = self._clock.now().wall_ms
+        for box in await self._storage.read(lambda db: boxes_own.load_open(db, now_ms)):
+            await self.watch(box)
 
     async def stop(self) -> None:
         """Stop sending and reading; what was recorded waits for the next start."""
@@ -289,7 +336,7 @@ class Post:
         is_open = False
         try:
             is_open = isinstance(await self._opener.open(ctx, mailbox, until), Opened)
-        except (TransportError, StorageError) as error:
+        except (TransportError, StorageError, KeystoreError) as error:
             _LOG.info("no box at %s: %s", mailbox.hex()[:8], error)
         finally:
             answers.put_nowait((mailbox, is_open))
@@ -310,20 +357,68 @@ class Post:
         """Look again at parked letters: something they may follow has come."""
         self._desk.reread()
 
+    def unlocked(self) -> None:
+        """The keys are back: boxes are read, extended and receipts opened from now on."""
+        self._looked_for.set()
+        self._desk.reread()
+        self._sender.unlocked()
+
     async def _upkeep(self) -> None:
         while True:
+            self._looked_for.clear()
             try:
                 await self._storage.write(self._sweep, promise=False)
-                for box in self._reader.boxes:
+                for box in [] if self._keys.is_locked else self._reader.boxes:
                     await self._extend(box)
-            except StorageError as error:
+            except (StorageError, KeystoreError) as error:
                 _LOG.error("boxes cannot be looked after: %s", error)
-            await asyncio.sleep(_UPKEEP_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_UPKEEP_S):
+                    await self._looked_for.wait()
 
     def _sweep(self, conn: sqlite3.Connection) -> None:
+        if not self._clock_holds():
+            return
         now_ms = self._clock.now().wall_ms
         boxes_own.close_outlived(conn, now_ms)
         outbox.sweep(conn, now_ms)
+
+    async def _take_attendance(self) -> None:
+        """Count how long mailboxes fail, and keep the count now and then."""
+        period_ms = max(1, min(_ATTENDANCE_MS, self._lost_ms // 4))
+        kept_ms, was_failing = self._clock.now().mono_ms, True
+        while True:
+            await self._keys.until_unlocked()
+            is_failing = self._attendance.count()
+            now_ms = self._clock.now().mono_ms
+            if (is_failing or was_failing) and now_ms - kept_ms >= min(
+                _COUNT_KEPT_MS, period_ms * 6
+            ):
+                kept_ms, was_failing = now_ms, is_failing
+                try:
+                    await self._storage.write(self._attendance.save, promise=False)
+                except StorageError as error:
+                    _LOG.error("how mailboxes fail cannot be kept: %s", error)
+            await asyncio.sleep(period_ms / _MS)
+
+    def _clocks_parted(self) -> None:
+        """After a sleep or a clock that was set: look at everything again."""
+        self._tasks.spawn(self._catch_up(), "post catches up")
+        self._on_gap()
+
+    async def _catch_up(self) -> None:
+        try:
+            # Boxes a clock that ran ahead closed too early are open again when it is put right.
+            await self._storage.write(self._reopen, promise=False)
+            await self._watch_open()
+        except StorageError as error:
+            _LOG.error("boxes cannot be looked up after a gap: %s", error)
+        self._reader.begin_again()
+        self._desk.reread()
+
+    def _reopen(self, conn: sqlite3.Connection) -> None:
+        if self._clock_holds():
+            boxes_own.reopen(conn, self._clock.now().wall_ms)
 
     async def _extend(self, box: OwnBox) -> None:
         """Open a box for longer when it would close soon and is needed after that."""
@@ -338,7 +433,7 @@ class Post:
             _LOG.warning("a box could not be extended: %s", error)
 
     def _profile_until(self, box: OwnBox) -> int:
-        is_lasting = box.ctx == PROFILE_CONTEXT
+        is_lasting = is_profile(box.ctx)
         return self._clock.now().wall_ms + _PROFILE_BOX_MS if is_lasting else box.until
 
     # --- letters of ours --------------------------------------------------------------------------
@@ -434,9 +529,23 @@ class Post:
         self._sender.link_up(node_id)
         self._reader.link_up(node_id)
 
+    def online(self) -> None:
+        """Somebody can be reached again after nobody could: try everything now."""
+        self._sender.online()
+        self._reader.online()
+
     def _receipt_kept(self, letter_hash: LetterHash) -> None:
         self._sender.receipt_kept(letter_hash)
 
 
 def _nobody(_envelope_id: ObjectId, _state: str) -> None:
     """Nobody wants to know."""
+
+
+def _nothing() -> None:
+    """Nobody wants to know of a gap either."""
+
+
+def _always() -> bool:
+    """A clock nobody compares."""
+    return True

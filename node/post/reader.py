@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from node.clock import Clock
 from node.entropy import Entropy
-from node.errors import TransportError
+from node.errors import KeystoreError, TransportError
+from node.post.attendance import Attendance
 from node.post.carrier import ASK_MS, Carrier, Keys, Link, Running, Spawner
 from node.post.desk import Desk, Taken
 from node.post.opener import Opened, Opener
@@ -31,6 +33,8 @@ _AFRESH_MS: Final = 30 * 60_000
 """A box is read from its oldest letter this often, whatever was given before."""
 _PAUSE_MS: Final = 1_000
 """Between two readings that brought nothing new though the mailbox did not wait."""
+_REFUSED: Final = "E-MAILBOX-REFUSED"
+"""Code of an answer that says no, rather than no answer."""
 _MS: Final = 1_000
 
 
@@ -67,6 +71,8 @@ class BoxReader:
         desk: Desk,
         backoff: Backoff,
         read_wait_ms: int,
+        attendance: Attendance,
+        clock_holds: Callable[[], bool],
     ) -> None:
         """Start with nothing to read.
 
@@ -82,7 +88,11 @@ class BoxReader:
             backoff: waits after failures.
             read_wait_ms: how long a mailbox is asked to wait for a letter,
                 1..`limits.read_wait_ms_max`.
+            attendance: hears of each reading that worked or failed.
+            clock_holds: whether our clock may end a box.
         """
+        self._attendance = attendance
+        self._clock_holds = clock_holds
         self._net = net
         self._clock = clock
         self._entropy = entropy
@@ -100,6 +110,8 @@ class BoxReader:
         """(reader, mailbox) -> Unix ms before which every letter there was dealt with."""
         self.failing_since: dict[tuple[bytes, bytes], int] = {}
         """(reader, mailbox) -> Unix ms since which it cannot be read."""
+        self.other_read_ms = 0
+        """When a mailbox last said that another node read a box of ours, Unix ms; a hint."""
 
     @property
     def boxes(self) -> list[OwnBox]:
@@ -112,24 +124,25 @@ class BoxReader:
 
     def watch(self, box: OwnBox) -> None:
         """Read a box at all its mailboxes until it closes; a changed box replaces itself."""
-        if box.closed or box.until <= self._clock.now().wall_ms:
+        if box.closed or self._is_over(box):
             self.unwatch(box.reader)
             return
         self._boxes[box.reader] = box
-        for mailbox in box.mailboxes:
+        for mailbox in box.places:
             way = (box.reader, mailbox)
             task = self._watching.get(way)
             if task is None or task.done():
                 name = f"box {box.reader.hex()[:8]} at {mailbox.hex()[:8]}"
                 self._watching[way] = self._tasks.spawn(self._watch(box.reader, mailbox), name)
         for reader, mailbox in list(self._watching):
-            if reader == box.reader and mailbox not in box.mailboxes:
+            if reader == box.reader and mailbox not in box.places:
                 self._leave((reader, mailbox))
 
     def unwatch(self, reader: bytes) -> None:
         """Read a box no more."""
         self._boxes.pop(reader, None)
         self._desk.forget(reader)
+        self._attendance.forget(reader)
         for way in [way for way in self._watching if way[0] == reader]:
             self._leave(way)
 
@@ -145,6 +158,21 @@ class BoxReader:
         for reader in list(self._boxes):
             self.unwatch(reader)
 
+    def begin_again(self) -> None:
+        """Read every box anew, from its oldest letter: the machine slept, or its clock jumped.
+
+        Readings of before prove nothing any more, and the links they wait on may be dead.
+        """
+        for way in list(self._watching):
+            self._leave(way)
+        for box in self.boxes:
+            self.watch(box)
+
+    def online(self) -> None:
+        """Somebody can be reached again after nobody could: look for every mailbox now."""
+        for reachable in self._reachable.values():
+            reachable.set()
+
     def link_up(self, node_id: NodeId) -> None:
         """Read again at once what this mailbox holds, if it was out of reach."""
         reachable = self._reachable.get(node_id)
@@ -156,23 +184,29 @@ class BoxReader:
     def _box(self, reader: bytes) -> OwnBox | None:
         """Give the box as it is now, or None when its time is over."""
         box = self._boxes.get(reader)
-        if box is None or box.until <= self._clock.now().wall_ms:
-            return None
-        return box
+        return None if box is None or self._is_over(box) else box
+
+    def _is_over(self, box: OwnBox) -> bool:
+        return box.until <= self._clock.now().wall_ms and self._clock_holds()
 
     async def _watch(self, reader: bytes, mailbox: NodeId) -> None:
         way = (reader, mailbox)
         tries = 0
         while self._box(reader) is not None:
             try:
+                # Letters lie where they are meanwhile; the mailbox is no worse for it.
+                await self._keys.until_unlocked()
                 link = await self._carrier.link(mailbox)
                 while (box := self._box(reader)) is not None:
                     await self._read_for_a_while(link, box, mailbox)
                     tries = 0
+            except KeystoreError as error:
+                _LOG.info("box %s at %s: %s", reader.hex()[:8], mailbox.hex()[:8], error)
             except IntentcastError as error:
                 _LOG.info("box %s at %s: %s", reader.hex()[:8], mailbox.hex()[:8], error)
                 tries = 1 if way not in self.failing_since else tries + 1
                 self.failing_since.setdefault(way, self._clock.now().wall_ms)
+                self._attendance.failed(way, is_refused=error.code == _REFUSED)
                 await self._pause(mailbox, tries)
         if reader in self._boxes:
             self.unwatch(reader)
@@ -197,7 +231,9 @@ class BoxReader:
             walk = walk or _Walk(begun_ms=asked.wall_ms)
             letters = await self._ask(link, box, mailbox, wait_ms)
             taken = {await self._desk.take(box, mailbox, sealed) for sealed in letters.letters}
+            self.other_read_ms = max(self.other_read_ms, letters.other_read_ms)
             self.failing_since.pop((box.reader, mailbox), None)
+            self._attendance.read((box.reader, mailbox))
             walk.count += len(letters.letters)
             walk.is_cramped |= Taken.NO_ROOM in taken
             if walk.is_over(letters):
@@ -246,4 +282,4 @@ class BoxReader:
 
 
 def _refusal(what: str) -> TransportError:
-    return TransportError(f"the mailbox {what}", code="E-MAILBOX-REFUSED")
+    return TransportError(f"the mailbox {what}", code=_REFUSED)

@@ -1,8 +1,8 @@
 """The sender: carries every letter of the outbox until its recipient's own receipt, or its end.
 
-Enters: pending rows, links that come up. Leaves: letters at mailboxes, rows that end acked or
-expired. Never: a row that ends on a mailbox's word, a letter changed between two tries, a wait that
-a restart forgets. Source: docs/protocol/08-post.md, "Retry".
+Enters: pending rows, links that come up. Leaves: letters at mailboxes, rows that end acked, refused
+or expired. Never: a row that ends on one mailbox's word, a letter changed between two tries, a wait
+that a restart forgets. Source: docs/protocol/08-post.md, "Retry".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 from node.clock import Clock
 from node.crashpoint import crashpoint
 from node.entropy import Entropy
-from node.errors import StorageError, TransportError
+from node.errors import KeystoreError, StorageError, TransportError
 from node.post.carrier import ASK_MS, Carrier, Keys, Link, Spawner
 from node.post.labour import labour
 from node.post.retry import Backoff
@@ -57,7 +57,7 @@ _LOOK_S: Final = 10.0
 _MS: Final = 1_000
 
 OnEnded = Callable[[ObjectId, str], None]
-"""Told (envelope id, state) after a row's end is committed."""
+"""Told (envelope id, state: acked, refused or expired) after a row's end is committed."""
 
 
 def is_put(row: Outgoing) -> bool:
@@ -85,6 +85,8 @@ class _Progress:
     """Mailbox -> monotonic time of the last put."""
     bits: dict[NodeId, int] = field(default_factory=dict)
     """Mailbox -> work, where its box was full."""
+    refusals: dict[NodeId, Reason] = field(default_factory=dict)
+    """Mailbox -> why it will never take the letter as things stand, by its last word."""
     has_ended: bool = False
 
 
@@ -103,8 +105,26 @@ class Sender:
         keys: Keys,
         backoff: Backoff,
         on_ended: OnEnded,
+        on_gap: Callable[[], None],
+        clock_holds: Callable[[], bool],
     ) -> None:
-        """Start with nothing on its way."""
+        """Start with nothing on its way.
+
+        Args:
+            net: network id.
+            clock: both clocks.
+            entropy: draws the waits.
+            tasks: owns the steps.
+            storage: keeps the outbox.
+            carrier: the way to the mailboxes.
+            keys: open the receipts.
+            backoff: waits between tries.
+            on_ended: told the fate of each letter after its commit.
+            on_gap: told when the clocks have moved apart: a sleep, or a clock that was set.
+            clock_holds: whether our clock may end a letter.
+        """
+        self._on_gap = on_gap
+        self._clock_holds = clock_holds
         self._net = net
         self._clock = clock
         self._entropy = entropy
@@ -127,6 +147,17 @@ class Sender:
 
     def nudge(self) -> None:
         """Look at the outbox now."""
+        self._nudged.set()
+
+    def unlocked(self) -> None:
+        """Receipts can be opened again: ask for those of all letters under way."""
+        self._hurried |= set(self._progress)
+        self._nudged.set()
+
+    def online(self) -> None:
+        """Somebody can be reached again after nobody could: every letter is tried now."""
+        self._down.clear()
+        self._hurried |= set(self._progress)
         self._nudged.set()
 
     def link_up(self, node_id: NodeId) -> None:
@@ -174,6 +205,8 @@ class Sender:
                 self._track(row)
         elif abs(self._wall_less_mono_ms - before) >= _JUMP_MS:
             _LOG.info("the clock jumped: every letter is tried now")
+            self._down.clear()
+            self._on_gap()
             await self._storage.write(lambda conn: outbox.wake(conn, now.wall_ms), promise=False)
 
     async def _start_what_is_due(self) -> float:
@@ -219,7 +252,7 @@ class Sender:
     async def _end_outlived(self) -> None:
         """End rows whose time is over; looked at now and then, since it is a change."""
         now = self._clock.now()
-        if now.mono_ms < self._expire_ms:
+        if now.mono_ms < self._expire_ms or not self._clock_holds():
             return
         self._expire_ms = now.mono_ms + _EXPIRE_MS
         now_ms = now.wall_ms
@@ -251,7 +284,7 @@ class Sender:
         progress = self._track(row)
         try:
             await asyncio.gather(*(self._visit(row, progress, box) for box in row.mailboxes))
-            if not progress.has_ended:
+            if not progress.has_ended and not await self._is_given_up(row, progress):
                 await self._count_try(row)
         except StorageError as error:
             _LOG.error("the outbox cannot be written: %s", error)
@@ -259,6 +292,37 @@ class Sender:
         finally:
             self._working.discard(row.envelope_id)
             self._nudged.set()
+
+    async def _is_given_up(self, row: Outgoing, progress: _Progress) -> bool:
+        """End a letter that every mailbox of the newest reply has refused for too long.
+
+        One that does not answer may still take it; and until the bound its reader may open the box
+        again, or say where it is now.
+        """
+        is_refused = all(mailbox in progress.refusals for mailbox in row.mailboxes)
+        is_noted = row.refused_since is not None
+        now_ms = self._clock.now().wall_ms
+        since = now_ms if row.refused_since is None else row.refused_since
+        is_over = is_refused and self._clock_holds() and now_ms - since >= limits.letter_refused_ms
+        if not is_over and is_noted == (is_refused or not progress.put_ms):
+            return False
+        reason = progress.refusals[row.mailboxes[0]].value if is_refused else ""
+
+        def change(conn: sqlite3.Connection) -> bool:
+            if not _is_current(conn, row):
+                return False
+            if not is_over:
+                outbox.mark_refusing(conn, row.id, since if is_refused else None)
+                return False
+            if ended := outbox.mark_refused(conn, row.id, reason, now_ms):
+                _note(conn, row, "letter_refused", now_ms)
+            return ended
+
+        ended = await self._storage.write(change, promise=is_over)
+        if ended:
+            progress.has_ended = True
+            self._ended(row, "refused")
+        return ended
 
     async def _count_try(self, row: Outgoing) -> None:
         now_ms = self._clock.now().wall_ms
@@ -282,7 +346,7 @@ class Sender:
                 return
             try:
                 link = await self._carrier.link(mailbox)
-                if row.tries or mailbox in row.put_at:
+                if (row.tries or mailbox in row.put_at) and not self._keys.is_locked:
                     await self._ask_receipt(row, progress, link)
                 if not progress.has_ended and self._is_put_due(progress, mailbox):
                     await self._put(row, progress, mailbox, link)
@@ -319,11 +383,15 @@ class Sender:
         match answer:
             case PutDone(letter_hash=held) if held == row.letter_hash:
                 progress.put_ms[mailbox] = self._clock.now().mono_ms
+                progress.refusals.pop(mailbox, None)
                 crashpoint("post.after_put")
                 await self._note_put(row, mailbox)
             case Refused(reason=Reason.QUOTA):
                 # The next try brings more work, which ranks higher in a full box.
                 progress.bits[mailbox] = min(bits + 1, limits.put_bits_max)
+                progress.refusals.pop(mailbox, None)
+            case Refused(reason=Reason.NOT_OPEN | Reason.POLICY as reason):
+                progress.refusals[mailbox] = reason
             case _:
                 _LOG.info("mailbox %s did not take a letter: %s", mailbox.hex()[:8], answer)
 
@@ -363,7 +431,8 @@ class Sender:
             check_receipt(
                 receipt, net=self._net, envelope_id=row.envelope_id, letter=row.letter_hash
             )
-        except RemoteProtocolError as error:
+        except (RemoteProtocolError, KeystoreError) as error:
+            # Locked in this very moment: the mailbox keeps the receipt and is asked again.
             _LOG.info("a receipt does not hold: %s", error)
             return False
         return True

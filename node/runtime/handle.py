@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,31 +19,42 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 from node.config import Settings
-from node.errors import RefusedError
+from node.crashpoint import crashpoint
+from node.errors import RefusedError, StorageError
 from node.market.buyer import Buyer, Choice
 from node.market.desk import Desk
 from node.market.drafts import read_request
+from node.market.errand import Errand, on_errand
 from node.market.requests import Requests, read_local, write_local
 from node.market.seller import Seller
 from node.market.withdrawal import Withdrawal
 from node.runtime import views
+from node.runtime.custody import Custody
+from node.runtime.examiner import Examiner
+from node.runtime.identity import Identity
 from node.runtime.lookups import Lookups
+from node.runtime.neighbours import Neighbours
+from node.runtime.recovery import Recovery
 from node.storage import audit, casts, idempotency, outbox
 from node.storage.casts import OwnCast
+from node.storage.idempotency import Effect, EffectKind
 from node.storage.outbox import OutgoingState
+from node.timekeeper import Timekeeper
 from node.version import VERSION
 from protocol.errors import LocalProtocolError, Reason
 from protocol.ids import to_text
+from protocol.market.cast import CastState
+from protocol.market.thread import ThreadState
 
 if TYPE_CHECKING:
     import sqlite3
 
     from node.runtime.network import Network
 
+_LOG = logging.getLogger(__name__)
 _PUBLISH_PATIENCE_S = 5.0
 _EVENTS_PAGE = 200
 _OUTBOX_SHOWN = 500
-_CLOCK_OFF_MS = 2 * 60_000
 Document = dict[str, Any]
 
 
@@ -105,6 +117,7 @@ class Handle:
         self._rooms = rooms
         self._desk = rooms.desk
         self._lookups = Lookups(rooms.desk)
+        self._timekeeper = Timekeeper(rooms.desk.clock, rooms.network.clock_median_ms)
         self._settings = settings
         self._home = home
         self._pid = pid
@@ -112,13 +125,28 @@ class Handle:
         self._notices = list(notices)
         self._started_ms = rooms.desk.clock.now().mono_ms
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.custody: Custody | None = None
+        """The home's keys and backups; None where a test opens no home."""
+        self.recovery: Recovery | None = None
+        """What follows a restore; None where a test opens no home."""
+        self.identity: Identity | None = None
+        """The shop's keys through their generations; None where a test opens no home."""
+        self.examiner: Examiner | None = None
+        """Looks the node over for `doctor`; None where a test opens no home."""
+        self.neighbours: Neighbours | None = None
+        """Who is near, and invites; None where a test has no network."""
 
     # --- the node itself ----------------------------------------------------------------------
 
     async def status(self) -> Document:
         """Tell how the node is."""
         network, settings = self._rooms.network, self._settings
+        if self.custody is not None:
+            await self.custody.look()
+        if self.recovery is not None:
+            await self.recovery.look()
         counts = await self._desk.storage.read(outbox.load_counts)
+        next_at = await self._desk.storage.read(outbox.load_next_try)
         own = await self._lookups.all_casts()
         deals = await self._lookups.all_deals()
         profile = self._rooms.seller.profile
@@ -138,33 +166,32 @@ class Handle:
             "vendor": profile.body.name if profile else None,
             "casts": dict(Counter(row.state.value for row in own)),
             "deals": dict(Counter(row.state.value for row in deals)),
+            "locked": self._desk.keyring.is_locked,
             "outbox": {
                 state.value: counts.get(state, 0)
                 for state in (OutgoingState.PENDING, OutgoingState.EXPIRED, OutgoingState.REFUSED)
-            },
+            }
+            | {"parked": self._desk.post.parked, "next_at": views.iso(next_at)},
             "clock_offset_ms": network.clock_median_ms(),
-            "notices": self._notices_now(),
+            "notices": self._notices_now(counts.get(OutgoingState.PENDING, 0), next_at),
         }
 
-    def _notices_now(self) -> list[str]:
-        found = list(self._notices)
+    def _check_able(self) -> None:
+        """Say why nothing can be signed now, before anything is begun."""
+        self._desk.keyring.check()
+        self._timekeeper.check()
+        if self._desk.pen.halt is not None:
+            raise self._desk.pen.halt()
+
+    def _notices_now(self, waiting: int, next_at: int | None) -> list[str]:
+        found = [*(self.custody.notices() if self.custody else ()), *self._notices]
+        found += self.recovery.notices() if self.recovery else ()
+        found += self.neighbours.notices() if self.neighbours else ()
         if not self._rooms.network.peers():
-            found.append("No peers. What you send waits here until one connects.")
-        if self._clock_is_off():
+            found.append(views.offline_note(waiting, next_at))
+        if not self._timekeeper.holds:
             found.append("This computer's clock differs from its peers' by over 2 minutes.")
         return found
-
-    def _clock_is_off(self) -> bool:
-        offset = self._rooms.network.clock_median_ms()
-        return offset is not None and abs(offset) > _CLOCK_OFF_MS
-
-    def _check_clock(self) -> None:
-        if self._clock_is_off():
-            raise RefusedError(
-                "this computer's clock differs from its peers' by over 2 minutes",
-                code="E-CLOCK",
-                fix="Set the clock, then try again; nothing was signed",
-            )
 
     async def peers(self) -> Document:
         """List links."""
@@ -225,13 +252,20 @@ class Handle:
         Raises:
             RefusedError: E-CAST-DISCARDED when the draft was thrown away while it waited.
         """
-        self._check_clock()
+        self._check_able()
         request = await asyncio.to_thread(read_request, draft, self._desk.wall_ms())
-        nonce = await self._rooms.requests.draft(request, draft)
-        for _ in range(int(_PUBLISH_PATIENCE_S * 5)):
-            if await self._rooms.requests.publish(nonce):
-                break
-            await asyncio.sleep(0.2)
+        return await self._publish(await self._rooms.requests.draft(request, draft))
+
+    async def _publish(self, nonce: bytes) -> Document:
+        """Try for a while to send a draft; give how it stands then."""
+        try:
+            for _ in range(int(_PUBLISH_PATIENCE_S * 5)):
+                if await self._rooms.requests.publish(nonce):
+                    break
+                await asyncio.sleep(0.2)
+        except StorageError as error:
+            # The draft is on record: it goes out when the disk takes the rest.
+            _LOG.warning("a draft waits for the disk: %s", error)
         row = await self._desk.storage.read(lambda db: casts.load_cast(db, nonce))
         if row is None:
             raise RefusedError(
@@ -271,15 +305,10 @@ class Handle:
 
     async def revoke(self, handle: str) -> Document:
         """Take back a cast, or as a vendor an offer."""
-        self._check_clock()
+        self._check_able()
         kind, object_id, state = await self._rooms.withdrawal.revoke(handle)
         self._signal.ring()
-        return {
-            "schema": "intentcast.revoke/1",
-            "id": object_id.hex() if kind == "draft" else to_text(kind, object_id),
-            "kind": kind,
-            "state": state,
-        }
+        return _revoked(kind, object_id, state)
 
     # --- deals --------------------------------------------------------------------------------
 
@@ -293,7 +322,7 @@ class Handle:
         anyway: bool,
     ) -> Document:
         """Sign an acceptance, record it and send it."""
-        self._check_clock()
+        self._check_able()
         offer_id = await self._lookups.offer_id(offer_handle)
         await self._check_worth(offer_id, anyway=anyway)
         choice = Choice(offer_id=offer_id, options=options, slot=slot, disclose=disclose)
@@ -341,6 +370,7 @@ class Handle:
 
     async def decide_deal(self, handle: str, *, confirm: bool, reason: str) -> Document:
         """Confirm or refuse an acceptance that waits for a person."""
+        self._desk.keyring.check()
         row = await self._lookups.deal_row(handle)
         chosen = _refusal_reason(reason)
         refusal = await self._rooms.seller.decide(row.deal_id, confirm=confirm, reason=chosen)
@@ -373,7 +403,8 @@ class Handle:
 
     async def vendor_status(self) -> Document:
         """Tell what this home sells and what it answered."""
-        return await self._rooms.shop.status()
+        found = await self._rooms.shop.status()
+        return found | {"locked": self._desk.keyring.is_locked}
 
     async def vendor_import(self, data: Path, options: Document) -> Document:
         """Read a feed into the catalogue."""
@@ -433,14 +464,46 @@ class Handle:
         if isinstance(recalled, idempotency.Replay):
             known: Document = json.loads(recalled.answer)
             return known
-        answer = await make()
+        if isinstance(recalled, idempotency.Done):
+            answer = await self._answer_from(recalled.effect)
+        else:
+            with on_errand(Errand(key=key, body_hash=body_hash)):
+                answer = await make()
+            crashpoint("idempotency.after_effect")
         stored = json.dumps(answer).encode()
 
         def keep(conn: sqlite3.Connection) -> None:
             idempotency.remember(conn, key, body_hash, stored, now)
 
-        await self._desk.storage.write(keep)
+        try:
+            await self._desk.storage.write(keep)
+        except StorageError as error:
+            # It was done, and what it brought about is on record: a repetition is answered from it.
+            _LOG.warning("an answer could not be kept: %s", error)
         return answer
+
+    async def _answer_from(self, effect: Effect) -> Document:
+        """Answer a call that was carried out before a crash: from what stands now."""
+        match effect.kind:
+            case EffectKind.CAST:
+                return await self._publish(effect.id)
+            case EffectKind.DEAL:
+                return await self.deal(to_text("deal", effect.id))
+            case EffectKind.DRAFT_DISCARDED:
+                return _revoked("draft", effect.id, CastState.REVOKED.value)
+            case EffectKind.CAST_REVOKED:
+                return _revoked("cast", effect.id, CastState.REVOKED.value)
+            case EffectKind.OFFER_REVOKED:
+                return _revoked("offer", effect.id, ThreadState.WITHDRAWN.value)
+
+
+def _revoked(kind: str, object_id: bytes, state: str) -> Document:
+    return {
+        "schema": "intentcast.revoke/1",
+        "id": object_id.hex() if kind == "draft" else to_text(kind, object_id),
+        "kind": kind,
+        "state": state,
+    }
 
 
 def _refusal_reason(text: str) -> Reason:

@@ -15,12 +15,14 @@ from node.errors import NotFoundError
 from node.market.agreements import agreement_of
 from node.market.desk import Desk
 from node.market.requests import Local, draft_nonce, read_local
+from node.market.succession import lineage_of
 from node.runtime import views
 from node.storage import audit, casts, deals, objects, threads
 from node.storage.casts import OwnCast
 from node.storage.deals import Deal as DealRow
 from node.storage.threads import Thread
 from protocol.ids import to_text
+from protocol.market.cast import same_terms
 from protocol.market.deal import DealState, Role
 from protocol.market.offer_check import OfferVerdict, check_offer
 from protocol.market.ranking import RankInput, rank
@@ -139,15 +141,22 @@ class Lookups:
             if offer is None:
                 continue
             about[offer.id] = (thread, profile)
+            asked = await self._asked(verified_cast, offer)
             inputs.append(
                 RankInput(
                     offer=offer,
-                    verdict=self.verdict(verified_cast, offer, profile),
+                    verdict=self.verdict(asked, offer, profile),
                     first_contact=before[thread.other_key] == 0,
                     local_budget=Money(cur=budget[0], minor=budget[1]) if budget else None,
                 )
             )
         return self._offer_rows(verified_cast.body, inputs, about, before)
+
+    async def _asked(self, newest: Verified[Any], offer: Verified[Any]) -> Verified[Any]:
+        """Give the form of a request an offer answers, while it asks what the newest asks."""
+        named = await self.load(offer.body.cast) if offer.body.cast != newest.id else None
+        is_same = named is not None and same_terms(named.body, newest.body)
+        return named if named is not None and is_same else newest
 
     def verdict(
         self,
@@ -179,7 +188,17 @@ class Lookups:
         found = await self._desk.storage.read(
             lambda db: deals.load_newest(db, limit=_DEALS_SHOWN_MAX)
         )
-        return Counter(row.other_key for row in found if row.state is DealState.AGREED)
+        agreed = Counter(row.other_key for row in found if row.state is DealState.AGREED)
+
+        def along(conn: sqlite3.Connection) -> Counter[bytes]:
+            """Count for every key an identity went on under what was agreed with an earlier one."""
+            counts: Counter[bytes] = Counter()
+            for key, count in agreed.items():
+                for each in lineage_of(self._desk, conn, key).keys:
+                    counts[each] += count
+            return counts
+
+        return await self._desk.storage.write(along)
 
     # --- deals --------------------------------------------------------------------------------
 
@@ -218,12 +237,15 @@ class Lookups:
             acceptance=acceptance.body if acceptance else None,
             agreement=await self.agreement(row),
             counterparty=name,
-            history=await self._history(row.deal_id),
+            history=await self._history(row),
         )
 
-    async def _history(self, deal_id: bytes) -> list[audit.AuditLine]:
+    async def _history(self, row: DealRow) -> list[audit.AuditLine]:
+        """List what happened to a deal and to the letters of it that we sent."""
+        of_deal = {row.deal_id, row.confirmed_id, row.agreed_id, row.ended_id} - {None}
+
         async def look(db: aiosqlite.Connection) -> list[audit.AuditLine]:
             lines = await audit.load_newest(db, limit=_HISTORY_MAX)
-            return [line for line in reversed(lines) if deal_id in line.ids]
+            return [line for line in reversed(lines) if not of_deal.isdisjoint(line.ids)]
 
         return await self._desk.storage.read(look)

@@ -20,10 +20,10 @@ from node.config import Settings
 from node.entropy import Entropy
 from node.errors import ConfigError, TransportError
 from node.network.connection import Connection
-from node.network.dialer import Address, Dialer, parse_address
+from node.network.dialer import Address, Dialer, Kept, parse_address
 from node.network.endpoint import Endpoint, Handlers, Tap
 from node.network.links import Links
-from node.network.server import Server
+from node.network.server import Door, Server
 from node.runtime.card import Card
 from node.runtime.loading import load_casts, load_entries, load_records
 from node.runtime.pump import Pump
@@ -35,6 +35,7 @@ from protocol.channel.messages import (
     BoxOpen,
     BoxRead,
     Hello,
+    Join,
     Message,
     Put,
     Receipt,
@@ -54,6 +55,7 @@ from protocol.network.events import (
     PeerFaulted,
     PeerJoined,
     PeerLost,
+    PeersKept,
     PublishObject,
     RecordFound,
     RecordSigned,
@@ -66,7 +68,7 @@ NODE_PREFIX: Final = "node"
 """Prefix of a node's key in text."""
 _WHO_IS_MS: Final = 5_000
 """How long a peer may take to say where a node is."""
-_OF_THE_POST = BoxOpen | BoxChallenge | BoxRead | Put | Receipt | ReceiptQuery
+_FOR_OTHER_ROOMS = BoxOpen | BoxChallenge | BoxRead | Put | Receipt | ReceiptQuery | Join
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +163,7 @@ class Network:
             transport_seed: 32 bytes, the X25519 transport secret.
             record_seed: 32 bytes, the Ed25519 seed of this node's signed record.
             on_object: hears of each new public object of others, once it is on disk.
-            on_message: hears the questions of the post.
+            on_message: hears the questions of the post, and tokens of invites.
             on_link_up: hears of each new link.
             tap: sees every frame in the clear; for tests and traces.
 
@@ -211,6 +213,7 @@ class Network:
             clock=self._clock,
             entropy=entropy,
             spawn=self._tasks.spawn,
+            proxy=str(parse_address(proxy)) if (proxy := self._settings.dial_through) else "",
             tap=self._count,
         )
 
@@ -348,13 +351,78 @@ class Network:
             )
         return views
 
+    def linked(self) -> list[NodeId]:
+        """List the keys of all peers linked now."""
+        return [link.peer_id for link in self._links]
+
+    def renew(self) -> None:
+        """Make every link anew: after a sleep they are dead, or a clock was read before it."""
+        for link in list(self._links):
+            link.close(Reason.CLOSED, "the clock jumped here: links are made anew")
+        self._dialer.reconnect()
+
     def seen_at(self, object_id: bytes) -> tuple[int, int]:
         """Count the linked peers known to hold an object, and the linked peers."""
         return self._engine.gossip.seen_at(object_id)
 
     def clock_median_ms(self) -> int | None:
         """Give the median of the peers' clocks against ours; None with fewer than three peers."""
-        return self._engine.links.clock_offset_ms()
+        return self._engine.links.clock_offset_ms(self._clock.now())
+
+    # --- for whoever examines this node -----------------------------------------------------------
+
+    @property
+    def kept(self) -> list[Kept]:
+        """The peers to stay linked to, and how that goes."""
+        return self._dialer.kept
+
+    @property
+    def door(self) -> Door:
+        """How crowded it is where peers come in."""
+        return self._server.door
+
+    def link_hosts(self) -> list[tuple[str, bool]]:
+        """Give for each link the IP address of its other end, and whether this node dialled."""
+        return [(link.address, link.outbound) for link in self._engine.links.peers.values()]
+
+    def known_count(self) -> int:
+        """Count the nodes that are known to be relays now."""
+        return len(self._engine.links.book.with_role(Role.RELAY, self._clock.now().wall_ms))
+
+    def clock_offsets_ms(self) -> list[int]:
+        """Give how far each linked peer's clock is ahead of ours."""
+        return self._engine.links.clock_offsets_ms(self._clock.now())
+
+    # --- neighbours -----------------------------------------------------------------------------
+
+    def link_to(self, node_id: NodeId) -> Connection | None:
+        """Give the open link to a node, if there is one."""
+        return self._links.get(node_id)
+
+    def keep_apart(self, keys: frozenset[NodeId]) -> None:
+        """Name the nodes whose links come on top of those this node chooses."""
+        self._pump.feed(PeersKept(keys=keys))
+
+    async def dial(self, address: str, node_id: NodeId) -> Connection:
+        """Link to a node at an address its owner, or the local network, gave for it.
+
+        Raises:
+            TransportError: no link; E-PEER-KEY, another node answers there.
+        """
+        link = await self._dialer.dial(address, node_id)
+        if link.outbound:
+            self._dialled[node_id] = address
+        return link
+
+    def addresses_of(self, node_id: NodeId) -> list[str]:
+        """List where a node's own signed records say it is, the best first."""
+        wall_ms = self._clock.now().wall_ms
+        records = self._engine.links.book.records_of(node_id, wall_ms)
+        return [address for record in records for address in dialable(record)]
+
+    def own_addresses(self) -> list[str]:
+        """List where this node says it can be dialled."""
+        return self._card.addresses()
 
     # --- dialling -------------------------------------------------------------------------------
 
@@ -441,7 +509,7 @@ class Network:
             self._on_link_up(link.peer_id)
 
     def _received(self, link: Connection, message: Message) -> None:
-        if isinstance(message, _OF_THE_POST):
+        if isinstance(message, _FOR_OTHER_ROOMS):
             self._on_message(link, message)
         else:
             self._pump.feed(MessageReceived(peer=PeerId(link.peer_id), message=message))

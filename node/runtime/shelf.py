@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from node.clock import Clock
+from node.crashpoint import crashpoint
 from node.errors import StorageError
 from node.storage import bounds, nodes, objects
 from node.storage.database import Storage
@@ -23,6 +24,8 @@ from protocol.network.events import EngineEvent, ObjectStored, StoreFailed
 if TYPE_CHECKING:
     import sqlite3
 
+WAITING_MAX = 20_000
+"""Actions that wait for a disk that stalls; guess. At a kibibyte an object some 20 MB."""
 _TOGETHER_MAX = 200
 """Actions written in one function; as many as the writer commits together."""
 
@@ -54,7 +57,13 @@ class Shelf:
         return len(self._waiting)
 
     def put(self, work: Work) -> None:
-        """Queue one action."""
+        """Queue one action; what finds no room is not kept, and asked for again later."""
+        if len(self._waiting) >= WAITING_MAX and not isinstance(work, DropObject):
+            if isinstance(work, StoreObject):
+                failed = StoreFailed(id=work.verified.id, reason=Reason.QUOTA)
+                # Not from in here: whoever put it is still performing the actions beside it.
+                asyncio.get_running_loop().call_soon(self._on_event, failed)
+            return
         self._waiting.append(work)
         self._ready.set()
 
@@ -92,6 +101,7 @@ class Shelf:
                 if isinstance(work, StoreObject)
             ]
         for event in events:
+            crashpoint("relay.after_commit")
             self._on_event(event)
 
 
@@ -121,6 +131,7 @@ def _store(conn: sqlite3.Connection, work: StoreObject, now_ms: int) -> EngineEv
         outcome = objects.insert(conn, verified, own=False, now_ms=now_ms)
     else:
         outcome = objects.replace_by_revoke(conn, work.replaced, verified, own=False, now_ms=now_ms)
+    crashpoint("relay.before_commit")
     match outcome:
         case objects.Inserted():
             return ObjectStored(id=verified.id, is_new=True)

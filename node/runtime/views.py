@@ -47,6 +47,15 @@ def iso(wall_ms: int | None) -> str | None:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+def offline_note(waiting: int, next_at: int | None) -> str:
+    """Say that nobody is linked, and what waits for it."""
+    if not waiting:
+        return "Offline: no peers. What you send waits here until one connects."
+    letters = "1 letter waits" if waiting == 1 else f"{waiting} letters wait"
+    when = f"; next try at {iso(next_at)}" if next_at is not None else ""
+    return f"Offline: no peers. {letters}{when}, and at once when a peer connects."
+
+
 def plain(value: Any) -> Any:
     """Write a body as JSON can hold it: bytes become base64url text."""
     if isinstance(value, bytes):

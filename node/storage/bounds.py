@@ -27,6 +27,14 @@ wal_pages: Final = 4_096
 less work per object than SQLite's own 1,000, since pages written often are brought home once."""
 wal_bytes_kept: Final = 64 * 1024 * 1024
 """Size the write-ahead log is cut back to after a checkpoint."""
+wanted_at_once: Final = 500
+"""Damaged objects looked after in one change; the others wait for the next."""
+ask_pause_ms: Final = DAY_MS // 24
+"""Shortest time between two questions about one damaged deal; doubles with each; guess."""
+ask_pause_ms_max: Final = 7 * DAY_MS
+"""The longest such time; guess."""
+pages_per_look: Final = 512
+"""Pages compared with their sums in one turn of the writer: some 3 ms."""
 copies_kept: Final = 3
 """Copies kept of files that were migrated."""
 
@@ -56,3 +64,19 @@ sealed_kept_ms: Final = 30 * DAY_MS
 """How long a sealed object outlives its expiry, so that a late copy is known."""
 sweep_rows_max: Final = 1_000
 """Rows one sweep removes, so that no transaction holds the writer for long."""
+
+dropped_per_party_max: Final = 64
+"""Refused objects of one party of a thread that are remembered as known; the oldest go."""
+dropped_of_strangers_max: Final = 256
+"""The same of all who have no thread with one of our boxes; guess."""
+dropped_rows_max: Final = 20_000
+"""The same of everybody; the oldest go; guess."""
+box_troubles_max: Final = 10_000
+"""Failing mailboxes of boxes of ours whose time is counted; guess."""
+moves_per_change: Final = 100
+"""Threads told in one change that a box has moved, so that no transaction is long."""
+
+restorations_max: Final = 100
+"""Restores of one home that are remembered; the oldest go."""
+copies_max: Final = 1_000
+"""Signs of another live copy that are remembered; the oldest go; guess."""

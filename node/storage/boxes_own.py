@@ -38,6 +38,13 @@ class OwnBox:
     """Those that agreed."""
     closed: bool = False
     """Whether nobody reads it any more."""
+    former: tuple[NodeId, ...] = ()
+    """Mailboxes it moved from, the last left first; read as long as they answer."""
+
+    @property
+    def places(self) -> tuple[NodeId, ...]:
+        """Where letters for it may lie: at its mailboxes, and at those it left."""
+        return (*self.mailboxes, *self.former)
 
 
 _SELECT = "SELECT * FROM boxes_own WHERE reader = ?"
@@ -54,6 +61,7 @@ def _box(row: sqlite3.Row) -> OwnBox:
         until=row["until"],
         opened_at=tuple(NodeId(key) for key in read_hex_list(row["opened_at"])),
         closed=bool(row["closed"]),
+        former=tuple(NodeId(key) for key in read_hex_list(row["former"])),
     )
 
 
@@ -67,11 +75,12 @@ def save(conn: sqlite3.Connection, box: OwnBox) -> None:
         _make_room(conn)
     conn.execute(
         """
-        INSERT INTO boxes_own (reader, ctx, box, mailboxes, until, opened_at, closed)
-        VALUES (?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO boxes_own (reader, ctx, box, mailboxes, until, opened_at, closed, former)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (reader) DO UPDATE SET
           ctx = excluded.ctx, box = excluded.box, mailboxes = excluded.mailboxes,
-          until = excluded.until, opened_at = excluded.opened_at, closed = excluded.closed
+          until = excluded.until, opened_at = excluded.opened_at, closed = excluded.closed,
+          former = excluded.former
         """,
         (
             box.reader,
@@ -81,6 +90,7 @@ def save(conn: sqlite3.Connection, box: OwnBox) -> None:
             box.until,
             hex_list(box.opened_at),
             int(box.closed),
+            hex_list(box.former),
         ),
     )
 
@@ -129,6 +139,13 @@ def close_outlived(conn: sqlite3.Connection, now_ms: int) -> list[bytes]:
         (now_ms,),
     )
     return [row["reader"] for row in rows]
+
+
+def reopen(conn: sqlite3.Connection, now_ms: int) -> int:
+    """Open what was closed before its time, by a clock that ran ahead; give how many."""
+    return changed(
+        conn, "UPDATE boxes_own SET closed = 0 WHERE closed = 1 AND until > ?", (now_ms,)
+    )
 
 
 def box_of(conn: sqlite3.Connection, reader: bytes) -> OwnBox | None:

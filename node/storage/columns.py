@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import aiosqlite
 
 from node.errors import StorageError
+from node.storage import faults
 
 Parameters: TypeAlias = Sequence[Any] | dict[str, Any]
 
@@ -23,7 +24,7 @@ def damaged_row(what: str) -> StorageError:
     return StorageError(
         f"{what} is damaged in this home's database",
         code="E-DB-DAMAGED",
-        fix="Stop the node, keep a copy of the home, and put back an earlier copy of the database",
+        fix=faults.SCRUB_FIX,
     )
 
 

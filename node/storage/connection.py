@@ -35,7 +35,8 @@ _WRITER_PRAGMAS = (
     "PRAGMA cell_size_check = ON",
     f"PRAGMA cache_size = -{bounds.cache_kib}",
     f"PRAGMA journal_size_limit = {bounds.wal_bytes_kept}",
-    f"PRAGMA wal_autocheckpoint = {bounds.wal_pages}",
+    # The writer brings the log home itself, each page after its sum (node/storage/guard.py).
+    "PRAGMA wal_autocheckpoint = 0",
 )
 _READER_PRAGMAS = (
     "PRAGMA query_only = ON",

@@ -9,20 +9,26 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
 
 from node.clock import Clock
-from node.storage import faults
+from node.storage import bounds, faults
+from node.storage.guard import Guard, page_damage
 from node.storage.housekeeping import Swept, sweep_step
 from node.storage.migrations import copy_database
 from node.storage.readers import Readers
-from node.storage.scrub import ScrubReport, scrub
+from node.storage.scrub import Progress, ScrubReport, scrub
 from node.storage.writer import Writer
 
 T = TypeVar("T")
+
+
+def _look(guard: Guard, first: int, last: int, _conn: sqlite3.Connection) -> list[int]:
+    return guard.damaged(first, last)
 
 
 class Storage:
@@ -111,14 +117,34 @@ class Storage:
             swept = swept.joined(step)
         return swept
 
-    async def scrub(self) -> ScrubReport:
-        """Look for silent damage, every byte.
+    async def scrub(self, progress: Progress | None = None) -> ScrubReport:
+        """Look for silent damage, every byte; other work goes on between.
+
+        Args:
+            progress: told now and then what is being looked at.
 
         Raises:
             StorageError: E-DB-DAMAGED when the file cannot even be read through.
         """
         # Not of one moment: a long look would keep the log from being brought home.
-        return await self.read(scrub, one_moment=False)
+        found = await self.read(lambda db: scrub(db, progress), one_moment=False)
+        bad = await self.damaged_pages()
+        return found.with_damages(
+            *(page_damage(self._path, number) for number in bad), pages=self._writer.guard.pages
+        )
+
+    async def damaged_pages(self) -> list[int]:
+        """Compare every page with its sum, a few at a time between other changes.
+
+        Returns:
+            Pages that are not what was written, counted from 1.
+        """
+        guard = self._writer.guard
+        found: list[int] = []
+        for first in range(1, guard.pages + 1, bounds.pages_per_look):
+            last = first + bounds.pages_per_look - 1
+            found += await self.write(partial(_look, guard, first, last))
+        return found
 
     async def copy_to(self, target: Path) -> None:
         """Copy the whole database as of one moment, beside all other work.

@@ -7,10 +7,15 @@ with a stable code and the next step. No error of SQLite may leave this package 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from node.errors import StorageError
 
+NAMED_MAX = 5
+"""Damaged places named in one sentence."""
+SCRUB_FIX = "Run intentcast doctor --scrub: it mends what it can and names the rest"
+RESTORE_FIX = "Restore a backup into an empty home: intentcast restore --words --from FILE"
 _PRIMARY_CODE_MASK = 0xFF
 """SQLite puts the kind of an error into the lowest byte of its extended code."""
 
@@ -74,7 +79,44 @@ def damaged(path: Path, what: str) -> StorageError:
     return StorageError(
         f"{path} is damaged or not an intentcast database ({what})",
         code="E-DB-DAMAGED",
-        fix="Stop the node, keep a copy of the home, and put back an earlier copy of this file",
+        fix=SCRUB_FIX,
+    )
+
+
+def pages_damaged(path: Path, count: int, places: Sequence[str]) -> StorageError:
+    """Say which parts of a closed file are not what was written."""
+    named = "; ".join(places[:NAMED_MAX])
+    more = f"; and {len(places) - NAMED_MAX} more" if len(places) > NAMED_MAX else ""
+    pages = "1 page is" if count == 1 else f"{count} pages are"
+    return StorageError(
+        f"{path} is damaged: {pages} not what was written ({named}{more})",
+        code="E-DB-DAMAGED",
+        fix=SCRUB_FIX,
+    )
+
+
+def log_damaged(path: Path) -> StorageError:
+    """Say that changes on record are gone with the end of the log."""
+    return StorageError(
+        f"{path}-wal is damaged or gone, and with it the latest changes on record",
+        code="E-DB-DAMAGED",
+        fix=RESTORE_FIX,
+    )
+
+
+def missing(path: Path) -> StorageError:
+    """Say that a home's database is not where it was."""
+    return StorageError(
+        f"{path} is gone, though this home had one", code="E-DB-MISSING", fix=RESTORE_FIX
+    )
+
+
+def foreign(path: Path, stranger: str) -> StorageError:
+    """Say that a file of another home stands in the place of ours."""
+    return StorageError(
+        f"{path} is not this home's database: it belongs to {stranger}",
+        code="E-DB-FOREIGN",
+        fix=f"Put back this home's own file; to keep this one on purpose, remove {path.name}-sums",
     )
 
 

@@ -29,6 +29,7 @@ else:
 
 
 _PID_CHARS_MAX = 20
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 class HomeLock:
@@ -50,7 +51,8 @@ class HomeLock:
                 be made.
         """
         try:
-            fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+            # Not through a link: what it points to would be cut to nothing.
+            fd = os.open(path, os.O_CREAT | os.O_RDWR | _NO_LINK, 0o600)
         except OSError as error:
             raise StorageError(
                 f"the home cannot be used: {error}",

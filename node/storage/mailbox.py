@@ -132,6 +132,12 @@ def count_boxes(conn: sqlite3.Connection) -> int:
     return sizes.size_of(conn, "served_boxes").rows
 
 
+def bytes_kept(conn: sqlite3.Connection) -> int:
+    """Count the bytes of all letters and receipts kept, in every box."""
+    kept = (sizes.size_of(conn, "served_letters"), sizes.size_of(conn, "served_receipts"))
+    return sum(size.bytes for size in kept)
+
+
 def sweep(conn: sqlite3.Connection, now_ms: int) -> list[SigningKey]:
     """Empty and forget boxes whose time is over, at most a sweep's worth; give their readers."""
     rows = every(

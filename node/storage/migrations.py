@@ -14,6 +14,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from node.crashpoint import crashpoint
 from node.errors import StorageError
 from node.storage import bounds
 from node.storage.connection import APPLICATION_ID
@@ -91,7 +92,9 @@ def migrate(
     for step in steps[current:]:
         if not was_new:
             copies.append(_keep_copy(conn, path, step.version))
+            crashpoint("migrate.after_copy")
         _apply(conn, step)
+        crashpoint("migrate.after_commit")
     if copies:
         _forget_old_copies(path)
     return copies
@@ -101,10 +104,12 @@ def _apply(conn: sqlite3.Connection, step: Migration) -> None:
     script = (
         f"BEGIN IMMEDIATE;\n{step.sql}\n;"
         f"PRAGMA application_id = {APPLICATION_ID};"
-        f"PRAGMA user_version = {step.version};\nCOMMIT;"
+        f"PRAGMA user_version = {step.version};"
     )
     try:
         conn.executescript(script)
+        crashpoint("migrate.before_commit")
+        conn.execute("COMMIT")
     except BaseException:
         if conn.in_transaction:
             conn.execute("ROLLBACK")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import aiosqlite
 
 from node.errors import StorageError
-from node.storage import bounds
+from node.storage import bounds, faults, wanted
 from node.storage.columns import changed, every, load_every, load_one, one
 from node.storage.handles import handle_range
 from protocol.ids import ObjectId, matches_handle, to_text
@@ -152,7 +152,7 @@ def _damaged(object_id: bytes) -> StorageError:
     return StorageError(
         f"object {to_text('ic', object_id)} is damaged in this home's database",
         code="E-DB-DAMAGED",
-        fix="Stop the node, keep a copy of the home, and put back an earlier copy of the database",
+        fix=faults.SCRUB_FIX,
     )
 
 
@@ -245,6 +245,42 @@ def _mend(conn: sqlite3.Connection, known: sqlite3.Row, verified: Verified[Any])
             "UPDATE objects SET raw = ?, checksum = ? WHERE id = ?",
             (verified.raw, checksum(verified.id, verified.raw), verified.id),
         )
+        wanted.settle(conn, verified.id)
+
+
+def rewrite(conn: sqlite3.Connection, name: bytes, verified: Verified[Any]) -> bool:
+    """Write again what stands beside an envelope that proves itself; tell whether it could be.
+
+    Args:
+        conn: inside a change.
+        name: the id the row has now, right or wrong.
+        verified: opened from the row's own bytes.
+    """
+    header = verified.header
+    return (
+        changed(
+            conn,
+            """
+            UPDATE OR IGNORE objects SET id = ?, signed_hash = ?, kind = ?, key = ?, to_key = ?,
+                                         thread = ?, at = ?, exp = ?, revokes = ?, checksum = ?
+            WHERE id = ?
+            """,
+            (
+                verified.id,
+                hashlib.blake2b(verified.signed, digest_size=_SIGNED_HASH_BYTES).digest(),
+                header.kind.value,
+                header.key,
+                header.to,
+                header.thread,
+                header.at,
+                header.exp,
+                verified.body.target if isinstance(verified.body, Revoke) else None,
+                checksum(verified.id, verified.raw),
+                name,
+            ),
+        )
+        == 1
+    )
 
 
 def replace_by_revoke(
@@ -317,6 +353,12 @@ def delete_expired(conn: sqlite3.Connection, now_ms: int) -> list[ObjectId]:
 
 
 # --- questions inside a change -------------------------------------------------------------------
+
+
+def is_whole(conn: sqlite3.Connection, object_id: bytes) -> bool:
+    """Tell whether an object is here, and as it was written."""
+    row = one(conn, _SELECT_RAW, (object_id,))
+    return row is not None and _holds(row)
 
 
 def raw_of(conn: sqlite3.Connection, object_id: bytes) -> bytes | None:
@@ -411,6 +453,15 @@ async def load_newest_profile(db: aiosqlite.Connection, key: bytes) -> bytes | N
 async def load_thread(db: aiosqlite.Connection, root_id: bytes) -> list[ObjectRow]:
     """List a cast and everything in its threads, in the order it was stored."""
     return [_object_row(row) for row in await load_every(db, _SELECT_THREAD, (root_id,))]
+
+
+async def load_recent_public(db: aiosqlite.Connection, *, rows: int) -> list[ObjectId]:
+    """List public objects of others among the rows stored last, the oldest first."""
+    sql = """
+    SELECT id FROM objects WHERE seq > (SELECT max(seq) FROM objects) - ?
+    AND to_key IS NULL AND own = 0 ORDER BY seq
+    """
+    return [ObjectId(row["id"]) for row in await load_every(db, sql, (rows,))]
 
 
 async def load_live_index(db: aiosqlite.Connection, now_ms: int) -> list[LiveEntry]:

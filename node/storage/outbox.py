@@ -25,7 +25,7 @@ from node.storage.columns import (
     one,
     read_hex_list,
 )
-from protocol.ids import LetterHash, NodeId, ObjectId
+from protocol.ids import LetterHash, NodeId, ObjectId, blake2b_256
 
 
 class OutgoingState(StrEnum):
@@ -85,6 +85,8 @@ class Outgoing:
     """Where it stands."""
     reason: str = ""
     """Why it was refused, a code."""
+    refused_since: int | None = None
+    """Unix ms since which every one of its mailboxes refuses it; None while one may take it."""
     updated_ms: int
     """When it last changed."""
 
@@ -124,6 +126,7 @@ def _outgoing(row: sqlite3.Row) -> Outgoing:
         expires_at=row["expires_at"],
         state=OutgoingState(row["state"]),
         reason=row["reason"],
+        refused_since=row["refused_since"],
         updated_ms=row["updated_ms"],
     )
 
@@ -225,6 +228,12 @@ def mark_tried(conn: sqlite3.Connection, row_id: int, next_at: int, now_ms: int)
     )
 
 
+def mark_refusing(conn: sqlite3.Connection, row_id: int, since_ms: int | None) -> bool:
+    """Note since when all its mailboxes refuse a letter, or that one does not; False when over."""
+    sql = "UPDATE outbox SET refused_since = ? WHERE id = ? AND state = 'pending'"
+    return _touched(conn, sql, (since_ms, row_id))
+
+
 def mark_acked(conn: sqlite3.Connection, row_id: int, now_ms: int) -> bool:
     """End a letter at its recipient's own receipt; False when it had ended."""
     return _end(conn, row_id, OutgoingState.ACKED, "", now_ms)
@@ -282,7 +291,7 @@ def reseal(
         conn,
         """
         UPDATE outbox SET letter = ?, letter_hash = ?, reader = ?, mailboxes = ?, put_at = '[]',
-                          next_at = ?, updated_ms = ?
+                          refused_since = NULL, next_at = ?, updated_ms = ?
         WHERE id = ? AND state = 'pending'
         """,
         (letter, letter_hash, reader, hex_list(mailboxes), now_ms, now_ms, row_id),
@@ -293,6 +302,16 @@ def wake(conn: sqlite3.Connection, now_ms: int) -> int:
     """Make every pending letter due at once: a way to the network is back. Give how many."""
     sql = "UPDATE outbox SET next_at = ?1 WHERE state = 'pending' AND next_at > ?1"
     return changed(conn, sql, (now_ms,))
+
+
+def is_whole(outgoing: Outgoing) -> bool:
+    """Tell whether a letter is as it was sealed."""
+    return blake2b_256(outgoing.letter) == outgoing.letter_hash
+
+
+def drop(conn: sqlite3.Connection, row_id: int) -> None:
+    """Take out a damaged letter; the change that does so puts another in its place."""
+    conn.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
 
 
 def sweep(conn: sqlite3.Connection, now_ms: int) -> int:
@@ -354,6 +373,12 @@ async def load_wake_at(db: aiosqlite.Connection) -> int | None:
     if row is None or row["next_at"] is None:
         return None
     return min(int(row["next_at"]), int(row["expires_at"]))
+
+
+async def load_next_try(db: aiosqlite.Connection) -> int | None:
+    """Give the Unix ms of the next try of any letter; None when nothing is pending."""
+    row = await load_one(db, _SELECT_NEXT)
+    return None if row is None or row["next_at"] is None else int(row["next_at"])
 
 
 async def load_pending(db: aiosqlite.Connection, *, limit: int) -> list[Outgoing]:

@@ -10,7 +10,7 @@ import aiosqlite
 
 from node.storage.columns import every, load_every
 
-Counted: TypeAlias = Literal["outbox", "served_boxes", "served_letters"]
+Counted: TypeAlias = Literal["outbox", "served_boxes", "served_letters", "served_receipts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,21 @@ role is part of a thread's name.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import aiosqlite
 
 from node.storage import bounds
-from node.storage.columns import changed, every, load_every, load_one, one
+from node.storage.columns import (
+    changed,
+    every,
+    hex_list,
+    load_every,
+    load_one,
+    one,
+    read_hex_list,
+)
 from protocol.market.deal import Role
 from protocol.market.thread import ThreadState
 
@@ -41,13 +50,25 @@ class Thread:
     """Their newest object we recorded: the `prev` we expect."""
     other_reply: bytes | None = None
     """Their newest `reply`, canonical bytes."""
+    other_reply_at: int = 0
+    """When they signed it, Unix ms: what is older changes nothing."""
+    own_at: tuple[bytes, ...] | None = None
+    """The mailboxes we last named to them; None where nobody noted it."""
     updated_ms: int
     """When it last changed."""
 
 
 _SELECT = "SELECT * FROM threads WHERE cast_id = ? AND role = ? AND own_ctx = ? AND other_key = ?"
+_SELECT_PARTY = """
+SELECT * FROM threads WHERE cast_id = ? AND role = ? AND other_key = ? ORDER BY seq
+"""
 _SELECT_CAST = "SELECT * FROM threads WHERE cast_id = ? AND role = ? ORDER BY seq"
 _SELECT_OFFER = "SELECT * FROM threads WHERE offer_id = ? AND role = ?"
+_SELECT_UNTOLD = """
+SELECT * FROM threads
+WHERE own_ctx = ?1 AND state <> 'closed' AND (own_at IS NULL OR own_at <> ?2)
+ORDER BY seq LIMIT ?3
+"""
 _SELECT_ROLE = "SELECT * FROM threads WHERE role = ? ORDER BY updated_ms DESC LIMIT ?"
 
 
@@ -63,6 +84,8 @@ def _thread(row: sqlite3.Row) -> Thread:
         last_own_id=row["last_own_id"],
         last_other_id=row["last_other_id"],
         other_reply=row["other_reply"],
+        other_reply_at=row["other_reply_at"],
+        own_at=None if row["own_at"] is None else read_hex_list(row["own_at"]),
         updated_ms=row["updated_ms"],
     )
 
@@ -72,12 +95,14 @@ def save(conn: sqlite3.Connection, thread: Thread) -> None:
     conn.execute(
         """
         INSERT INTO threads (cast_id, role, own_ctx, other_key, state, offer_id, profile_id,
-                             last_own_id, last_other_id, other_reply, updated_ms)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                             last_own_id, last_other_id, other_reply, other_reply_at, own_at,
+                             updated_ms)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (cast_id, role, own_ctx, other_key) DO UPDATE SET
           state = excluded.state, offer_id = excluded.offer_id, profile_id = excluded.profile_id,
           last_own_id = excluded.last_own_id, last_other_id = excluded.last_other_id,
-          other_reply = excluded.other_reply, updated_ms = excluded.updated_ms
+          other_reply = excluded.other_reply, other_reply_at = excluded.other_reply_at,
+          own_at = excluded.own_at, updated_ms = excluded.updated_ms
         """,
         (
             thread.cast_id,
@@ -90,6 +115,8 @@ def save(conn: sqlite3.Connection, thread: Thread) -> None:
             thread.last_own_id,
             thread.last_other_id,
             thread.other_reply,
+            thread.other_reply_at,
+            None if thread.own_at is None else hex_list(thread.own_at),
             thread.updated_ms,
         ),
     )
@@ -103,6 +130,14 @@ def thread_of(
     return None if row is None else _thread(row)
 
 
+def with_party(
+    conn: sqlite3.Connection, cast_id: bytes, role: Role, other_key: bytes
+) -> Thread | None:
+    """Find the newest thread with a party, under whichever of our identities it was begun."""
+    rows = every(conn, _SELECT_PARTY, (cast_id, role.value, other_key))
+    return _thread(rows[-1]) if rows else None
+
+
 def of_cast(conn: sqlite3.Connection, cast_id: bytes, role: Role) -> list[Thread]:
     """List the threads of a root cast, the oldest first."""
     return [_thread(row) for row in every(conn, _SELECT_CAST, (cast_id, role.value))]
@@ -114,10 +149,27 @@ def count_of_cast(conn: sqlite3.Connection, cast_id: bytes, role: Role) -> int:
     return int(every(conn, sql, (cast_id, role.value))[0]["n"])
 
 
+def by_party(
+    conn: sqlite3.Connection, cast_id: bytes, own_ctx: bytes, other_key: bytes
+) -> Thread | None:
+    """Find a thread whatever our role in it: an identity has one in a thread."""
+    sql = "SELECT * FROM threads WHERE cast_id = ? AND own_ctx = ? AND other_key = ?"
+    row = one(conn, sql, (cast_id, own_ctx, other_key))
+    return None if row is None else _thread(row)
+
+
 def by_offer(conn: sqlite3.Connection, offer_id: bytes, role: Role) -> Thread | None:
     """Find the thread whose newest offer this is."""
     row = one(conn, _SELECT_OFFER, (offer_id, role.value))
     return None if row is None else _thread(row)
+
+
+def untold(
+    conn: sqlite3.Connection, own_ctx: bytes, at: Iterable[bytes], limit: int
+) -> list[Thread]:
+    """List threads of an identity of ours in which other mailboxes were named last."""
+    parameters = (own_ctx, hex_list(at), limit)
+    return [_thread(row) for row in every(conn, _SELECT_UNTOLD, parameters)]
 
 
 def sweep(conn: sqlite3.Connection) -> int:
@@ -151,6 +203,14 @@ async def load_thread(
     """Find one thread."""
     row = await load_one(db, _SELECT, (cast_id, role.value, own_ctx, other_key))
     return None if row is None else _thread(row)
+
+
+async def load_with_party(
+    db: aiosqlite.Connection, cast_id: bytes, role: Role, other_key: bytes
+) -> Thread | None:
+    """Find the newest thread with a party, under whichever of our identities it was begun."""
+    rows = await load_every(db, _SELECT_PARTY, (cast_id, role.value, other_key))
+    return _thread(rows[-1]) if rows else None
 
 
 async def load_of_cast(db: aiosqlite.Connection, cast_id: bytes, role: Role) -> list[Thread]:

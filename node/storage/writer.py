@@ -11,6 +11,8 @@ cancelled.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import queue
 import sqlite3
 import threading
@@ -24,9 +26,11 @@ from node.crashpoint import crashpoint
 from node.errors import StorageError
 from node.storage import bounds, faults
 from node.storage.connection import open_writer
+from node.storage.guard import Guard, check
 from node.storage.migrations import migrate
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +70,18 @@ class Writer:
         self._waiting = 0
         self._loop: asyncio.AbstractEventLoop
         self._thread: threading.Thread | None = None
+        self._guard: Guard
         self._open = False
 
     @property
     def waiting(self) -> int:
         """Changes handed in and not yet told."""
         return self._waiting
+
+    @property
+    def guard(self) -> Guard:
+        """The sums of the open file; ask it inside a change, in the writer's thread."""
+        return self._guard
 
     async def start(self) -> None:
         """Open the file, bring it to the newest schema, and begin to serve.
@@ -140,13 +150,16 @@ class Writer:
         try:
             self._serve(conn)
         finally:
+            self._guard.close()
             conn.close()
 
     def _open_file(self) -> sqlite3.Connection:
         try:
+            check(self._path)
             conn = open_writer(self._path)
             try:
                 migrate(conn, self._path)
+                self._guard = Guard.adopt(conn, self._path)
             except BaseException:
                 conn.close()
                 raise
@@ -162,12 +175,19 @@ class Writer:
                 outcomes = self._commit(conn, group)
                 told = (change.told for change in group)
                 self._tell(self._settle_group, list(zip(told, outcomes, strict=True)))
-        try:
+                if self._guard.is_due():
+                    self._bring_home(conn, "PASSIVE")
+        crashpoint("stop.before_checkpoint")
+        with contextlib.suppress(sqlite3.Error):
             conn.execute("PRAGMA optimize")
-            conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._bring_home(conn, "TRUNCATE")
+
+    def _bring_home(self, conn: sqlite3.Connection, how: str) -> None:
+        try:
+            self._guard.bring_home(conn, how)
         except sqlite3.Error:
-            # All is committed; the log that stays is read at the next opening.
-            return
+            # All is committed; the log that stays is tried again, or read at the next opening.
+            _LOG.warning("the log of %s stays for now", self._path.name, exc_info=True)
 
     def _gather(self) -> tuple[list[_Change], bool]:
         """Wait for a change, take along what waits too; tell whether the end was asked for."""
@@ -201,6 +221,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - told to every caller of the group
             return [self._lost(conn, error)] * len(group)
         crashpoint("storage.after_commit")
+        self._guard.committed()
         return outcomes
 
     def _run_one(self, conn: sqlite3.Connection, txn: Callable[[sqlite3.Connection], Any]) -> _Done:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,8 @@ from node.errors import TransportError
 from node.runtime.tasks import Tasks
 from node.testnet import lines
 from node.testnet.bots import BuyerBot, Wishes
+from node.testnet.control import within_reach
+from node.testnet.crossing import Crossing
 from node.testnet.goal import Counts, Goal, parse_goal
 from node.testnet.interrupt import run_to_end
 from node.testnet.nodes import Node
@@ -39,6 +42,8 @@ class Wanted:
     """A process for each node."""
     headless: bool = False
     """Say nothing until the end."""
+    faulty: bool = False
+    """Let every link pass through our proxy, so that it can be made faulty."""
     goal: Goal | None = None
     """When to end; None runs on."""
     timeout_s: float | None = None
@@ -54,6 +59,7 @@ def run(
     buyers: int,
     vendors: int,
     processes: bool,
+    faulty: bool,
     headless: bool,
     until: str | None,
     timeout: float | None,
@@ -73,6 +79,7 @@ def run(
     """
     wanted = Wanted(
         processes=processes,
+        faulty=faulty,
         headless=headless or quiet,
         goal=parse_goal(until) if until is not None else None,
         timeout_s=timeout,
@@ -86,7 +93,7 @@ def run(
         vendors=vendors,
         shops=STREET,
     )
-    allow_files(plan, processes=processes)
+    allow_files(plan, processes=processes, faulty=faulty)
     fair = Fair(plan, wanted)
     with town_folder(None) as folder, logged(folder):
         fair.came_to_its_end = run_to_end(fair.hold(folder))
@@ -119,14 +126,29 @@ class Fair:
 
     async def hold(self, folder: Path) -> None:
         """Run town and bots until the goal, the time, or cancellation."""
-        town = Town(self._plan, folder, processes=self._wanted.processes, on_up=self._came_up)
+        crossing = self._crossing() if self._wanted.faulty else None
+        town = Town(
+            self._plan,
+            folder,
+            processes=self._wanted.processes,
+            crossing=crossing,
+            on_up=self._came_up,
+        )
         self._say(f"{self._plan.net}: anybody can compute these keys; homes in {folder}")
+        reach = within_reach(crossing, self._plan.net, folder) if crossing else nullcontext()
         try:
-            async with asyncio.timeout(self._wanted.timeout_s), running(town):
+            async with asyncio.timeout(self._wanted.timeout_s), reach, running(town):
                 self._note(town)
                 await self._trade(town)
         except TimeoutError:
             self._say("Time is up.")
+
+    def _crossing(self) -> Crossing:
+        plan = self._plan
+        return Crossing(
+            [node.name for node in plan.nodes],
+            lambda link: SeededEntropy(f"{plan.seed}/{link}/faults", net=plan.net),
+        )
 
     def _note(self, town: Town) -> None:
         """Keep what the report tells of the nodes, and say that all are up."""
@@ -203,6 +225,7 @@ class Fair:
             "net": self._plan.net,
             "seed": self._plan.seed,
             "processes": self._wanted.processes,
+            "faulty": self._wanted.faulty,
             "until": str(goal) if goal else None,
             "reached": self._is_reached if goal else None,
             "counts": self._tally.counts.document(),

@@ -84,14 +84,21 @@ class Plan:
         """List the nodes of one part."""
         return [node for node in self.nodes if node.part is part]
 
-    def files_needed(self, *, processes: bool) -> int:
-        """Say how many file descriptors this process will need, on the safe side."""
-        if processes:
-            # Three pipes and a connection to its API each.
-            return _FILES_BESIDE + 4 * len(self.nodes)
+    def files_needed(self, *, processes: bool, faulty: bool = False) -> int:
+        """Say how many file descriptors this process will need, on the safe side.
+
+        Args:
+            processes: whether the nodes run elsewhere.
+            faulty: whether every link passes through a proxy in this process.
+        """
         relays = len(self.of(Part.RELAY))
         links = sum(min(relays, 2 * _PARTY_DIALS) for _ in self.nodes)
-        return _FILES_BESIDE + _FILES_PER_NODE * len(self.nodes) + _FILES_PER_LINK * links
+        # A door for each node, and both ends of each link once more.
+        proxied = len(self.nodes) + _FILES_PER_LINK * links if faulty else 0
+        if processes:
+            # Three pipes and a connection to its API each.
+            return _FILES_BESIDE + 4 * len(self.nodes) + proxied
+        return _FILES_BESIDE + _FILES_PER_NODE * len(self.nodes) + _FILES_PER_LINK * links + proxied
 
     def settings(self, node: NodePlan, addresses: Sequence[str]) -> dict[str, Any]:
         """Give a node's settings, as its `config.toml` holds them.

@@ -18,6 +18,8 @@ from typing import Final
 
 from node.errors import ConfigError, RefusedError, TransportError
 from node.testnet import shops
+from node.testnet.crossing import Crossing
+from node.testnet.fault import FOLDER_PREFIX
 from node.testnet.nodes import InProcessNode, Node, ProcessNode, prepare
 from node.testnet.plan import NodePlan, Part, Plan
 
@@ -42,6 +44,7 @@ class Town:
         folder: Path,
         *,
         processes: bool = False,
+        crossing: Crossing | None = None,
         on_up: Callable[[Node], None] = lambda _: None,
     ) -> None:
         """Prepare; nothing runs before `start`.
@@ -50,6 +53,8 @@ class Town:
             plan: who there is.
             folder: where the homes go; it exists.
             processes: a process for each node.
+            crossing: the doors everybody dials through, where links may be made faulty; the
+                caller's to close.
             on_up: hears of each node that is up.
         """
         self.plan = plan
@@ -57,6 +62,7 @@ class Town:
         self.words: dict[str, list[str]] = {}
         self.nodes: dict[str, Node] = {}
         self._kind = ProcessNode if processes else InProcessNode
+        self._crossing = crossing
         self._on_up = on_up
 
     def of(self, part: Part) -> list[Node]:
@@ -78,10 +84,13 @@ class Town:
 
     async def _open(self, plan: NodePlan) -> None:
         home = self.folder / plan.name
-        await asyncio.to_thread(self._furnish, plan, home)
+        door = await self._crossing.door(plan.name) if self._crossing else ""
+        await asyncio.to_thread(self._furnish, plan, home, door)
         node = self._kind(plan, home)
         try:
             await node.start()
+            if self._crossing and node.facts.listen:
+                self._crossing.listens(plan.name, node.facts.listen)
             if plan.shop is not None:
                 await shops.stock(home, node.door)
         except BaseException:
@@ -90,11 +99,18 @@ class Town:
         self.nodes[plan.name] = node
         self._on_up(node)
 
-    def _furnish(self, plan: NodePlan, home: Path) -> None:
-        """Put into a home what its node finds there."""
+    def _furnish(self, plan: NodePlan, home: Path, door: str) -> None:
+        """Put into a home what its node finds there.
+
+        Args:
+            plan: who lives there.
+            home: not yet there.
+            door: host:port it dials through; empty for none.
+        """
         addresses = [self.nodes[name].facts.listen or "" for name in plan.dials]
         seed = None if self.plan.seed is None else f"{self.plan.seed}/{plan.name}"
-        words = prepare(home, self.plan.settings(plan, addresses), seed=seed)
+        settings = self.plan.settings(plan, addresses) | {"dial_through": door}
+        words = prepare(home, settings, seed=seed)
         if words is not None:
             self.words[plan.name] = words
         if plan.shop is not None:
@@ -159,7 +175,7 @@ def town_folder(keep: str | None) -> Iterator[Path]:
     if keep is not None:
         yield _kept_folder(Path(keep).expanduser().absolute())
         return
-    folder = Path(tempfile.mkdtemp(prefix="intentcast-"))
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
     try:
         yield folder
     finally:
@@ -200,7 +216,7 @@ def logged(folder: Path) -> Iterator[None]:
         handler.close()
 
 
-def allow_files(plan: Plan, *, processes: bool) -> None:
+def allow_files(plan: Plan, *, processes: bool, faulty: bool = False) -> None:
     """Make sure that this process may open as many files as the plan needs.
 
     The limit it may lift by itself is lifted, for this process alone.
@@ -208,7 +224,7 @@ def allow_files(plan: Plan, *, processes: bool) -> None:
     Raises:
         RefusedError: E-FILES, it may not have that many.
     """
-    need = plan.files_needed(processes=processes)
+    need = plan.files_needed(processes=processes, faulty=faulty)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= need:
         return

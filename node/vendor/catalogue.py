@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
 
+from node.crashpoint import crashpoint
 from node.storage import catalogue as rows
 from node.storage.catalogue import ImportRow, Item
 from node.storage.database import Storage
@@ -201,6 +202,7 @@ class _Import:
             fresh.append(item)
         if fresh and self._order.apply:
             await self._storage.write(lambda conn: rows.put(conn, fresh, self._now_ms))
+            crashpoint("import.after_rows")
 
     async def _remove_rest(self) -> None:
         """Take off the shelf what this feed no longer holds."""
@@ -222,6 +224,7 @@ class _Import:
             await self._storage.write(
                 lambda conn, part=part: rows.mark_gone(conn, part, self._now_ms)  # type: ignore[misc]
             )
+            crashpoint("import.after_removal")
 
     async def _page_of_offered(self, after: int) -> list[tuple[int, str]]:
         source = self._order.habits.source
@@ -240,6 +243,7 @@ class _Import:
             refused=report.refused,
         )
         await self._storage.write(lambda conn: rows.record_import(conn, row))
+        crashpoint("import.after_record")
         await self._storage.write(lambda conn: rows.sweep(conn, self._now_ms))
 
 

@@ -82,9 +82,12 @@ FeedEvents = Iterator[FeedRow | FeedProblem]
 
 def shown(text: str) -> str:
     """Cut text to what fits a message, with nothing in it that could move a cursor."""
-    plain = "".join(c if c.isprintable() else _LOST for c in text[:400])
-    plain = plain.strip()
+    plain = _plain(text[:400]).strip()
     return plain if len(plain) <= _SHOWN_CHARS_MAX else plain[: _SHOWN_CHARS_MAX - 1] + "…"
+
+
+def _plain(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else _LOST for c in text)
 
 
 def problem(
@@ -103,8 +106,8 @@ def problem(
         column=shown(column),
         value=shown(value),
         code=code,
-        sentence=sentence,
-        fix=fix,
+        sentence=_plain(sentence),
+        fix=_plain(fix),
         refused=refused,
     )
 
@@ -152,12 +155,15 @@ def _unfit(line: int, column: str, text: str) -> FeedProblem | None:
                 column=column,
                 value=text,
             )
-        if (c < " " and c not in "\t\n") or c == "\x7f":
+        if (c < " " and c not in "\t\n") or "\x7f" <= c <= "\x9f":
+            # The upper ones stand where a cp1252 file is read as latin-1; 9B moves a cursor.
             return problem(
                 line,
                 "E-FEED-CONTROL",
                 f"holds the control character U+{ord(c):04X}",
-                fix="Remove it; the export that wrote it may be damaged",
+                fix="Name the file's encoding: --encoding cp1252"
+                if c > "\x7f"
+                else "Remove it; the export that wrote it may be damaged",
                 column=column,
                 value=text,
             )

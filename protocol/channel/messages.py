@@ -207,6 +207,25 @@ class WhoIsAnswer(_Fields, frozen=True, kw_only=True, tag=35):
     """Signed node record."""
 
 
+class Join(_Fields, frozen=True, kw_only=True, tag=36):
+    """Hands in the token of an invite for one; the key proved on this link is the one invited."""
+
+    request: RequestId = 0
+    """Chosen by the asker."""
+    token: Annotated[
+        bytes,
+        Meta(min_length=limits.invite_token_bytes, max_length=limits.invite_token_bytes),
+    ]
+    """As it stands in the invite."""
+
+
+class Joined(_Fields, frozen=True, kw_only=True, tag=37):
+    """The token is used up, and the asker is known here as a guest."""
+
+    request: RequestId = 0
+    """The question's number."""
+
+
 # --- the post ----------------------------------------------------------------------------------
 
 
@@ -270,6 +289,8 @@ class Letters(_Fields, frozen=True, kw_only=True, tag=53):
     """Sealed letters, oldest first."""
     more: bool = False
     """Whether more wait."""
+    other_read_ms: Ms = 0
+    """When another node than the asker's last proved to be this reader, Unix ms; 0 for never."""
 
 
 class Put(_Fields, frozen=True, kw_only=True, tag=54):
@@ -342,6 +363,7 @@ Ask: TypeAlias = (
     IdsQuery
     | RecordsQuery
     | WhoIs
+    | Join
     | BoxOpen
     | BoxChallenge
     | BoxRead
@@ -354,6 +376,7 @@ Answer: TypeAlias = (
     IdsAnswer
     | RecordsAnswer
     | WhoIsAnswer
+    | Joined
     | BoxOpened
     | BoxNonce
     | Letters
@@ -370,6 +393,7 @@ ANSWER_TO: Final[dict[type[Ask], type[Answer]]] = {
     IdsQuery: IdsAnswer,
     RecordsQuery: RecordsAnswer,
     WhoIs: WhoIsAnswer,
+    Join: Joined,
     BoxOpen: BoxOpened,
     BoxChallenge: BoxNonce,
     BoxRead: Letters,

@@ -11,6 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec.structs import replace
+
+from protocol.objects.intentcast import Intentcast
+from protocol.objects.reply import Reply
+
 
 class CastState(StrEnum):
     """Where a cast stands."""
@@ -95,6 +100,19 @@ _CLOSING = {
     (CastState.OPEN, CastEvent.EXPIRED),
     (CastState.DECIDING, CastEvent.EXPIRED),
 }
+
+
+def same_terms(one: Intentcast, other: Intentcast) -> bool:
+    """Tell whether two forms of a request ask the same and differ in the way back alone.
+
+    Offers to either then stay valid; otherwise an offer counts for the form it names.
+    """
+    return _terms_of(one) == _terms_of(other)
+
+
+def _terms_of(body: Intentcast) -> Intentcast:
+    nowhere = Reply(box=bytes(32), reader=bytes(32), at=[bytes(32)], until=0)
+    return replace(body, reply=nowhere, supersedes=None)
 
 
 def step(state: CastState, event: CastEvent) -> CastStep:

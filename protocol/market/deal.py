@@ -157,6 +157,8 @@ class VoidDue:
 
     boxes_read_since_ms: int | None
     """Oldest last reading of all reachable mailboxes of the acceptance's reply; None: none read."""
+    boxes_lost: bool = False
+    """Whether every one of those mailboxes is gone for good, and none came in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,6 +372,9 @@ def _void_due(deal: Deal, event: VoidDue, now: Now) -> DealStep:
     bound_until = deal.confirm_by + limits.void_grace_ms
     if deal.state is _S.ACCEPT_SENT:
         read = event.boxes_read_since_ms
-        if now.wall_ms <= bound_until or read is None or read <= bound_until:
+        is_read = read is not None and read > bound_until
+        # A confirmation that lies where nobody can fetch it is answered with the void if it comes.
+        is_lost = event.boxes_lost and now.wall_ms > bound_until + limits.void_lost_ms
+        if now.wall_ms <= bound_until or not (is_read or is_lost):
             return DealStep(deal=deal, refusal=Reason.NOT_YET)
     return _moved(deal, _E.VOID, SignVoid())

@@ -13,9 +13,9 @@ from typing import Final
 
 from protocol.errors import ObjectError, Reason, RemoteProtocolError, Severity
 from protocol.objects.envelope import Candidate, check_time, check_work, read_header_of
-from protocol.objects.header import Header, Kind
+from protocol.objects.header import ALWAYS_PUBLIC, Header, Kind
 
-PUBLIC_KINDS: Final = frozenset({Kind.INTENTCAST, Kind.PROFILE, Kind.REVOKE})
+PUBLIC_KINDS: Final = ALWAYS_PUBLIC | {Kind.REVOKE}
 """What a relay carries."""
 
 

@@ -309,8 +309,17 @@ class RecordFound:
     """A signed record."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeersKept:
+    """Command: these nodes stay linked because their owner said so, beside all other links."""
+
+    keys: frozenset[NodeId]
+    """Every one of them."""
+
+
 LinkEvent: TypeAlias = (
     Started
+    | PeersKept
     | PeerJoined
     | PeerLost
     | PeerFaulted

@@ -35,6 +35,7 @@ from protocol.network.events import (
     PeerFaulted,
     PeerJoined,
     PeerLost,
+    PeersKept,
     RecordFound,
     RecordsAnswered,
     RecordsAsked,
@@ -61,8 +62,8 @@ class Link:
     """Where it was dialled, or its IP address."""
     since_ms: int
     """Monotonic ms of its `Hello`."""
-    clock_offset_ms: int
-    """Its wall clock minus ours, at its `Hello`."""
+    clock_ms: int
+    """Its wall clock, Unix ms, at its `Hello`."""
     agent: str
     """Name of its software, as it says."""
 
@@ -89,6 +90,7 @@ class Links:
         self._questions: dict[PeerId, int] = {}
         self._next_answer_ms: dict[PeerId, int] = {}
         self._number = 0
+        self._kept: frozenset[NodeId] = frozenset()
 
     # --- what others may ask ------------------------------------------------------------------
 
@@ -106,10 +108,20 @@ class Links:
         """Give the fault points a key has left."""
         return self._faults.points(peer, now.mono_ms)
 
-    def clock_offset_ms(self) -> int | None:
-        """Give the median of the peers' clocks against ours; None while too few are linked."""
-        offsets = [link.clock_offset_ms for link in self._links.values()]
+    def clock_offset_ms(self, now: Now) -> int | None:
+        """Give the median of the peers' clocks against ours; None while too few are linked.
+
+        Their clocks are carried on by our monotonic one, so that a jump of ours shows at once.
+        """
+        offsets = self.clock_offsets_ms(now)
         return median_low(offsets) if len(offsets) >= limits.clock_peers_min else None
+
+    def clock_offsets_ms(self, now: Now) -> list[int]:
+        """Give how far each linked peer's clock is ahead of ours, in the order of linking."""
+        return [
+            link.clock_ms + now.mono_ms - link.since_ms - now.wall_ms
+            for link in self._links.values()
+        ]
 
     def check_hello(self, hello: Hello, peer: NodeId, now: Now) -> NodeRecord:
         """Judge the first word of a peer whose key is proved; asked before its link is open.
@@ -146,6 +158,9 @@ class Links:
             case RecordSigned(record=record):
                 self._own = record
                 actions = []
+            case PeersKept(keys=keys):
+                self._kept = keys
+                actions = self._dial(now)
             case Started(records=records):
                 actions = self._start(records, now)
             case TimerFired(timer=timer):
@@ -181,7 +196,7 @@ class Links:
             outbound=event.outbound,
             address=event.address,
             since_ms=now.mono_ms,
-            clock_offset_ms=event.hello.clock_ms - now.wall_ms,
+            clock_ms=event.hello.clock_ms,
             agent=event.hello.agent,
         )
         self._dialling.joined(NodeId(peer))
@@ -200,9 +215,15 @@ class Links:
         relays = [
             record
             for record in self._book.with_role(Role.RELAY, now.wall_ms)
-            if dialable(record) and not self._faults.is_banned(PeerId(record.key), now.mono_ms)
+            if dialable(record)
+            and record.key not in self._kept
+            and not self._faults.is_banned(PeerId(record.key), now.mono_ms)
         ]
-        linked = {NodeId(peer): link.outbound for peer, link in self._links.items()}
+        # Links the owner asked for come on top: they must never take the place of a chosen one.
+        linked = {
+            NodeId(peer): link.outbound and NodeId(peer) not in self._kept
+            for peer, link in self._links.items()
+        }
         dials, delay_ms = self._dialling.choose(relays, linked, now.mono_ms)
         return [*dials, SetTimer(timer=Timer.DIAL, delay_ms=delay_ms)]
 

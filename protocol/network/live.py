@@ -18,7 +18,7 @@ from protocol.channel.messages import ID_PREFIX_BYTES
 from protocol.errors import ObjectError, Reason
 from protocol.ids import ObjectId, blake2b_256
 from protocol.objects.envelope import Verified
-from protocol.objects.header import Header, Kind
+from protocol.objects.header import STATEMENT_KINDS, Header, Kind
 from protocol.objects.revoke import Revoke
 
 _COMPACT_PART = 4
@@ -42,7 +42,7 @@ class LiveEntry:
     id: ObjectId
     """Its full id."""
     kind: Kind
-    """Intentcast, profile or revoke."""
+    """One of the public kinds."""
     key: bytes
     """Its author, 32 bytes."""
     at: int
@@ -167,8 +167,9 @@ class LiveTable:
         return len(false_revokes) < len(waiting), false_revokes
 
     def _misfit(self, revoke: LiveEntry, target: LiveEntry) -> Reason | None:
-        if target.kind is Kind.REVOKE:
-            # A revoke that could be revoked would bring back what its author took back.
+        if target.kind is Kind.REVOKE or target.kind in STATEMENT_KINDS:
+            # A revoke that could be revoked would bring back what its author took back, and whoever
+            # stole a key would take back what was said of it.
             return Reason.MISMATCH
         body = Revoke(target=revoke.target or b"")
         try:

@@ -24,8 +24,11 @@ from protocol.objects.intentcast import Intentcast
 from protocol.objects.offer import Offer
 from protocol.objects.profile import Profile
 from protocol.objects.revoke import Revoke
+from protocol.objects.succession import Revocation, Rotation
 
-Body: TypeAlias = Intentcast | Offer | Acceptance | Event | OtherEvent | Revoke | Profile
+Body: TypeAlias = (
+    Intentcast | Offer | Acceptance | Event | OtherEvent | Revoke | Profile | Rotation | Revocation
+)
 T_co = TypeVar("T_co", bound=Body, covariant=True)
 
 _BODY_TYPE: dict[Kind, Any] = {
@@ -34,6 +37,8 @@ _BODY_TYPE: dict[Kind, Any] = {
     Kind.ACCEPTANCE: Acceptance,
     Kind.REVOKE: Revoke,
     Kind.PROFILE: Profile,
+    Kind.ROTATION: Rotation,
+    Kind.REVOCATION: Revocation,
 }
 # msgspec (seen with 0.22.0) works out a type's fields at its first use, and two threads that do so
 # at once crash the process. Bodies are read by the loop and by writers' threads: it is done here,
@@ -206,6 +211,8 @@ def _check_body_against_header(header: Header, body: Body) -> None:
             raise ObjectError(Reason.OUT_OF_RANGE, "between at and exp", field="valid_until")
     elif isinstance(body, Revoke) and header.target == 0 and header.public:
         raise ObjectError(Reason.BAD_WORK, "a public revoke pays", field="target")
+    elif isinstance(body, Rotation):
+        body.check(header)
 
 
 def open_envelope(candidate: Candidate, *, net: str) -> Verified[Any]:

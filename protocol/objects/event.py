@@ -9,10 +9,11 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from protocol import limits
 from protocol.errors import ObjectError, Reason
 from protocol.objects.acceptance import Acceptance, Fields
 from protocol.objects.header import Header
-from protocol.objects.reply import Key32, Reply
+from protocol.objects.reply import Key32, Reply, UnixMs
 
 ReasonText = Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z_]{0,39}\Z")]
 """A reason code."""
@@ -89,7 +90,36 @@ class Closed(msgspec.Struct, frozen=True, tag_field="type", tag="closed"):
     """Id of the offer."""
 
 
-Event: TypeAlias = Confirmed | Refused | Agreed | Void | Cancelled | Moved | Closed
+class Asked(msgspec.Struct, frozen=True, tag_field="type", tag="asked"):
+    """The signer lost what came later in this thread, and asks for it. No part of the chain."""
+
+    of: Key32
+    """Id of the newest object of the thread that the signer has; the cast when nothing else."""
+
+
+class Told(msgspec.Struct, frozen=True, tag_field="type", tag="told"):
+    """What both parties said in this thread, as the signer has it. No part of the chain."""
+
+    of: Key32
+    """Id of the `asked` it answers."""
+    objects: Annotated[list[tuple[bytes, bytes]], msgspec.Meta(max_length=limits.told_objects_max)]
+    """[signed, signature] of offers, acceptances and events between the two, the oldest first."""
+
+
+class Here(msgspec.Struct, frozen=True, tag_field="type", tag="here"):
+    """A note from one copy of a home to another: from a key to itself, through its own box."""
+
+    of: Key32
+    """Id of the other copy's note it answers, else of the thread's root."""
+    instance: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    """Random name of the copy."""
+    since: UnixMs
+    """When it began, or was last chosen by its owner."""
+
+
+Event: TypeAlias = (
+    Confirmed | Refused | Agreed | Void | Cancelled | Moved | Closed | Asked | Told | Here
+)
 """The events this version acts on, told apart by `type`."""
 
 
@@ -102,7 +132,12 @@ class OtherEvent(msgspec.Struct, frozen=True):
     """Id of the object it answers."""
 
 
-_TYPES = frozenset({"confirmed", "refused", "agreed", "void", "cancelled", "moved", "closed"})
+_TYPES = frozenset(
+    {
+        "agreed", "asked", "cancelled", "closed", "confirmed", "here", "moved", "refused", "told",
+        "void",
+    }
+)  # fmt: skip
 
 
 def event_shape(tree: dict[str, Any]) -> Any:

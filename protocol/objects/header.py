@@ -29,11 +29,17 @@ class Kind(StrEnum):
     EVENT = "event"
     REVOKE = "revoke"
     PROFILE = "profile"
+    ROTATION = "rotation"
+    REVOCATION = "revocation"
 
 
-ROOT_KINDS = frozenset({Kind.INTENTCAST, Kind.PROFILE})
+STATEMENT_KINDS = frozenset({Kind.ROTATION, Kind.REVOCATION})
+"""Statements about a key; they cannot be taken back."""
+IDENTITY_KINDS = STATEMENT_KINDS | {Kind.PROFILE}
+"""Kinds of a long-lived key; they stand in no thread."""
+ROOT_KINDS = IDENTITY_KINDS | {Kind.INTENTCAST}
 """Kinds that may stand without a thread."""
-ALWAYS_PUBLIC = frozenset({Kind.INTENTCAST, Kind.PROFILE})
+ALWAYS_PUBLIC = ROOT_KINDS
 """Kinds that travel by gossip only (a sealed profile and a named cast come later)."""
 ALWAYS_SEALED = frozenset({Kind.OFFER, Kind.ACCEPTANCE, Kind.EVENT})
 """Kinds that travel in letters only; a revoke travels as its target did."""
@@ -154,6 +160,8 @@ def life_ms_max(kind: Kind, *, public: bool) -> int:
     """Longest life of a kind, ms."""
     if kind is Kind.INTENTCAST or (kind is Kind.REVOKE and public):
         return limits.cast_ttl_ms_max
+    if kind in STATEMENT_KINDS:
+        return limits.statement_ttl_ms_max
     return limits.long_ttl_ms_max
 
 
@@ -171,8 +179,8 @@ def check_header(header: Header) -> None:
         raise ObjectError(Reason.BAD_SHAPE, "this kind is public", field="to")
     if header.thread is None and header.kind not in ROOT_KINDS:
         raise ObjectError(Reason.BAD_SHAPE, "this kind belongs to a thread", field="thread")
-    if header.kind is Kind.PROFILE and header.thread is not None:
-        raise ObjectError(Reason.BAD_SHAPE, "a profile has no thread", field="thread")
+    if header.kind in IDENTITY_KINDS and header.thread is not None:
+        raise ObjectError(Reason.BAD_SHAPE, "this kind has no thread", field="thread")
     if header.target > _TARGET_BITS_MAX or (not header.public and header.target):
         raise ObjectError(Reason.OUT_OF_RANGE, "work bits", field="target")
     if header.public and header.at % MINUTE_MS:

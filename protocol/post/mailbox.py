@@ -182,6 +182,8 @@ class BoxState:
     """Letters waiting from the node that asks."""
     known: bool = False
     """Whether the letter in hand waits here already or has its receipt."""
+    room: int = limits.mailbox_bytes_max
+    """Bytes this mailbox has left for letters and receipts, over all its boxes."""
 
     def is_open(self, now_ms: int) -> bool:
         """Tell whether the box takes and gives letters."""
@@ -279,6 +281,8 @@ def decide_put(
         return LetterKnown()
     if state.by_depositor >= limits.depositor_letters_max:
         return PostRefused(reason=Reason.QUOTA, detail="your letters wait here to be read")
+    if size > state.room:
+        return PostRefused(reason=Reason.QUOTA, detail="this mailbox keeps all that it can")
     if state.has_room(size):
         return LetterTaken()
     return _make_room(state, size=size, bits=bits, held=held)
@@ -319,4 +323,7 @@ def decide_receipt(state: BoxState, *, proven: bool, receipt: bytes, now_ms: int
         return PostRefused(reason=Reason.NOT_PARTY, detail="prove to be the reader first")
     if not state.is_open(now_ms):
         return PostRefused(reason=Reason.NOT_OPEN, detail="no such box is open here")
+    if not state.known and len(receipt) > state.room:
+        # In the place of a letter there is always room for its receipt.
+        return PostRefused(reason=Reason.QUOTA, detail="this mailbox keeps all that it can")
     return ReceiptTaken(keep=bool(receipt))

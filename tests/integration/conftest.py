@@ -17,6 +17,8 @@ MAY_BLOCK = {
     "node/vendor/rules.py": {"current"},
     # Measured runs only: the tracer takes its lock wherever it meets a file or thread anew.
     "coverage/collector.py": {"lock_data"},
+    # A command of its own: no node of this home runs meanwhile.
+    "node/backup/restore.py": {"restore_home"},
     # The test's own hands.
     "tests/integration/fair.py": {"disk", "stall", "close"},
 }

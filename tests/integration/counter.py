@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from node.clock import ManualClock
-from node.entropy import SystemEntropy
+from node.entropy import Entropy, SystemEntropy
 from node.errors import TransportError
 from node.keystore import PROFILE_CONTEXT, Keyring
 from node.market.buyer import Buyer
@@ -102,15 +102,17 @@ class Home:
     storage: Storage
     clock: ManualClock
     tasks: Tasks = field(default_factory=Tasks)
+    name: str = "home"
+    """Its keys derive from it."""
+    entropy: Entropy = field(default_factory=SystemEntropy)
 
     def __post_init__(self) -> None:
-        self.keyring = Keyring(blake2b_256(b"home"))
+        self.keyring = Keyring(blake2b_256(self.name.encode()))
         self.network = NoNetwork()
-        entropy = SystemEntropy()
         self.post = Post(
             net=NET,
             clock=self.clock,
-            entropy=entropy,
+            entropy=self.entropy,
             tasks=self.tasks,
             storage=self.storage,
             network=self.network,
@@ -124,7 +126,7 @@ class Home:
             pen=Pen(net=NET, keyring=self.keyring, clock=self.clock),
             keyring=self.keyring,
             clock=self.clock,
-            entropy=entropy,
+            entropy=self.entropy,
             storage=self.storage,
             network=self.network,
             post=self.post,

@@ -99,6 +99,8 @@ class House:
     clock: ManualClock = field(default_factory=lambda: ManualClock(SystemClock()))
     frames: list[bytes] = field(default_factory=list)
     daemon: Daemon | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    """Settings beyond the usual ones."""
 
     def __post_init__(self) -> None:
         self.port: int | None = 0 if self.listens else None
@@ -114,16 +116,17 @@ class House:
 
     async def open(self) -> None:
         """Come up, and stay until linked to every relay that is up."""
-        settings = Settings(
-            net=NET,
-            listen_port=self.port,
-            mailbox=self.mailbox,
-            peers=[f"{HOST}:{relay.port}" for relay in self.relays],
-            api_port=0,
-            receipt_jitter_ms=0,
-            retry_base_ms=50,
-            retry_max_ms=500,
-        )
+        facts: dict[str, Any] = {
+            "net": NET,
+            "listen_port": self.port,
+            "mailbox": self.mailbox,
+            "peers": [f"{HOST}:{relay.port}" for relay in self.relays],
+            "api_port": 0,
+            "receipt_jitter_ms": 0,
+            "retry_base_ms": 50,
+            "retry_max_ms": 500,
+        }
+        settings = Settings(**(facts | self.options))
         daemon = Daemon(self.home, settings, clock=self.clock, tap=self._record)
         await daemon.start()
         self.daemon = daemon
@@ -250,13 +253,13 @@ class Fair:
     houses: list[House] = field(default_factory=list)
 
     def relays(self) -> list[House]:
-        return [house for house in self.houses if house.mailbox]
+        return [house for house in self.houses if house.listens and house.mailbox]
 
-    async def relay(self, name: str) -> House:
-        return await self._move_in(name, listens=True, mailbox=True)
+    async def relay(self, name: str, *, mailbox: bool = True) -> House:
+        return await self._move_in(name, listens=True, mailbox=mailbox)
 
-    async def visitor(self, name: str) -> House:
-        return await self._move_in(name)
+    async def visitor(self, name: str, **options: Any) -> House:
+        return await self._move_in(name, options=options)
 
     async def stall(
         self,
@@ -266,6 +269,7 @@ class Fair:
         firm: bool = True,
         listens: bool = False,
         stock: int = 3,
+        **options: Any,
     ) -> House:
         """Open a shop with one camera in it; its profile is out when this returns."""
         home = self.folder / name
@@ -274,14 +278,28 @@ class Fair:
         (home / "rules.toml").write_text(RULES.format(firm=str(firm).lower()), encoding="utf-8")
         feed = home / "feed.csv"
         feed.write_text(FEED.format(price=price, stock=stock), encoding="utf-8")
-        house = await self._move_in(name, listens=listens)
+        house = await self._move_in(name, listens=listens, options=options)
         report = await house.handle.vendor_import(feed, {"source": "fair", "category": CATEGORY})
         assert report["offered"] == 1, report
         await eventually(lambda: house.up.seller.profile, f"the profile of {name} is out")
         return house
 
-    async def _move_in(self, name: str, *, listens: bool = False, mailbox: bool = False) -> House:
-        house = House(name, self.folder / name, self.relays(), listens=listens, mailbox=mailbox)
+    async def _move_in(
+        self,
+        name: str,
+        *,
+        listens: bool = False,
+        mailbox: bool = False,
+        options: dict[str, Any] | None = None,
+    ) -> House:
+        house = House(
+            name,
+            self.folder / name,
+            self.relays(),
+            listens=listens,
+            mailbox=mailbox,
+            options=options or {},
+        )
         if self.houses:
             # Somebody who comes later lives in the same present as all others.
             ahead = self.houses[0].clock.now().wall_ms - house.clock.now().wall_ms

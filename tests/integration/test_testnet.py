@@ -168,6 +168,7 @@ def up(**changes: Any) -> int:
         "buyers": 1,
         "vendors": 1,
         "processes": False,
+        "faulty": False,
         "headless": True,
         "until": None,
         "timeout": None,

@@ -19,6 +19,7 @@ from protocol.channel.messages import (
     Ids,
     IdsAnswer,
     IdsQuery,
+    Join,
     Letters,
     LinkLimits,
     Message,
@@ -78,6 +79,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     ),
     st.builds(IdsAnswer, request=u32, ids=few(prefixes), last_at=ms, more=st.booleans()),
     st.builds(RecordsAnswer, request=u32, records=few(st.binary(min_size=1, max_size=300))),
+    st.builds(Join, request=u32, token=st.binary(min_size=16, max_size=16)),
     st.builds(WhoIsAnswer, request=u32, record=st.none() | st.binary(min_size=1, max_size=64)),
     st.builds(
         BoxRead,

@@ -12,8 +12,17 @@ import pytest
 from protocol import ids, keys, limits, sealing, signing
 from protocol.encoding import decode, encode
 from protocol.errors import LocalProtocolError, RemoteProtocolError
+from protocol.ids import NodeId
+from protocol.market.lineage import follow
+from protocol.network.invites import check_invite, read_invite
 from protocol.objects.agreement import read_bundle
-from protocol.objects.envelope import check_work, open_envelope, read_candidate, read_header_of
+from protocol.objects.envelope import (
+    check_work,
+    open_envelope,
+    open_stored,
+    read_candidate,
+    read_header_of,
+)
 from scripts import generate_vectors, vector_cases
 
 FOLDER = Path(__file__).resolve().parent
@@ -88,12 +97,56 @@ def run_agreement(facts):
     }
 
 
+def run_statement(facts):
+    raw = of_hex(facts, "envelope")
+    candidate = read_candidate(raw, peer=None, bytes_max=limits.public_bytes_max)
+    verified = open_envelope(candidate, net=facts["net"])
+    new = getattr(verified.body, "new", None)
+    return {
+        "id": verified.id.hex(),
+        "kind": verified.header.kind.value,
+        "key": verified.header.key.hex(),
+        "new": new.hex() if new else None,
+    }
+
+
+def run_follow(facts):
+    raws = [bytes.fromhex(raw) for raw in facts["recorded"]]
+    said = [open_stored(raw, net=facts["net"]) for raw in raws]
+    found = follow(of_hex(facts, "key"), lambda key: [e for e in said if e.header.key == key])
+    return {
+        "keys": [key.hex() for key in found.keys],
+        "generation": found.generation,
+        "standing": found.standing.value,
+    }
+
+
+def run_succession(facts):
+    return {"statement": run_statement, "follow": run_follow}[facts["op"]](facts)
+
+
+def run_invites(facts):
+    invite = read_invite(facts["link"])
+    own = NodeId(of_hex(facts, "own"))
+    check_invite(invite, net=facts["net"], own=own, wall_ms=facts["wall_ms"])
+    return {
+        "key": invite.key.hex(),
+        "sign_key": invite.sign_key.hex(),
+        "address": invite.address,
+        "until": invite.until,
+        "token": invite.token.hex() if invite.token is not None else None,
+        "signature": invite.signature.hex(),
+    }
+
+
 RUNNERS = {
     "canonical": run_canonical,
     "keys": run_keys,
     "sealing": run_sealing,
     "envelope": run_envelope,
     "agreement": run_agreement,
+    "invites": run_invites,
+    "succession": run_succession,
 }
 CASES = [(topic, case) for topic in RUNNERS for case in load(topic).cases]
 every_topic = pytest.mark.parametrize("topic", RUNNERS)

@@ -202,6 +202,9 @@ def test_its_log_is_bounded(tmp_path: Path):
         log_to_file(tmp_path, QUIET)
         logging.getLogger("node.test").warning("something happened")
         assert "WARNING node.test something happened" in (tmp_path / LOG_FILE).read_text()
+        for number in range(1_000):
+            logging.getLogger("node.test").error("stranger said %d", number)
+        assert len((tmp_path / LOG_FILE).read_text().splitlines()) < 10
     finally:
         root.setLevel(level)
         for handler in set(root.handlers) - set(handlers):

@@ -48,6 +48,9 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         listen_port="7440",
         advertise="a:1, b:2,",
         peers="c:3",
+        lan="look",
+        lan_interfaces="eth0",
+        join="intentcast://",
         mailbox="yes",
         bootstrap="off",
         api_host="localhost",
@@ -57,6 +60,10 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         retry_base_ms="10",
         retry_max_ms="100",
         clock_offset_ms="-5",
+        auto_lock_minutes="30",
+        backups_kept="0",
+        mailbox_lost_ms="500",
+        dial_through="127.0.0.1:9",
         log_level="DEBUG",
     )
     assert found.advertise == ["a:1", "b:2"]
@@ -90,6 +97,10 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         ('api_host = "0.0.0.0"', "api_host is not loopback"),
         ("clock_offset_ms = 1", "clock_offset_ms is refused on net=main"),
         ('log_level = "LOUD"', "log_level is 'LOUD'"),
+        ('lan = "yes"', "lan is 'yes'"),
+        ("lan = true", "lan is not a text"),
+        ('lan_interfaces = "eth0"', "lan_interfaces is not a list"),
+        ("join = 1", "join is not a text"),
         ("net = ", "is not TOML"),
     ],
 )

@@ -155,3 +155,43 @@ async def test_a_taken_port_is_told(port: int):
     assert str(port) in caught.value.sentence
     if sys.platform == "linux":
         assert f"pid {os.getpid()})" in caught.value.sentence
+
+
+async def test_connections_are_capped_and_room_comes_back(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("node.api.server.CONNECTIONS_MAX", 2)
+    server = ApiServer(FakeCitizen(), Settings(api_port=0), TOKEN)
+    port = await server.start()
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert server.refused == 1
+    for _, one in [*held, (reader, writer)]:
+        one.close()
+    status = None
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                status, _, _ = await tell(port, request("GET /v1/status"))
+            except (OSError, asyncio.IncompleteReadError):
+                await asyncio.sleep(0.01)
+            else:
+                break
+    assert status == 200
+    await server.stop()
+
+
+async def test_a_guest_that_left_before_it_was_served(port: int, monkeypatch: pytest.MonkeyPatch):
+    loop = asyncio.get_running_loop()
+    welcome = loop.connect_accepted_socket
+    failed: list[object] = []
+
+    async def fail_once(protocol, sock):
+        if not failed:
+            failed.append(sock)
+            raise OSError(22, "not connected")
+        return await welcome(protocol, sock)
+
+    monkeypatch.setattr(loop, "connect_accepted_socket", fail_once, raising=False)
+    with pytest.raises((OSError, asyncio.IncompleteReadError)):
+        await tell(port, request("GET /v1/status"))
+    assert (await tell(port, request("GET /v1/status")))[0] == 200

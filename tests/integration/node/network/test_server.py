@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 from aiohttp import ClientError, ClientSession, WSServerHandshakeError
 
 from node.errors import TransportError
-from node.network import server
+from node.network import acceptor, server
 from node.network.endpoint import Bounds
 from node.network.server import Caps
 from protocol.errors import Reason
@@ -23,6 +24,13 @@ UPGRADE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
 }
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait for what no event tells."""
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.005)
 
 
 async def read_to_end(reader: asyncio.StreamReader) -> bytes:
@@ -253,10 +261,62 @@ async def test_out_of_descriptors_is_said_once(town, monkeypatch, caplog):
         return await accept(listening)
 
     monkeypatch.setattr(loop, "sock_accept", troubled, raising=False)
-    monkeypatch.setattr(server, "PAUSE_S", 0.001)
+    monkeypatch.setattr(acceptor, "PAUSE_S", 0.001)
     await bo.listen()
     assert (await ana.dialer.dial(bo.address)).is_open
     assert caplog.text.count("Too many open files") == 1
+
+
+async def test_the_door_tells_how_crowded_it_is(town, monkeypatch):
+    bo, ana = town("bo", caps=Caps(guests_max=1)), town("ana")
+    assert bo.server.door.open == 0
+    await bo.listen()
+    await ana.dialer.dial(bo.address)
+    await bo.until(lambda: bo.opened)
+    door = bo.server.door
+    assert (door.open, door.refused, door.is_short, door.shortages) == (1, 0, False, 0)
+    assert door.most == bo.server._caps.total_max
+    _, first = await asyncio.open_connection(HOST, bo.port)
+    reader, second = await asyncio.open_connection(HOST, bo.port)
+    assert await read_to_end(reader) == b""
+    assert bo.server.door.refused == 1
+    for writer in (first, second):
+        writer.close()
+
+
+def test_room_ends_before_the_descriptors_do():
+    assert Caps(descriptors_max=None).total_max == 64 + 16 + 64
+    assert Caps(descriptors_max=1_024).total_max == 64 + 16 + 64
+    assert Caps(descriptors_max=128).total_max == 32
+    assert Caps(descriptors_max=64).total_max == 8
+
+
+async def test_strangers_take_no_more_than_half_of_a_small_place(town):
+    bo = await town("bo", caps=Caps(descriptors_max=100)).listen()
+    assert bo.server.door.most == 8
+    crowd = [await asyncio.open_connection(HOST, bo.port) for _ in range(6)]
+    outcomes = [asyncio.ensure_future(read_to_end(reader)) for reader, _ in crowd]
+    await until(lambda: bo.server.refused == 2)
+    ana = town("ana")
+    crowd[0][1].close()
+    await until(lambda: bo.server.door.open == 3)
+    assert (await ana.dialer.dial(bo.address)).is_open
+    for _, writer in crowd:
+        writer.close()
+    await asyncio.gather(*outcomes)
+
+
+async def test_one_group_of_public_addresses_is_capped(town, monkeypatch):
+    bo = await town("bo", caps=Caps(per_group_max=1)).listen()
+    # Loopback says nothing about who is behind it; let it stand for a public block here.
+    monkeypatch.setattr(server, "group_of", lambda _host: "198.51.0.0/16")
+    _, first = await asyncio.open_connection(HOST, bo.port)
+    await until(lambda: bo.server.door.open == 1)
+    reader, second = await asyncio.open_connection(HOST, bo.port)
+    assert await read_to_end(reader) == b""
+    assert bo.server.refused == 1
+    for writer in (first, second):
+        writer.close()
 
 
 async def test_guest_that_left_before_it_was_welcomed(town, monkeypatch):

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from node.errors import NotFoundError, RefusedError
+from node.errors import KeystoreError, NotFoundError, RefusedError
 from protocol.errors import LocalProtocolError
+from tests.unit.node.api.fake_neighbours import FakeNeighbours
+from tests.unit.node.api.fake_recovery import FakeRecoverer, FakeRegistrar
 
 CAST: dict[str, Any] = {
     "id": "cast-0000-1111",
@@ -110,11 +112,97 @@ def deal(state: str = "agreed", **changes: Any) -> dict[str, Any]:
     return found | changes
 
 
+KEYS: dict[str, Any] = {
+    "schema": "intentcast.keys/1",
+    "locked": True,
+    "passphrase": True,
+    "words_confirmed": False,
+    "auto_lock_minutes": 0,
+    "newest_backup": "2027-02-20T12:00:00Z",
+}
+PASSPHRASE = "correct horse battery"
+
+
+class FakeCustodian:
+    """Knows one passphrase; `keys` is how it stands."""
+
+    def __init__(self) -> None:
+        self.keys = dict(KEYS)
+        self.calls: list[tuple[Any, ...]] = []
+
+    def _told(self, *call: Any, **changes: Any) -> dict[str, Any]:
+        self.calls.append(call)
+        self.keys |= changes
+        return dict(self.keys)
+
+    async def document(self):
+        return self._told("document")
+
+    async def unlock(self, passphrase):
+        if passphrase != PASSPHRASE:
+            raise KeystoreError("that is not it", code="E-PASSPHRASE-WRONG", fix="Try again")
+        return self._told("unlock", locked=False)
+
+    async def lock(self):
+        return self._told("lock", locked=True)
+
+    async def set_passphrase(self, old, new):
+        return self._told("set_passphrase", old, new, passphrase=new is not None)
+
+    async def backup(self, path):
+        self.calls.append(("backup", path))
+        return {
+            "schema": "intentcast.backup/1",
+            "path": path,
+            "bytes": 397_312,
+            "at": "2027-02-20T12:00:00Z",
+            "net": "test",
+            "holds": ["database", "settings"],
+        }
+
+
+class FakeExaminer:
+    """Finds what it is told to find."""
+
+    def __init__(self) -> None:
+        self.states = {"peers": "ok", "clock": "skipped", "port": "ok", "mailboxes": "skipped"}
+        self.damaged = False
+        self.asked: list[bool] = []
+
+    async def report(self, *, scrub):
+        self.asked.append(scrub)
+        checks = [
+            {
+                "name": name,
+                "state": state,
+                "cause": f"{state} so" if state != "skipped" else "not looked at",
+                "proof": "4711 bytes" if state != "skipped" else "",
+                "fix": "" if state == "ok" else "intentcast up",
+                "damaged": self.damaged and state == "bad",
+            }
+            for name, state in self.states.items()
+        ]
+        return {
+            "schema": "intentcast.doctor/1",
+            "home": "/home/x",
+            "up": True,
+            "bad": sum(check["state"] == "bad" for check in checks),
+            "warn": sum(check["state"] == "warn" for check in checks),
+            "damaged": self.damaged,
+            "checks": checks,
+        }
+
+
 class FakeCitizen:
     """Answers like a node; `calls` keeps what was asked, `fails` raises instead."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.custody: FakeCustodian | None = FakeCustodian()
+        self.recovery: FakeRecoverer | None = FakeRecoverer()
+        self.identity: FakeRegistrar | None = FakeRegistrar()
+        self.neighbours: FakeNeighbours | None = FakeNeighbours()
+        self.examiner: FakeExaminer | None = FakeExaminer()
         self.fails: Exception | None = None
         self.offer_list = [offer(1), offer(2, total_text="275.00 EUR", total=27_500)]
         self.cast_list = [CAST]
@@ -145,7 +233,14 @@ class FakeCitizen:
             "vendor": None,
             "casts": {"open": 1},
             "deals": {},
-            "outbox": {"pending": 0, "expired": 0, "refused": 0},
+            "locked": False,
+            "outbox": {
+                "pending": 0,
+                "expired": 0,
+                "refused": 0,
+                "parked": 0,
+                "next_at": None,
+            },
             "clock_offset_ms": 12,
             "notices": ["the key file is the key: keep a copy"],
         }
@@ -241,6 +336,7 @@ class FakeCitizen:
             "schema": "intentcast.vendor/1",
             "name": "Shop One",
             "items": 12,
+            "locked": False,
             "quoted": 3,
             "skipped": [{"cast": "cast-1", "reason": "no_match", "words": "nothing fits"}],
         }

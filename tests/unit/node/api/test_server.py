@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 
 import pytest
-from aiohttp import web
 
 from node.api.server import ApiServer
 from node.config import Settings
@@ -22,10 +21,10 @@ def test_an_empty_token_would_let_everybody_in():
     ("number", "words"), [(errno.EADDRINUSE, "is taken"), (errno.EACCES, "cannot be used")]
 )
 async def test_a_port_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, number: int, words: str):
-    async def refuse(self):
+    def refuse(*_args, **_kwargs):
         raise OSError(number, "system says no")
 
-    monkeypatch.setattr(web.TCPSite, "start", refuse)
+    monkeypatch.setattr("socket.create_server", refuse)
     server = ApiServer(FakeCitizen(), Settings(api_port=65_535), "t")
     with pytest.raises(ConfigError) as caught:
         await server.start()

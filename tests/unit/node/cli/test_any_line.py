@@ -50,13 +50,20 @@ TOLD_OTHERWISE = {Exit.TIMEOUT, Exit.REFUSED}
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
+        yield deep_below(Path(folder))
+
+
+def deep_below(folder: Path) -> Path:
+    """Give a place from which `../../etc/passwd` leads nowhere but into the folder."""
+    place = folder / "a" / "b" / "c"
+    place.mkdir(parents=True)
+    return place
 
 
 def quick(seconds: float):
     """Stand in for what would run until somebody stops it."""
 
-    async def run_daemon(home, given_settings, *, on_ready):
+    async def run_daemon(home, given_settings, *, on_ready, passphrase=None):
         assert seconds >= 0
 
     return run_daemon
@@ -93,27 +100,32 @@ def check(found: Run) -> None:
 @example(argv=["--home", "~nobody-of-that-name/x", "status"])
 @example(argv=["vendor", "init", "--name", "x", "--home", "/proc/no"])
 def test_any_line(place: Path, monkeypatch: pytest.MonkeyPatch, is_up: bool, argv: list[str]):
-    testnet, demo = ModuleType("node.testnet.command"), ModuleType("node.testnet.demo")
-    testnet.run = demo.run = lambda **_: 0  # type: ignore[attr-defined]
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "node.testnet.command", testnet)
-        patch.setitem(sys.modules, "node.testnet.demo", demo)
-        patch.setattr(node.daemon, "run_daemon", quick(0))
-        patch.setattr(client, "HttpTransport", in_process(FakeCitizen()))
-        patch.setattr(client, "WAIT_S", 0.0)
-        patch.setattr("node.cli.offers._FOR_EVER_S", 0.02)
-        patch.setattr("node.cli.cast._HEARD_S", 0.0)
-        patch.setenv("NO_COLOR", "1")
-        patch.setenv("INTENTCAST_HOME", str(place / "home"))
-        patch.chdir(place)
+        prepare(patch, place)
         shell = Shell(home=place / "home", monkeypatch=patch)
         if is_up:
             shell.up()
         else:
             (place / "home" / "api.json").unlink(missing_ok=True)
-        check(shell.run(*_bounded(argv)))
+        check(shell.run(*bounded(argv)))
 
 
-def _bounded(argv: list[str]) -> list[str]:
+def prepare(patch: pytest.MonkeyPatch, place: Path) -> None:
+    """Put stand-ins where a line would start a daemon, a town, or wait."""
+    testnet, demo = ModuleType("node.testnet.command"), ModuleType("node.testnet.demo")
+    testnet.run = demo.run = lambda **_: 0  # type: ignore[attr-defined]
+    patch.setitem(sys.modules, "node.testnet.command", testnet)
+    patch.setitem(sys.modules, "node.testnet.demo", demo)
+    patch.setattr(node.daemon, "run_daemon", quick(0))
+    patch.setattr(client, "HttpTransport", in_process(FakeCitizen()))
+    patch.setattr(client, "WAIT_S", 0.0)
+    patch.setattr("node.cli.offers._FOR_EVER_S", 0.02)
+    patch.setattr("node.cli.cast._HEARD_S", 0.0)
+    patch.setenv("NO_COLOR", "1")
+    patch.setenv("INTENTCAST_HOME", str(place / "home"))
+    patch.chdir(place)
+
+
+def bounded(argv: list[str]) -> list[str]:
     """Keep a line from waiting for what the fake never does."""
     return [word for word in argv if word != "--timeout"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.node.api.fake_citizen import CAST, FakeCitizen
+from tests.unit.node.api.fake_citizen import CAST, PASSPHRASE, FakeCitizen
 from tests.unit.node.cli.conftest import Shell
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -25,9 +25,13 @@ READS = {
     "deal": ["deal", "deal-9ABC"],
     "accept": ["accept", "offer-1", "--yes"],
     "revoke": ["revoke", "cast-1", "--yes"],
+    "doctor": ["doctor"],
     "peers": ["peers"],
     "outbox": ["outbox"],
     "paths": ["paths"],
+    "lock": ["lock"],
+    "unlock": ["unlock", "--passphrase-file", "phrase"],
+    "backup": ["backup", "home.icb"],
     "categories": ["categories", "digital", "camera"],
     "category": ["categories", "electronics/cameras/digital-cameras"],
     "vendor": ["vendor", "status"],
@@ -55,6 +59,7 @@ def test_shape(shell: Shell, citizen: FakeCitizen, name: str):
             "reason": None,
         }
     ]
+    Path("phrase").write_text(PASSPHRASE)
     found = shell.run(*READS[name], "--json")
     assert found.code == 0
     document = found.document()

@@ -21,7 +21,13 @@ def test_trouble_is_counted(shell: Shell, citizen, monkeypatch):
     async def status():
         found = await known()
         return found | {
-            "outbox": {"pending": 1, "expired": 2, "refused": 0},
+            "outbox": {
+                "pending": 1,
+                "expired": 2,
+                "refused": 1,
+                "parked": 3,
+                "next_at": "2026-11-22T10:00:00Z",
+            },
             "relay": True,
             "mailbox": True,
             "listen": "127.0.0.1:9401",
@@ -29,7 +35,7 @@ def test_trouble_is_counted(shell: Shell, citizen, monkeypatch):
 
     monkeypatch.setattr(citizen, "status", status)
     out = shell.run("status").out
-    assert "1 on their way, 2 expired" in out
+    assert "1 on their way, 2 expired, 1 refused, 3 came and wait; next try 2026-11-2" in out
     assert "relay, mailbox" in out
     assert "127.0.0.1:9401" in out
 

@@ -14,6 +14,8 @@ from node.config import Settings
 from node.daemon import Ready
 from node.errors import StorageError
 from protocol.errors import LocalProtocolError
+from protocol.ids import NodeId
+from protocol.network.invites import sign_invite
 from tests.unit.node.cli.conftest import Shell
 
 READY = Ready(
@@ -30,7 +32,7 @@ READY = Ready(
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Settings]]:
     found: list[tuple[Path, Settings]] = []
 
-    async def run_daemon(home, settings, *, on_ready):
+    async def run_daemon(home, settings, *, on_ready, passphrase=None):
         found.append((home, settings))
         on_ready(READY)
         await asyncio.sleep(0)
@@ -58,6 +60,27 @@ def test_up(down: Shell, started):
     )
 
 
+@pytest.mark.parametrize(
+    ("argv", "mode"),
+    [((), "off"), (("--lan",), "on"), (("--lan", "look"), "look"), (("--lan=off",), "off")],
+)
+def test_the_local_network_is_left_alone_unless_asked_for(
+    down: Shell, started, argv: tuple[str, ...], mode: str
+):
+    assert down.run("up", *argv, "--api-port", "0").code == 0
+    assert started[0][1].lan == mode
+
+
+def test_an_invite_is_read_before_anything_starts(down: Shell, started):
+    key, seed = NodeId(bytes(32)), bytes(32)
+    invite = sign_invite(net="main", key=key, address="a.example:1", until=1, token=None, seed=seed)
+    assert down.run("up", "--join", invite.link.upper()).code == 0
+    assert started[0][1].join == invite.link
+    found = down.run("up", "--join", invite.link[:-4])
+    assert (found.code, "(E-INVITE)" in found.err) == (2, True)
+    assert len(started) == 1
+
+
 def test_without_a_command(down: Shell, started):
     assert down.run("--web-port", "8421").code == 0
     assert started[0][1].api_port == 8421
@@ -70,7 +93,7 @@ def test_ready_as_a_document(down: Shell, started):
 
 
 def test_a_leaf_has_no_address(down: Shell, started, monkeypatch: pytest.MonkeyPatch):
-    async def run_daemon(home, settings, *, on_ready):
+    async def run_daemon(home, settings, *, on_ready, passphrase=None):
         on_ready(Ready(api_url="u", node="n", listen=None, made_identity=False, vendor=None))
 
     monkeypatch.setattr(node.daemon, "run_daemon", run_daemon)
@@ -78,7 +101,7 @@ def test_a_leaf_has_no_address(down: Shell, started, monkeypatch: pytest.MonkeyP
 
 
 def test_ctrl_c_is_how_it_ends(down: Shell, monkeypatch: pytest.MonkeyPatch):
-    async def run_daemon(home, settings, *, on_ready):
+    async def run_daemon(home, settings, *, on_ready, passphrase=None):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(node.daemon, "run_daemon", run_daemon)
@@ -87,7 +110,7 @@ def test_ctrl_c_is_how_it_ends(down: Shell, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_second_daemon(down: Shell, monkeypatch: pytest.MonkeyPatch):
-    async def run_daemon(home, settings, *, on_ready):
+    async def run_daemon(home, settings, *, on_ready, passphrase=None):
         raise StorageError("the home is in use by pid 7", code="E-HOME-IN-USE", fix="Use it")
 
     monkeypatch.setattr(node.daemon, "run_daemon", run_daemon)

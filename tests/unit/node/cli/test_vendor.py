@@ -91,7 +91,8 @@ def test_status(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPa
     known = citizen.vendor_status
 
     async def broken():
-        return await known() | {"rules_problem": "line 3", "skipped": []}
+        return await known() | {"rules_problem": "line 3", "skipped": [], "locked": True}
 
     monkeypatch.setattr(citizen, "vendor_status", broken)
     assert "the last good ones are used: line 3" in shell.run("vendor", "status").out
+    assert "intentcast unlock" in shell.run("vendor", "status").err

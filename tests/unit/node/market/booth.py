@@ -76,7 +76,21 @@ class ListPost:
         self.opened_of: Callable[[ObjectId], Any] = lambda _id: None
         self.read_since: dict[tuple[bytes, bytes], int] = {}
         self.failing_since: dict[tuple[bytes, bytes], int] = {}
+        self.lost_at: set[NodeId] = set()
+        """Mailboxes that are gone for good."""
         self.nudges = 0
+        self.parked = 0
+
+    @property
+    def boxes(self) -> list[OwnBox]:
+        newest = {box.reader: box for box in self.watched}
+        return list(newest.values())
+
+    def lost(self, reader: bytes) -> frozenset[NodeId]:
+        return frozenset(self.lost_at)
+
+    def failing(self) -> frozenset[NodeId]:
+        return frozenset(self.lost_at)
 
     def queue(self, _conn: Any, outgoing: OutgoingLetter) -> None:
         self.queued.append(outgoing)

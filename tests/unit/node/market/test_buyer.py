@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -432,3 +433,32 @@ async def test_a_void_is_asked_for_only_where_a_deal_waits(market: Market):
     await market.buyer.write(lambda conn: threads.save(conn, thread))
     assert await due(deal.deal_id, START_MS + DAY_MS)
     assert not await due(deal.deal_id, START_MS + DAY_MS)
+
+
+async def test_an_offer_to_any_form_that_asks_the_same_is_taken(market: Market, tmp_path: Any):
+    row, _ = await market.offered()
+    first = await market.buyer.object(row.cast_id)
+    forms = [first]
+    for changes in ({}, {}, {"title": "Another camera"}):
+        market.clock.advance(60_000)
+        facts = {"supersedes": forms[-1].id, **changes}
+        body = msgspec.structs.replace(first.body, **facts)
+        form = await market.buyer.desk.pen.public(
+            row.nonce, Kind.INTENTCAST, body, exp=first.header.exp, thread=row.root_id
+        )
+        await market.buyer.write(partial(market.buyer.desk.record, verified=form))
+        forms.append(form)
+    other = await Booth.open(tmp_path, "vendor_cy", market.clock)
+    await market.buyer.learn(await other.sell())
+    await market.buyer.change(row.nonce, cast_id=forms[2].id)
+    await other.answer(forms[1])
+    (outcome,) = await other.carry(market.buyer)
+    assert isinstance(outcome, Recorded)
+    # What asks something else now is no longer answered by it.
+    await market.buyer.change(row.nonce, cast_id=forms[3].id)
+    third = await Booth.open(tmp_path, "vendor_di", market.clock)
+    await market.buyer.learn(await third.sell())
+    await third.answer(forms[2])
+    assert await third.carry(market.buyer) == [Discard(reason="mismatch")]
+    await other.close()
+    await third.close()

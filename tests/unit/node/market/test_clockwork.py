@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
-from node.errors import StorageError
+from node.errors import RefusedError, StorageError
+from node.market.clockwork import Clockwork
 from node.market.drafts import read_request
+from node.market.relocation import Relocation
+from node.timekeeper import Timekeeper
 from protocol import limits
 from protocol.errors import LocalProtocolError
 from protocol.market.cast import CastEvent, CastState
 from protocol.market.deal import NO_ACK_MS, DealState, Role
 from protocol.market.thread import ThreadState
 from protocol.now import DAY_MS, HOUR_MS, MINUTE_MS
-from tests.unit.node.market.booth import DRAFT, START_MS, Booth, Market
+from tests.unit.node.market.booth import DRAFT, MAILBOXES, START_MS, Booth, Market
 
 BOUND_MS = 15 * MINUTE_MS + limits.void_grace_ms
 
@@ -40,7 +43,8 @@ async def state(booth: Booth, nonce: bytes) -> CastState:
 # --- drafts -----------------------------------------------------------------------------------
 
 
-async def test_drafts_go_out_when_a_mailbox_is_there(buyer: Booth):
+async def test_drafts_go_out_when_a_mailbox_is_there(buyer: Booth, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("node.market.requests._SETTLING_MS", 0)
     nonce = await draft(buyer)
     buyer.network.known = []
     await tick(buyer)
@@ -269,3 +273,59 @@ async def test_it_ticks_until_it_is_stopped_whatever_fails(
         with pytest.raises(asyncio.CancelledError):
             await running
     assert len([r for r in caplog.records if "the disk is full" in r.message]) == 1
+
+
+async def test_a_deal_whose_mailboxes_are_gone_for_good_is_voided_a_day_later(market: Market):
+    row, deal = await market.accepted()
+    bound = deal.confirm_by + limits.void_grace_ms
+    post = market.buyer.post
+    post.failing_since = {(market.buyer.reply(row.nonce).reader, each): 1 for each in MAILBOXES}
+    market.clock.advance(bound + limits.void_lost_ms - START_MS + 1)
+    await tick(market.buyer)
+    assert (await market.buyer.deal()).state is DealState.ACCEPT_SENT
+    post.lost_at = set(MAILBOXES)
+    await tick(market.buyer)
+    assert (await market.buyer.deal()).state is DealState.VOIDED
+
+
+async def test_by_a_clock_that_is_off_nothing_ends(market: Market):
+    row, _ = await market.offered()
+    market.clock.advance(400 * DAY_MS)
+    pen = market.buyer.desk.pen
+    pen.timekeeper = Timekeeper(market.clock, lambda: -400 * DAY_MS)
+    await tick(market.buyer)
+    assert await state(market.buyer, row.nonce) is CastState.OPEN
+    pen.timekeeper = Timekeeper()
+    await tick(market.buyer)
+    assert await state(market.buyer, row.nonce) is CastState.EXPIRED
+
+
+async def test_a_draft_waits_for_a_clock_that_may_date_it(
+    buyer: Booth, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    nonce = await draft(buyer)
+
+    async def refused(_nonce: bytes) -> bool:
+        raise RefusedError("the clock is off", code="E-CLOCK")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(buyer.requests, "publish", refused)
+        await tick(buyer)
+    assert "the clock is off" in caplog.text
+    await tick(buyer)
+    assert await state(buyer, nonce) is CastState.OPEN
+
+
+async def test_boxes_are_looked_at_for_moves(market: Market):
+    row, _ = await market.offered()
+    buyer = market.buyer
+    mover = Relocation(buyer.desk, buyer.requests, lost_ms=1)
+    clockwork = Clockwork(buyer.desk, buyer.requests, buyer.buyer, buyer.seller, mover)
+    buyer.post.lost_at = {MAILBOXES[0]}
+    buyer.network.known = [b"n" * 32, *MAILBOXES]  # type: ignore[list-item]
+    market.clock.advance(1_000)
+    await clockwork.tick()
+    async with asyncio.timeout(5):
+        while buyer.post.watched[-1].former != (MAILBOXES[0],):
+            await asyncio.sleep(0)
+    assert row.nonce == buyer.post.watched[-1].ctx

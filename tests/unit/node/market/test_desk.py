@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace as replace_reply
 
-from node.market.desk import Way, newest_box, read_reply, write_reply
-from node.storage import boxes_own, threads
-from node.storage.outbox import Priority
+from node.market.desk import Way, newest_box, read_reply, reply_of, with_reply, write_reply
+from node.storage import boxes_own, outbox, threads
+from node.storage.outbox import Outgoing, OutgoingState, Priority
 from node.storage.threads import Thread
 from protocol.errors import ObjectError
-from protocol.ids import CastId
+from protocol.ids import CastId, LetterHash, ObjectId
 from protocol.market.deal import Role
 from protocol.market.thread import ThreadState
 from protocol.now import DAY_MS, HOUR_MS
-from protocol.objects.event import Closed
+from protocol.objects.event import Closed, Moved
 from protocol.objects.header import Kind
 from tests.parties import NET, vendor_bo
 from tests.unit.node.market.booth import MAILBOXES, START_MS, Booth
 
 CTX = bytes(16)
+S = OutgoingState
 BODY = Closed(of=b"o" * 32)
 
 
@@ -130,3 +134,87 @@ async def test_a_thread_is_saved_with_what_the_caller_changed(buyer: Booth):
     )
     assert kept.state is ThreadState.CLOSED
     assert kept.updated_ms == START_MS
+
+
+# --- the chain ----------------------------------------------------------------------------------
+
+
+async def queued(booth: Booth, object_id: bytes, state: OutgoingState) -> None:
+    row = Outgoing(
+        envelope_id=ObjectId(object_id),
+        kind="event",
+        own_ctx=CTX,
+        to_key=vendor_bo.key,
+        thread=b"c" * 32,
+        letter=object_id,
+        letter_hash=LetterHash(object_id),
+        reader=bytes(32),
+        mailboxes=(MAILBOXES[0],),
+        priority=1,
+        next_at=0,
+        expires_at=1,
+        state=state,
+        updated_ms=0,
+    )
+    await booth.write(lambda conn: outbox.add(conn, row))
+
+
+async def chain(booth: Booth, *states: OutgoingState) -> list[bytes]:
+    """Send one object for each state, then put its letter into that state."""
+    sent: list[bytes] = []
+    for state in states:
+        thread = await booth.thread(Role.BUYER) if sent else thread_with()
+        way = booth.desk.way(Priority.RECEIPT, HOUR_MS)
+        body = Closed(of=bytes([len(sent)]) * 32)
+        signed = await booth.write(
+            partial(booth.desk.send, thread=thread, kind=Kind.EVENT, body=body, way=way)
+        )
+        sent.append(signed.id)
+        await queued(booth, signed.id, state)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("states", "follows"),
+    [
+        ((S.ACKED,), 0),
+        ((S.PENDING,), 0),
+        ((S.ACKED, S.EXPIRED), 0),
+        ((S.ACKED, S.EXPIRED, S.REFUSED), 0),
+        ((S.EXPIRED, S.PENDING), 1),
+        ((S.EXPIRED, S.REFUSED), None),
+    ],
+)
+async def test_an_object_follows_the_newest_that_arrived_or_still_may(
+    buyer: Booth, states: tuple[OutgoingState, ...], follows: int | None
+):
+    sent = await chain(buyer, *states)
+    last = await chain_on(buyer)
+    assert last.header.prev == (None if follows is None else sent[follows])
+
+
+async def chain_on(booth: Booth) -> Any:
+    thread = await booth.thread(Role.BUYER)
+    way = booth.desk.way(Priority.RECEIPT, HOUR_MS)
+    return await booth.write(
+        lambda conn: booth.desk.send(conn, thread, Kind.EVENT, Closed(of=b"z" * 32), way)
+    )
+
+
+async def test_a_thread_remembers_which_mailboxes_were_named(buyer: Booth):
+    reply = buyer.reply(CTX)
+    way = buyer.desk.way(Priority.RECEIPT, HOUR_MS)
+    body = Moved(of=b"o" * 32, reply=reply)
+    await buyer.write(lambda conn: buyer.desk.send(conn, thread_with(), Kind.EVENT, body, way))
+    assert (await buyer.thread(Role.BUYER)).own_at == tuple(reply.at)
+    assert reply_of(buyer.box(CTX)) == reply
+
+
+def test_an_older_way_back_changes_nothing():
+    thread = thread_with(other_reply_at=5)
+    newer = replace_reply(vendor_bo.reply(), at=[b"e" * 32])
+    assert with_reply(thread, None, 9) is thread
+    assert with_reply(thread, newer, 4) is thread
+    followed = with_reply(thread, newer, 5)
+    assert read_reply(followed.other_reply) == newer
+    assert followed.other_reply_at == 5

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from node.errors import RefusedError
 from node.keystore import PROFILE_CONTEXT
 from node.post.letters import Discard, Known, Parked, Recorded
 from node.storage import objects
+from node.timekeeper import Timekeeper
 from protocol import limits
 from protocol.errors import Reason
 from protocol.market.deal import Role
@@ -142,3 +144,107 @@ async def test_what_is_dropped_leaves_nothing(market: Market):
     assert await market.buyer.take(row.nonce, stray) == Discard(reason="mismatch")
     assert market.buyer.rings == before
     assert await market.buyer.write(lambda conn: objects.row_of(conn, stray.id)) is None
+
+
+# --- what follows a refused object ---------------------------------------------------------------
+
+
+def closed_after(booth: Booth, row: Any, key: bytes, prev: bytes) -> Any:
+    return event(booth, PROFILE_CONTEXT, to=key, thread=row.root_id, prev=prev)
+
+
+async def test_what_follows_a_refused_object_is_not_kept_waiting(market: Market):
+    row, offer_id = await market.offered()
+    key = market.buyer.desk.pen.key(row.nonce)
+    offer = await market.buyer.object(offer_id)
+    bad = replace(offer.body, supersedes=b"s" * 32, round=1)
+    facts = {"to": key, "thread": row.root_id, "prev": offer_id}
+    refused = market.vendor.sealed(PROFILE_CONTEXT, Kind.OFFER, bad, **facts)
+    after = closed_after(market.vendor, row, key, refused.id)
+    assert await market.buyer.take(row.nonce, after) == Parked()
+    assert await market.buyer.take(row.nonce, refused) == Discard(reason="duplicate")
+    assert isinstance(await market.buyer.take(row.nonce, after), Recorded)
+
+
+async def test_a_revision_of_a_refused_revision_takes_the_place_of_what_counted(market: Market):
+    row, offer_id = await market.offered()
+    key = market.buyer.desk.pen.key(row.nonce)
+    offer = await market.buyer.object(offer_id)
+    facts = {"to": key, "thread": row.root_id}
+    bad = replace(offer.body, supersedes=offer_id, round=1, profile=row.root_id or b"")
+    refused = market.vendor.sealed(PROFILE_CONTEXT, Kind.OFFER, bad, prev=offer_id, **facts)
+    assert await market.buyer.take(row.nonce, refused) == Discard(reason="not_party")
+    good = replace(offer.body, supersedes=refused.id, round=2)
+    better = market.vendor.sealed(PROFILE_CONTEXT, Kind.OFFER, good, prev=refused.id, **facts)
+    assert isinstance(await market.buyer.take(row.nonce, better), Recorded)
+    assert (await market.buyer.thread(Role.BUYER)).offer_id == better.id
+    # What stood for an offer that is replaced stands for nothing.
+    again = replace(good, supersedes=refused.id, round=3)
+    stale = market.vendor.sealed(PROFILE_CONTEXT, Kind.OFFER, again, prev=better.id, **facts)
+    assert await market.buyer.take(row.nonce, stale) == Discard(reason="duplicate")
+
+
+async def test_a_first_offer_that_is_refused_is_followed_by_a_good_one(market: Market):
+    row, _ = await market.offered()
+    other = await market.buyer.cast()
+    key = market.buyer.desk.pen.key(other.nonce)
+    offer = (await market.buyer.object(market.vendor.post.queued[0].envelope_id)).body
+    facts = {"to": key, "thread": other.root_id}
+    bad = market.vendor.sealed(PROFILE_CONTEXT, Kind.OFFER, offer, **facts)
+    assert await market.buyer.take(other.nonce, bad) == Discard(reason="mismatch")
+    body = replace(offer, cast=other.cast_id or b"")
+    good = market.vendor.sealed(PROFILE_CONTEXT, Kind.OFFER, body, prev=bad.id, **facts)
+    assert isinstance(await market.buyer.take(other.nonce, good), Recorded)
+    assert row.nonce != other.nonce
+
+
+async def test_what_came_too_late_is_followed_too(market: Market):
+    row, offer_id = await market.offered()
+    key = market.buyer.desk.pen.key(row.nonce)
+    times = {"at": START_MS - 10 * MINUTE_MS, "exp": START_MS - 5 * MINUTE_MS}
+    facts = {"to": key, "thread": row.root_id, "prev": offer_id}
+    late = event(market.vendor, PROFILE_CONTEXT, **facts, **times)
+    assert await market.buyer.take(row.nonce, late) == Discard(reason="expired")
+    after = closed_after(market.vendor, row, key, late.id)
+    assert isinstance(await market.buyer.take(row.nonce, after), Recorded)
+
+
+async def test_strangers_of_a_vendor_are_not_remembered(market: Market):
+    await market.offered()
+    other = await Booth.open(market.buyer.storage.path.parent, "buyer_cai", market.clock)
+    row = await other.cast()
+    key = market.vendor.desk.pen.profile_key()
+    letter = event(other, row.nonce, to=key, thread=row.root_id)
+    assert await market.vendor.take(PROFILE_CONTEXT, letter) == Discard(reason="unknown_parent")
+    count = await market.vendor.write(
+        lambda conn: conn.execute("SELECT count(*) AS n FROM dropped").fetchone()["n"]
+    )
+    assert count == 0
+    await other.close()
+
+
+async def test_by_a_clock_that_is_off_letters_wait(market: Market):
+    await market.buyer.learn(await market.vendor.sell())
+    row = await market.buyer.cast()
+    await market.vendor.answer(await market.buyer.object(row.cast_id))
+    offset = [10 * MINUTE_MS]
+    pen = market.buyer.desk.pen
+    pen.timekeeper = Timekeeper(market.clock, lambda: offset[0])
+    outgoing = market.vendor.fresh()[0]
+    assert await market.buyer.take(row.nonce, outgoing.envelope) == Parked()
+    offset[0] = 0
+    assert isinstance(await market.buyer.take(row.nonce, outgoing.envelope), Recorded)
+
+
+async def test_without_the_room_of_copies_nothing_comes_from_ourselves(buyer: Booth):
+    row = await buyer.cast()
+    key = buyer.desk.pen.key(row.nonce)
+    note = event(buyer, row.nonce, to=key, thread=row.root_id)
+    assert await buyer.take(row.nonce, note) == Discard(reason="not_party")
+
+
+async def test_while_halted_letters_wait_where_they_are(market: Market):
+    row, _ = await market.offered()
+    market.buyer.desk.pen.halt = lambda: RefusedError("halted", code="E-TWO-COPIES")
+    outgoing = market.vendor.post.queued[0]
+    assert await market.buyer.take(row.nonce, outgoing.envelope) == Parked()

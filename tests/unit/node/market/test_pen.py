@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from node.clock import ManualClock
-from node.keystore import PROFILE_CONTEXT, Keyring
+from node.errors import RefusedError
+from node.keystore import PROFILE_CONTEXT, Keyring, profile_context
 from node.market import pen as module
 from node.market.pen import Pen
 from protocol import limits, signing, work
@@ -16,6 +17,7 @@ from protocol.now import DAY_MS, MINUTE_MS
 from protocol.objects.envelope import open_envelope, read_candidate
 from protocol.objects.event import Closed
 from protocol.objects.header import Kind
+from protocol.objects.succession import Revocation
 from tests.parties import NET, NOW_MS, buyer_ana, cast_body, vendor_bo
 
 CTX = bytes(16)
@@ -96,3 +98,28 @@ async def test_what_breaks_a_rule_is_not_signed(pen: Pen):
     assert refused.value.code == "E-OBJECT"
     with pytest.raises(LocalProtocolError):
         sealed(pen, to=b"short")
+
+
+def test_a_halted_pen_signs_notes_and_statements_alone(pen: Pen):
+    pen.halt = lambda: RefusedError("halted", code="E-TWO-COPIES")
+    with pytest.raises(RefusedError, match="halted"):
+        sealed(pen)
+    assert sealed(pen, halted_too=True).header.key == pen.key(CTX)
+    assert pen.has_signed
+
+
+async def test_a_revoked_identity_signs_statements_alone(pen: Pen):
+    pen.revoked = frozenset({CTX})
+    with pytest.raises(RefusedError) as caught:
+        sealed(pen)
+    assert caught.value.code == "E-KEY-REVOKED"
+    exp = NOW_MS + DAY_MS
+    found = await pen.statement(CTX, Kind.REVOCATION, lambda _header: Revocation(), exp=exp)
+    assert (found.header.key, found.header.exp) == (pen.key(CTX), exp)
+
+
+def test_the_shop_has_a_key_for_each_generation(pen: Pen):
+    first = pen.profile_key()
+    pen.profile_ctx = profile_context(1)
+    assert pen.profile_keys() == {first, pen.profile_key()}
+    assert not pen.has_signed

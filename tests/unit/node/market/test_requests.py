@@ -172,3 +172,42 @@ def test_what_stays_at_home_can_be_read_back(budget: object):
     top, hope = request.budget.max, request.budget.target
     assert local.budget_max == ((top.cur, top.minor) if top else None)
     assert local.budget_target == ((hope.cur, hope.minor) if hope else None)
+
+
+async def test_mailboxes_that_fail_now_are_left_out_while_two_others_are_there(buyer: Booth):
+    buyer.post.lost_at = {MAILBOXES[0]}
+    row = await buyer.cast()
+    reply = (await buyer.object(row.cast_id)).body.reply
+    assert set(reply.at) == set(MAILBOXES[1:])
+    # With one other, they are better than nothing.
+    buyer.post.lost_at = set(MAILBOXES[:2])
+    other = await buyer.cast()
+    assert len((await buyer.object(other.cast_id)).body.reply.at) == 3
+
+
+async def test_another_mailbox_is_drawn_from_those_a_box_never_had(buyer: Booth):
+    assert set(buyer.requests.draw_others(MAILBOXES[:1], 3)) == set(MAILBOXES[1:])
+    assert len(buyer.requests.draw_others(MAILBOXES[:1], 1)) == 1
+    buyer.post.lost_at = {MAILBOXES[1]}
+    assert buyer.requests.draw_others(MAILBOXES[:1], 3) == [MAILBOXES[2]]
+    buyer.network.known = [buyer.network.node_id]
+    assert buyer.requests.draw_others([], 3) == []
+
+
+async def test_right_after_the_start_a_second_mailbox_is_waited_for(
+    buyer: Booth, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("node.market.requests._STEP_MS", 10)
+    buyer.network.known = MAILBOXES[:1]
+    casting = asyncio.ensure_future(buyer.cast())
+    await asyncio.sleep(0.05)
+    assert buyer.post.opened == []
+    buyer.network.known = list(MAILBOXES)
+    row = await casting
+    assert len((await buyer.object(row.cast_id)).body.reply.at) == 3
+    # Later, one is taken as it comes.
+    buyer.network.known = MAILBOXES[:1]
+    buyer.clock.advance(3_000)
+    async with asyncio.timeout(1):
+        row = await buyer.cast()
+    assert (await buyer.object(row.cast_id)).body.reply.at == MAILBOXES[:1]

@@ -14,9 +14,10 @@ from node.errors import StorageError
 from node.keystore import PROFILE_CONTEXT
 from node.market.desk import read_reply
 from node.market.seller import Skipped
-from node.post.letters import Discard, Parked, Recorded
+from node.post.letters import Discard, Recorded
 from node.storage import deals, offers_sent, threads
 from node.storage.outbox import Priority
+from node.timekeeper import Timekeeper
 from protocol import limits
 from protocol.errors import LocalProtocolError, Reason, RemoteProtocolError
 from protocol.ids import to_text
@@ -389,10 +390,12 @@ async def test_an_acknowledgement_of_another_confirmation_is_not_taken(market: M
     assert outcome == Discard(reason="mismatch")
 
 
-async def test_a_void_before_its_acceptance_waits(market: Market):
+async def test_a_void_that_names_no_acceptance_of_ours_is_kept_and_changes_nothing(market: Market):
     row, _ = await market.offered()
-    _, outcome = await from_buyer(market, row.nonce, Kind.EVENT, Void(of=b"a" * 32))
-    assert outcome == Parked()
+    void, outcome = await from_buyer(market, row.nonce, Kind.EVENT, Void(of=b"a" * 32))
+    assert isinstance(outcome, Recorded)
+    assert (await market.vendor.object(void.id)).raw == void.raw
+    assert await market.vendor.deals() == []
 
 
 async def test_another_buyer_cannot_void_this_deal(market: Market):
@@ -544,3 +547,47 @@ async def test_a_disk_that_cannot_be_read_is_told_and_tried_again(
 
     await until(confirmed)
     assert "cannot be read" in caplog.text
+
+
+# --- a void that comes first ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "state"),
+    [(limits.void_grace_ms, DealState.VOIDED), (-1, DealState.OFFERED)],
+)
+async def test_a_void_that_came_first_ends_its_acceptance(
+    market: Market, after_ms: int, state: DealState
+):
+    row, offer_id = await market.offered()
+    deal = await market.buyer.accept(offer_id)
+    (acceptance,) = market.buyer.fresh()
+    at = deal.confirm_by + after_ms
+    market.clock.advance(limits.void_grace_ms + deal.confirm_by - START_MS)
+    await from_buyer(market, row.nonce, Kind.EVENT, Void(of=b"x" * 32), at=at, prev=None)
+    body = Void(of=deal.deal_id)
+    _, outcome = await from_buyer(market, row.nonce, Kind.EVENT, body, at=at, prev=None)
+    assert isinstance(outcome, Recorded)
+    outcome = await market.vendor.take(PROFILE_CONTEXT, acceptance.envelope)
+    assert isinstance(outcome, Recorded)
+    # One signed while the buyer was bound is none, as ever.
+    assert (await market.vendor.deal()).state is state
+
+
+async def test_by_a_clock_that_is_off_requests_wait(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("node.market.seller._LOOK_AGAIN_S", 0.01)
+    vendor = market.vendor
+    profile = await vendor.sell()
+    vendor.seller._shop = None
+    row = await market.buyer.cast()
+    offset = [10 * MINUTE_MS]
+    vendor.desk.pen.timekeeper = Timekeeper(market.clock, lambda: offset[0])
+    vendor.seller.open(vendor.shop, profile)
+    vendor.seller.hear(await market.buyer.object(row.cast_id))
+    await asyncio.sleep(0.05)
+    assert vendor.fresh() == []
+    assert vendor.seller.skipped == {}
+    offset[0] = 0
+    await until(lambda: vendor.seller.quoted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -108,3 +110,48 @@ async def test_the_box_lasts_as_long_as_the_profile(vendor: Booth):
     profile = await vendor.storefront.publish(described(vendor))
     boxes = await vendor.write(lambda conn: boxes_own.of_context(conn, PROFILE_CONTEXT))
     assert [box.until for box in boxes] == [profile.body.reply.until]
+
+
+async def test_a_new_text_does_not_leave_the_box_buyers_were_told_of(vendor: Booth):
+    first = await vendor.storefront.publish(described(vendor))
+    vendor.network.known = [*(bytes([n]) * 32 for n in range(1, 4)), *MAILBOXES]  # type: ignore[list-item]
+    vendor.clock.advance(MINUTE_MS)
+    second = await vendor.storefront.publish(described(vendor, name="Bo and daughter"))
+    assert second.body.reply.at == first.body.reply.at
+    # Not even when none of them answers just now.
+    vendor.post.answering = []
+    vendor.clock.advance(MINUTE_MS)
+    third = await vendor.storefront.publish(described(vendor, name="Bo's daughter"))
+    assert third.body.reply == second.body.reply
+
+
+async def test_a_box_that_moved_makes_a_new_profile(vendor: Booth):
+    first = await vendor.storefront.publish(described(vendor))
+    box = await vendor.write(lambda conn: newest_box(conn, PROFILE_CONTEXT))
+    moved = replace(box, mailboxes=box.mailboxes[:1], former=box.mailboxes[1:])
+    await vendor.write(lambda conn: boxes_own.save(conn, moved))
+    vendor.clock.advance(MINUTE_MS)
+    second = await vendor.storefront.publish(described(vendor))
+    assert second.id != first.id
+    assert tuple(second.body.reply.at) == moved.mailboxes
+    assert (await vendor.storefront.publish(described(vendor))).id == second.id
+
+
+async def test_a_box_that_ends_soon_where_nobody_answers_is_opened_elsewhere(
+    vendor: Booth,
+):
+    first = await vendor.storefront.publish(described(vendor))
+    vendor.clock.advance(211 * DAY_MS)
+    others = [bytes([n]) * 32 for n in range(1, 4)]
+    vendor.network.known = others  # type: ignore[assignment]
+    vendor.post.answering = others  # type: ignore[assignment]
+    second = await vendor.storefront.publish(described(vendor))
+    assert set(second.body.reply.at) == set(others)
+    box = await vendor.write(lambda conn: newest_box(conn, PROFILE_CONTEXT))
+    assert list(box.former) == first.body.reply.at
+
+
+async def test_mailboxes_that_fail_now_are_not_drawn(vendor: Booth):
+    vendor.post.lost_at = set(MAILBOXES[:1])
+    profile = await vendor.storefront.publish(described(vendor))
+    assert set(profile.body.reply.at) == set(MAILBOXES[1:])

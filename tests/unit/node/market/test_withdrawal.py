@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from node.errors import NotFoundError, RefusedError
 from node.market.drafts import read_request
@@ -161,3 +162,20 @@ async def test_a_draft_that_has_gone_out_is_no_draft(market: Market):
     row, _ = await market.offered()
     with pytest.raises(NotFoundError, match="no draft"):
         await market.buyer.withdrawal.revoke(row.nonce.hex())
+
+
+async def test_every_form_of_a_request_is_taken_back(market: Market):
+    row, _ = await market.offered()
+    buyer = market.buyer
+    first = await buyer.object(row.cast_id)
+    market.clock.advance(60_000)
+    body = replace(first.body, supersedes=first.id)
+    second = await buyer.desk.pen.public(
+        row.nonce, Kind.INTENTCAST, body, exp=first.header.exp, thread=row.root_id
+    )
+    await buyer.write(lambda conn: buyer.desk.record(conn, second))
+    await buyer.change(row.nonce, cast_id=second.id)
+    before = len(buyer.network.published)
+    await buyer.withdrawal.revoke(to_text("cast", second.id))
+    revoked = {each.body.target for each in buyer.network.published[before:]}
+    assert revoked == {first.id, second.id}

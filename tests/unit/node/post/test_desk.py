@@ -10,7 +10,7 @@ import pytest
 
 from node.clock import ManualClock
 from node.entropy import SystemEntropy
-from node.errors import StorageError
+from node.errors import KeystoreError, StorageError
 from node.post import desk as desks
 from node.post.desk import Desk, Taken
 from node.post.letters import Known, Parked, Recorded
@@ -45,6 +45,8 @@ class Room:
         self.outcome: Any = RECORDED
         self.handed_over: list[bytes] = []
         self.inside = 0
+        self.keys_here = asyncio.Event()
+        self.keys_here.set()
         self.clock = ManualClock(wall_ms=1_000)
         self.desk = Desk(
             net="test",
@@ -55,7 +57,14 @@ class Room:
             on_letter=self.on_letter,
         )
 
+    is_locked = False
+
+    async def until_unlocked(self) -> None:
+        await self.keys_here.wait()
+
     def box_seed(self, ctx: bytes) -> bytes:
+        if not self.keys_here.is_set():
+            raise KeystoreError("the keys are locked", code="E-KEYS-LOCKED")
         return SEED if ctx == BOX.ctx else AUTHOR_SEED
 
     def reader_seed(self, ctx: bytes) -> bytes:

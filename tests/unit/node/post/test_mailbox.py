@@ -69,6 +69,7 @@ class Desk:
             "for_all": True,
             "for_own": False,
             "is_own": lambda reader: reader == READER,
+            "clock_holds": lambda: True,
             "on_receipt": self.receipts.append,
         }
         self.mailbox = Mailbox(**(facts | options))
@@ -432,3 +433,13 @@ async def test_receipts_left_in_other_boxes_do_not_hide_the_real_one(desk: Desk)
     await desk.read()
     await desk.receipt(letter(1))
     assert await desk.receipt_of(letter(1)) == [b"sealed"]
+
+
+async def test_a_reader_is_told_when_another_node_read_its_box(desk: Desk):
+    await desk.open()
+    here, there = desk.channel(b"1" * 32, b"1" * 64), desk.channel(b"2" * 32, b"2" * 64)
+    first = await desk.read(session=here)
+    second = await desk.read(session=there)
+    third = await desk.read(session=here)
+    assert (first.other_read_ms, second.other_read_ms) == (0, desk.clock.now().wall_ms)
+    assert third.other_read_ms == desk.clock.now().wall_ms

@@ -8,7 +8,7 @@ import pytest
 
 from node.errors import TransportError
 from node.post.letters import Discard, Letter, Parked
-from node.storage import audit, boxes_own, objects, outbox
+from node.storage import audit, box_troubles, boxes_own, objects, outbox
 from node.storage import mailbox as served
 from node.storage.boxes_own import OwnBox
 from node.storage.outbox import OutgoingState
@@ -457,3 +457,37 @@ async def test_priorities_decide_what_goes_first(town: Town):
         await bo.send(f"letter {number}", ana, reply, priority=priority)
     due = await bo.storage.read(lambda db: outbox.load_due(db, bo.now_ms() + DAY_MS // 2))
     assert [row.priority for row in due] == [outbox.Priority.AGREED, outbox.Priority.OFFER]
+
+
+async def test_a_mailbox_that_fails_for_long_is_called_lost_and_one_that_answers_is_not(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    max_ = await town.citizen("mailbox_max", serve=True)
+    linked = [max_.node_id]
+    ana = await town.citizen("buyer_ana", linked=lambda: linked, lost_ms=100)
+    await ana.open_box(mia, max_)
+    await mia.stop()
+    await eventually(lambda: ana.post.lost(ana.reader) == {mia.node_id})
+    assert ana.post.failing() == {mia.node_id}
+    await mia.start()
+    ana.post.online()
+    await eventually(lambda: not ana.post.lost(ana.reader))
+
+
+async def test_how_long_it_failed_outlives_a_restart(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    other = NodeId(b"o" * 32)
+    ana = await town.citizen("buyer_ana", linked=lambda: [other], lost_ms=100)
+    await ana.open_box(mia)
+    await mia.stop()
+    await eventually(lambda: ana.post.lost(ana.reader))
+
+    async def kept() -> bool:
+        rows = await ana.storage.read(box_troubles.load)
+        return bool(rows) and rows[0].failed_ms >= 100
+
+    async with asyncio.timeout(5):
+        while not await kept():
+            await asyncio.sleep(0.02)
+    await ana.stop()
+    await ana.start()
+    await eventually(lambda: ana.post.lost(ana.reader))

@@ -208,3 +208,63 @@ async def test_a_mailbox_that_always_says_more_is_read_to_its_end_all_the_same(
     monkeypatch.setattr(mia.post.mailbox, "answer", liar)
     await ana.open_box(mia)
     await eventually(lambda: (ana.reader, mia.node_id) in ana.post.read_since)
+
+
+async def test_a_box_is_read_where_it_was_too(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    max_ = await town.citizen("mailbox_max", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo")
+    old = await ana.open_box(mia)
+    moved = replace(ana.own_box(max_), former=(mia.node_id,))
+    await ana.post.open_box(ana.ctx, moved.mailboxes, moved.until)
+    await ana.post.watch(moved)
+    await eventually(lambda: len(ana.post.read_since) == 2)
+    # Its author has not heard of the move, and looks for the receipt where it put the letter.
+    await bo.until_acked(await bo.send("an offer", ana, old))
+    await ana.post.watch(replace(moved, former=()))
+    await eventually(lambda: len(ana.post.read_since) == 1)
+
+
+async def test_readings_from_before_a_gap_prove_nothing(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    gaps = []
+    ana = await town.citizen("buyer_ana", on_gap=lambda: gaps.append(1))
+    await ana.open_box(mia)
+    way = (ana.reader, mia.node_id)
+    await eventually(lambda: way in ana.post.read_since)
+    ana.clock.jump_wall(-86_400_000)
+    ana.post.nudge()
+    await eventually(lambda: gaps)
+    await eventually(lambda: ana.post.read_since.get(way, 2**60) <= ana.now_ms())
+
+
+async def test_a_clock_that_is_off_closes_no_box(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    holds = True
+    ana = await town.citizen("buyer_ana", clock_holds=lambda: holds)
+    bo = await town.citizen("vendor_bo")
+    reply = await ana.open_box(mia)
+    holds = False
+    ana.clock.jump_wall(3_650 * 86_400_000)
+    ana.post.nudge()
+    await asyncio.sleep(0.05)
+    assert ana.post.boxes
+    holds = True
+    ana.clock.jump_wall(-3_650 * 86_400_000)
+    ana.post.nudge()
+    await bo.until_acked(await bo.send("an offer", ana, reply))
+
+
+async def test_a_box_closed_by_a_clock_that_ran_ahead_is_read_again(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo")
+    reply = await ana.open_box(mia)
+    ana.clock.jump_wall(3_650 * 86_400_000)
+    ana.post.nudge()
+    await eventually(lambda: not ana.post.boxes)
+    await ana.storage.write(ana.post._sweep)
+    ana.clock.jump_wall(-3_650 * 86_400_000)
+    ana.post.nudge()
+    await bo.until_acked(await bo.send("an offer", ana, reply))

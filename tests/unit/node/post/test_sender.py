@@ -8,9 +8,9 @@ from typing import Any
 from node.errors import StorageError
 from node.post.retry import Backoff
 from node.post.sender import PUTS_PER_MAILBOX, is_put
-from node.storage import outbox
+from node.storage import audit, outbox
 from node.storage.outbox import Outgoing, OutgoingState
-from protocol import sealing
+from protocol import limits, sealing
 from protocol.channel.messages import Put, PutDone, ReceiptAnswer, ReceiptQuery, Refused
 from protocol.errors import Reason
 from protocol.ids import LetterHash, NodeId, ObjectId
@@ -353,3 +353,84 @@ async def test_a_mailbox_that_never_answers_holds_up_one_handful_of_letters(
     for envelope_id in sent:
         await bo.until_row(envelope_id, lambda row: row.tries)
     assert len(put) == PUTS_PER_MAILBOX
+
+
+# --- given up ------------------------------------------------------------------------------------
+
+
+async def test_a_letter_all_mailboxes_refuse_is_given_up_after_its_bound(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    max_ = await town.citizen("mailbox_max", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo")
+    reply = ana.reply(ana.own_box(mia, max_))
+    long_ms = 10 * limits.letter_refused_ms
+    sent = await bo.send("an offer", ana, reply, expires_at=bo.now_ms() + long_ms)
+    await bo.until_row(sent, lambda row: row.refused_since is not None)
+    bo.clock.advance(limits.letter_refused_ms - 60_000)
+    tries = (await bo.row(sent)).tries
+    row = await bo.until_row(sent, lambda row: row.tries >= tries + 2)
+    assert row.state is OutgoingState.PENDING
+    await bo.stop()
+    bo.clock.advance(60_000)
+    await bo.start()
+    row = await bo.until_row(sent, lambda row: row.state is OutgoingState.REFUSED)
+    assert row.reason == "not_open"
+    await eventually(lambda: (sent, "refused") in bo.ended)
+    lines = await bo.storage.read(lambda db: audit.load_newest(db, limit=5))
+    assert [line.what for line in lines].count("letter_refused") == 1
+
+
+async def test_one_mailbox_that_takes_it_ends_the_count(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo")
+    reply = ana.reply(ana.own_box(mia))
+    sent = await bo.send("an offer", ana, reply)
+    await bo.until_row(sent, lambda row: row.refused_since is not None)
+    await ana.open_box(mia)
+    row = await bo.until_acked(sent)
+    assert row.refused_since is None
+
+
+async def test_one_that_does_not_answer_may_still_take_it(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    away = await town.citizen("mailbox_away", serve=True)
+    await away.stop()
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo")
+    sent = await bo.send("an offer", ana, ana.reply(ana.own_box(mia, away)))
+    row = await bo.until_row(sent, lambda row: row.tries >= 3)
+    assert row.refused_since is None
+
+
+async def test_by_a_clock_that_is_off_nothing_is_given_up(town: Town):
+    holds = True
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo", clock_holds=lambda: holds)
+    sent = await bo.send("an offer", ana, ana.reply(ana.own_box(mia)))
+    await bo.until_row(sent, lambda row: row.refused_since is not None)
+    holds = False
+    bo.clock.jump_wall(3_650 * 86_400_000)
+    bo.post._sender._expire_ms = 0
+    bo.post.nudge()
+    await asyncio.sleep(0.05)
+    assert (await bo.row(sent)).state is OutgoingState.PENDING
+    bo.clock.jump_wall(-3_650 * 86_400_000)
+    tries = (await bo.row(sent)).tries
+    row = await bo.until_row(sent, lambda row: row.tries > tries)
+    assert row.state is OutgoingState.PENDING
+
+
+async def test_online_again_everything_is_tried_at_once(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo", backoff=Backoff(base_ms=600_000, cap_ms=600_000))
+    reply = await ana.open_box(mia)
+    await mia.stop()
+    sent = await bo.send("an offer", ana, reply)
+    await bo.until_row(sent, lambda row: row.tries == 1)
+    await mia.start()
+    bo.post.online()
+    await bo.until_row(sent, lambda row: row.put_at)

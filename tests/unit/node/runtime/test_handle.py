@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import pytest
 
 from node.clock import ManualClock
 from node.errors import NotFoundError, RefusedError, TransportError
-from node.runtime.handle import Handle, Signal
+from node.market.drafts import read_request
+from node.runtime import handle as handle_module
+from node.runtime.handle import Document, Handle, Signal
 from node.storage import casts, outbox
 from node.storage.outbox import Outgoing, OutgoingState
 from protocol.errors import LocalProtocolError
@@ -69,13 +71,19 @@ async def test_the_status_says_how_the_node_is(
     assert (found["net"], found["home"], found["pid"]) == ("test", str(tmp_path), 7)
     assert (found["uptime_s"], found["peers"], found["relay"]) == (5, 1, False)
     assert (found["casts"], found["deals"]) == ({"awarded": 1}, {"accept_sent": 1})
-    assert found["outbox"] == {"pending": 0, "expired": 0, "refused": 0}
+    assert found["outbox"] == {
+        "pending": 0,
+        "expired": 0,
+        "refused": 0,
+        "parked": 0,
+        "next_at": None,
+    }
     assert found["notices"] == ["A standing remark."]
     assert (found["listen"], found["vendor"]) == (None, None)
     network.port, network.linked = 7440, []
     found = await handle.status()
     assert (found["relay"], found["listen"]) == (True, "127.0.0.1:7440")
-    assert "No peers" in found["notices"][-1]
+    assert "Offline: no peers." in found["notices"][-1]
     json.dumps(found)
 
 
@@ -387,3 +395,118 @@ async def test_what_failed_may_be_tried_again_under_its_key(handle: Handle):
     with pytest.raises(RefusedError):
         await handle.idempotent("key", b"h" * 32, fail)
     assert await handle.idempotent("key", b"h" * 32, make) == {"n": 1}
+
+
+# --- asked again after a crash -------------------------------------------------------------------
+
+
+class PowerCutError(Exception):
+    """Stands for the end of the process: nothing after it happens."""
+
+
+async def cut_off(
+    handle: Handle, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Awaitable[Document]]
+) -> Document:
+    """Do a thing, lose the power before its answer is kept, and ask again under the same key."""
+
+    def cut(name: str) -> None:
+        if name == "idempotency.after_effect":
+            raise PowerCutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handle_module, "crashpoint", cut)
+        with pytest.raises(PowerCutError):
+            await handle.idempotent("key", b"h" * 32, make)
+
+    async def never() -> Document:
+        raise AssertionError("it was done already")
+
+    again = await handle.idempotent("key", b"h" * 32, never)
+    # From now on it is an answer like any other.
+    assert await handle.idempotent("key", b"h" * 32, never) == again
+    return again
+
+
+async def test_a_request_is_not_kept_twice_over_a_crash(
+    market: Market, handle: Handle, monkeypatch: pytest.MonkeyPatch
+):
+    again = await cut_off(handle, monkeypatch, lambda: handle.create_cast(DRAFT))
+    (row,) = await market.buyer.storage.read(casts.load_all)
+    assert again["schema"] == "intentcast.cast/1"
+    assert (again["cast"]["draft"], again["cast"]["state"]) == (row.nonce.hex(), "open")
+    assert len(market.buyer.network.published) == 1
+
+
+async def test_an_offer_is_not_accepted_twice_over_a_crash(
+    market: Market, handle: Handle, monkeypatch: pytest.MonkeyPatch
+):
+    _, offer_id = await market.offered()
+    name = to_text("offer", offer_id)
+    again = await cut_off(handle, monkeypatch, lambda: handle.accept(name, **NOTHING))
+    (deal,) = (await handle.deals())["deals"]
+    assert again == {"schema": "intentcast.deal/1", "deal": deal}
+    assert deal["state"] == "accept_sent"
+
+
+async def test_a_deal_is_not_decided_twice_over_a_crash(
+    market: Market, shop: Handle, monkeypatch: pytest.MonkeyPatch
+):
+    _, deal = await market.accepted()
+    name = to_text("deal", deal.deal_id)
+    again = await cut_off(
+        shop, monkeypatch, lambda: shop.decide_deal(name, confirm=True, reason="")
+    )
+    assert (again["deal"]["id"], again["deal"]["state"]) == (name, "confirmed")
+
+
+async def test_a_cast_is_not_taken_back_twice_over_a_crash(
+    market: Market, handle: Handle, monkeypatch: pytest.MonkeyPatch
+):
+    row = await market.buyer.cast()
+    name = to_text("cast", row.cast_id or b"")
+    again = await cut_off(handle, monkeypatch, lambda: handle.revoke(name))
+    assert again == {
+        "schema": "intentcast.revoke/1",
+        "id": name,
+        "kind": "cast",
+        "state": "revoked",
+    }
+
+
+async def test_a_draft_is_not_thrown_away_twice_over_a_crash(
+    market: Market, handle: Handle, monkeypatch: pytest.MonkeyPatch
+):
+    request = read_request(DRAFT, market.buyer.desk.wall_ms())
+    nonce = await market.buyer.requests.draft(request, DRAFT)
+    again = await cut_off(handle, monkeypatch, lambda: handle.revoke(nonce.hex()))
+    assert (again["kind"], again["id"], again["state"]) == ("draft", nonce.hex(), "revoked")
+
+
+async def test_an_offer_is_not_taken_back_twice_over_a_crash(
+    market: Market, shop: Handle, monkeypatch: pytest.MonkeyPatch
+):
+    _, offer_id = await market.offered()
+    name = to_text("offer", offer_id)
+    again = await cut_off(shop, monkeypatch, lambda: shop.revoke(name))
+    assert (again["kind"], again["id"], again["state"]) == ("offer", name, "withdrawn")
+
+
+async def test_what_is_refused_leaves_its_key_free(market: Market, shop: Handle):
+    _, deal = await market.accepted()
+    name = to_text("deal", deal.deal_id)
+    await shop.decide_deal(name, confirm=True, reason="")
+    for _ in range(2):
+        with pytest.raises(RefusedError) as refused:
+            await shop.idempotent(
+                "key", b"h" * 32, lambda: shop.decide_deal(name, confirm=True, reason="")
+            )
+        assert refused.value.code == "E-DEAL-STATE"
+
+
+async def test_a_draft_gone_meanwhile_is_told_under_its_key_too(
+    market: Market, handle: Handle, monkeypatch: pytest.MonkeyPatch
+):
+    market.buyer.post.answering = []
+    monkeypatch.setattr(handle_module, "_PUBLISH_PATIENCE_S", 0.2)
+    found = await cut_off(handle, monkeypatch, lambda: handle.create_cast(DRAFT))
+    assert found["cast"]["state"] == "draft"

@@ -45,3 +45,23 @@ async def test_it_sweeps_at_once_and_after_a_failure(caplog):
     assert shelf.at[:3] == [77, 77, 77]
     assert "the disk is full" in caplog.text
     assert "swept 1 expired" in caplog.text
+
+
+async def test_by_a_clock_that_is_off_nothing_is_swept():
+    shelf = Shelf()
+    holds = False
+    task = asyncio.create_task(
+        keep_house(
+            cast("Storage", shelf),
+            ManualClock(wall_ms=77),
+            period_s=0.001,
+            clock_holds=lambda: holds,
+        )
+    )
+    await asyncio.sleep(0.05)
+    assert shelf.at == []
+    holds = True
+    await asyncio.wait_for(shelf.third.wait(), 5)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -306,3 +306,17 @@ REACHABLE = [
 @pytest.mark.parametrize(("role", "state"), sorted(REACHABLE))
 def test_every_end_of_a_deal_says_what_is_next(role: Role, state: DealState):
     assert shown_deal(deal_row(role=role, state=state))["next"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "next_at", "said"),
+    [
+        (0, None, "What you send waits"),
+        (1, 0, "1 letter waits; next try at 1970-01-01T00:00:00Z, and at once"),
+        (2, None, "2 letters wait, and at once"),
+    ],
+)
+def test_being_offline_is_said_with_what_waits(waiting: int, next_at: int | None, said: str):
+    note = views.offline_note(waiting, next_at)
+    assert note.startswith("Offline: no peers. ")
+    assert said in note

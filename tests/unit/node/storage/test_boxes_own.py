@@ -75,3 +75,21 @@ def test_at_the_cap_closed_boxes_make_room(conn: sqlite3.Connection, monkeypatch
     boxes_own.save(conn, replace(OTHER, closed=True))
     boxes_own.save(conn, third)
     assert boxes_own.of_context(conn, BOX.ctx) == [BOX, third]
+
+
+def test_a_box_remembers_where_it_was(conn: sqlite3.Connection):
+    moved = replace(BOX, mailboxes=(TWO,), former=(ONE,))
+    boxes_own.save(conn, BOX)
+    boxes_own.save(conn, moved)
+    assert boxes_own.box_of(conn, BOX.reader) == moved
+    assert moved.places == (TWO, ONE)
+
+
+def test_what_was_closed_before_its_time_opens_again(conn: sqlite3.Connection):
+    for box in (BOX, OTHER):
+        boxes_own.save(conn, box)
+    assert len(boxes_own.close_outlived(conn, 1_000)) == 2
+    assert boxes_own.reopen(conn, 150) == 1
+    found = boxes_own.box_of(conn, OTHER.reader)
+    assert found is not None
+    assert not found.closed

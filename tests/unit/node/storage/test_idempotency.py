@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 
+import pytest
+
+from node.errors import StorageError
 from node.storage import bounds, idempotency
-from node.storage.idempotency import Conflict, Fresh, Replay
+from node.storage.idempotency import Conflict, Done, Effect, EffectKind, Fresh, Replay
 from protocol.ids import blake2b_256
 
 BODY, OTHER = blake2b_256(b"body"), blake2b_256(b"other")
@@ -37,3 +40,22 @@ def test_old_answers_go(conn: sqlite3.Connection, monkeypatch):
         idempotency.remember(conn, key, BODY, b"answer", 5)
     answers = [idempotency.recall(conn, key, BODY, 5) for key in "abc"]
     assert answers == [Fresh(), Replay(answer=b"answer"), Replay(answer=b"answer")]
+
+
+@pytest.mark.parametrize("kind", EffectKind)
+def test_what_was_done_is_known_before_its_answer(conn: sqlite3.Connection, kind: EffectKind):
+    effect = Effect(kind=kind, id=b"\x00\xff" * 8)
+    idempotency.settle(conn, "key", BODY, effect, 5)
+    assert idempotency.recall(conn, "key", BODY, 6) == Done(effect=effect)
+    assert idempotency.recall(conn, "key", OTHER, 6) == Conflict()
+    idempotency.remember(conn, "key", BODY, b"answer", 6)
+    assert idempotency.recall(conn, "key", BODY, 7) == Replay(answer=b"answer")
+
+
+@pytest.mark.parametrize("text", ["", "cast", "cast:", "cast:xy", "feast:00"])
+def test_a_row_that_says_nothing_is_damage(conn: sqlite3.Connection, text: str):
+    idempotency.settle(conn, "key", BODY, Effect(kind=EffectKind.CAST, id=b"1"), 5)
+    conn.execute("UPDATE idempotency SET effect = ?", (text,))
+    with pytest.raises(StorageError) as refused:
+        idempotency.recall(conn, "key", BODY, 6)
+    assert refused.value.code == "E-DB-DAMAGED"

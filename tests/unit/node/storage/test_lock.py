@@ -66,3 +66,13 @@ def test_only_the_owner_reads_the_lock(tmp_path: Path):
     lock = HomeLock.acquire(tmp_path / "lock")
     assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
     lock.release()
+
+
+def test_a_link_in_the_lock_s_place_is_not_followed(tmp_path: Path):
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"kept")
+    (tmp_path / "lock").symlink_to(theirs)
+    with pytest.raises(StorageError) as refused:
+        HomeLock.acquire(tmp_path / "lock")
+    assert refused.value.code == "E-HOME"
+    assert theirs.read_bytes() == b"kept"

@@ -10,7 +10,7 @@ from node.storage.sizes import Size, load_sizes
 async def test_all_capped_tables_are_counted(storage: Storage):
     sizes = await storage.read(load_sizes)
     assert sizes == dict.fromkeys(
-        ("outbox", "served_boxes", "served_letters"), Size(rows=0, bytes=0)
+        ("outbox", "served_boxes", "served_letters", "served_receipts"), Size(rows=0, bytes=0)
     )
     await storage.write(lambda conn: mailbox.open_box(conn, b"r" * 32, 100, 1))
     sizes = await storage.read(load_sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -111,3 +112,26 @@ def test_above_the_cap_the_longest_untouched_without_a_deal_go(
     monkeypatch.setattr(bounds, "threads_max", 2)
     assert threads.sweep(conn) == 2
     assert threads.of_cast(conn, ROOT, Role.BUYER) == [others[0], others[3]]
+
+
+async def test_who_was_told_of_other_mailboxes_is_found(storage: Storage):
+    one, two = b"1" * 32, b"2" * 32
+    told = replace(THREAD, own_at=(one, two), other_reply_at=9)
+    rows = [
+        told,
+        replace(THREAD, other_key=b"a" * 32, own_at=(two, one)),
+        replace(THREAD, other_key=b"b" * 32),
+        replace(THREAD, other_key=b"c" * 32, state=ThreadState.CLOSED),
+        replace(THREAD, other_key=b"d" * 32, own_ctx=b"other"),
+    ]
+    for each in rows:
+        await storage.write(partial(threads.save, thread=each))
+    assert await storage.read(lambda db: threads.load_thread(db, *name(told))) == told
+
+    def untold(limit: int) -> Callable[[sqlite3.Connection], list[bytes]]:
+        return lambda conn: [
+            each.other_key for each in threads.untold(conn, THREAD.own_ctx, (one, two), limit)
+        ]
+
+    assert await storage.write(untold(5)) == [b"a" * 32, b"b" * 32]
+    assert await storage.write(untold(1)) == [b"a" * 32]

@@ -355,16 +355,25 @@ async def test_rolling_back_may_fail_too(path: Path, clock: ManualClock, monkeyp
 
 
 async def test_a_failing_last_checkpoint_loses_nothing(path: Path, clock: ManualClock, monkeypatch):
+    made: list[FailingConnection] = []
+
+    def open_failing(where: Path):
+        failing = FailingConnection(real(where), "PRAGMA wal_checkpoint", sqlite3.SQLITE_IOERR)
+        failing.armed = False
+        made.append(failing)
+        return failing
+
     real = open_writer
-    monkeypatch.setattr(
-        writer,
-        "open_writer",
-        lambda where: FailingConnection(real(where), "PRAGMA wal_checkpoint", sqlite3.SQLITE_IOERR),
-    )
+    monkeypatch.setattr(writer, "open_writer", open_failing)
     storage = await Storage.open(path, clock=clock)
+    made[0].armed = True
     await storage.write(line("kept"))
     await storage.close()
     assert committed(path) == ["kept"]
+    monkeypatch.undo()
+    again = await Storage.open(path, clock=clock)
+    assert await lines(again) == ["kept"]
+    await again.close()
 
 
 async def test_giving_up_on_the_opening_leaves_no_thread(path: Path, clock: ManualClock):

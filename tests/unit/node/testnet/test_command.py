@@ -25,6 +25,7 @@ def asked(**changes: Any) -> int:
         "buyers": 0,
         "vendors": 0,
         "processes": False,
+        "faulty": False,
         "headless": True,
         "until": None,
         "timeout": 1.0,

@@ -6,8 +6,18 @@ import itertools
 from typing import TypeAlias
 
 import pytest
+from msgspec.structs import replace
 
-from protocol.market.cast import LIVE, TRANSITIONS, CastEvent, CastState, CloseThreads, step
+from protocol.market.cast import (
+    LIVE,
+    TRANSITIONS,
+    CastEvent,
+    CastState,
+    CloseThreads,
+    same_terms,
+    step,
+)
+from tests.parties import cast_body
 
 S: TypeAlias = CastState
 E: TypeAlias = CastEvent
@@ -66,3 +76,13 @@ def test_what_is_awarded_cannot_be_taken_back():
 def test_ends_are_final():
     for state in set(CastState) - LIVE - {S.DRAFT}:
         assert TRANSITIONS[state] == {}
+
+
+def test_forms_that_differ_in_the_way_back_alone_ask_the_same():
+    one = cast_body()
+    elsewhere = replace(one.reply, at=[b"e" * 32])
+    moved = replace(one, reply=elsewhere, supersedes=b"s" * 32)
+    assert same_terms(one, moved)
+    assert same_terms(moved, one)
+    assert not same_terms(one, replace(moved, title="Another thing"))
+    assert not same_terms(one, replace(moved, max_offers=one.max_offers + 1))

@@ -271,3 +271,24 @@ def test_no_step_but_the_buyers_yes_to_a_confirmation_discloses(deal: Deal, even
         assert discloses is (deal == buyer(confirmed_at=0) and isinstance(event, ConfirmedReceived))
         if outcome.refusal is not None:
             assert outcome == DealStep(deal=deal, refusal=outcome.refusal)
+
+
+@pytest.mark.parametrize(
+    ("wall_ms", "read_ms", "lost", "voided"),
+    [
+        (BOUND + limits.void_lost_ms + 1, None, True, True),
+        (BOUND + limits.void_lost_ms + 1, BY, True, True),
+        (BOUND + limits.void_lost_ms, None, True, False),
+        (BOUND + limits.void_lost_ms + 1, None, False, False),
+        (BOUND + 1, BOUND + 1, True, True),
+    ],
+)
+def test_mailboxes_that_are_gone_for_good_hold_a_buyer_a_day_longer(
+    wall_ms: int, read_ms: int | None, lost: bool, voided: bool
+):
+    event = VoidDue(boxes_read_since_ms=read_ms, boxes_lost=lost)
+    outcome = step(buyer(), event, at(wall_ms))
+    assert (outcome.refusal is None) is voided
+    # Either way the first confirmation to come is answered, and never honoured after the void.
+    late = step(outcome.deal, ConfirmedReceived(id=b"c" * 32), at(wall_ms + 1))
+    assert late.deal.state is (S.VOIDED if voided else S.AGREED)

@@ -28,6 +28,7 @@ from protocol.network.events import (
     NodeAsked,
     PeerFaulted,
     PeerLost,
+    PeersKept,
     RecordFound,
     RecordsAnswered,
     RecordsAsked,
@@ -36,6 +37,7 @@ from protocol.network.events import (
     TimerFired,
 )
 from protocol.network.links import Links
+from protocol.now import Now
 from tests.parties import NET
 from tests.unit.protocol.network.driver import NOW, joined, later, of, peer, record_of
 
@@ -147,9 +149,14 @@ def test_a_new_peer_is_asked_for_records_and_noted_as_proven():
 def test_clocks_are_compared_when_three_are_linked():
     desk = Desk()
     for number, offset in enumerate((-5_000, 90_000, 1_000)):
-        assert desk.links.clock_offset_ms() is None
+        assert desk.links.clock_offset_ms(NOW) is None
         desk.feed(joined(f"p{number}", clock_ms=WALL + offset))
-    assert desk.links.clock_offset_ms() == 1_000
+    assert desk.links.clock_offset_ms(NOW) == 1_000
+    # Time that passes changes nothing; a wall clock that is set shows at once.
+    passed = Now(wall_ms=NOW.wall_ms + 60_000, mono_ms=NOW.mono_ms + 60_000)
+    assert desk.links.clock_offset_ms(passed) == 1_000
+    back = Now(wall_ms=passed.wall_ms - 3_600_000, mono_ms=passed.mono_ms)
+    assert desk.links.clock_offset_ms(back) == 3_601_000
 
 
 # --- records -------------------------------------------------------------------------------------
@@ -300,6 +307,27 @@ def test_an_inbound_link_that_ends_is_the_peers_affair():
     desk.feed(joined("a", outbound=False))
     done = desk.feed(PeerLost(peer=peer("a")))
     assert [dial.key for dial in of(DialPeer, done)] == [key("a")]
+
+
+def test_links_the_owner_asked_for_take_nobodys_place():
+    desk = Desk(outbound_max=1)
+    desk.feed(PeersKept(keys=frozenset({key("friend")})))
+    assert of(DialPeer, desk.feed(joined("friend"))) == []
+    done = desk.feed(RecordFound(peer=peer("friend"), raw=record_of("a").raw))
+    assert len(of(SaveRecord, done)) == 1
+    (dial,) = of(DialPeer, desk.feed(TimerFired(timer=Timer.DIAL)))
+    assert dial.key == key("a")
+    desk.feed(joined("a"))
+    # Who is not asked for any more counts like the others.
+    desk.feed(RecordFound(peer=peer("a"), raw=record_of("b").raw))
+    assert of(DialPeer, desk.feed(PeersKept(keys=frozenset()))) == []
+
+
+def test_whom_the_owner_keeps_is_dialled_by_whoever_keeps_it():
+    desk = Desk(outbound_max=3)
+    desk.feed(PeersKept(keys=frozenset({key("a")})))
+    done = desk.feed(Started(entries=(), records=(record_of("a").raw, record_of("b").raw)))
+    assert [dial.key for dial in of(DialPeer, done)] == [key("b")]
 
 
 # --- time ----------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from protocol.errors import Reason
 from protocol.ids import ObjectId, blake2b_256
 from protocol.network.live import LiveEntry, LiveTable, entry_of, prefix_of, text_digest
@@ -224,3 +226,17 @@ def test_entries_are_made_of_verified_objects():
     table.place(made)
     assert table.place(entry_of(make_revoke(cast, by=vendor_bo))).refused is Reason.NOT_PARTY
     assert table.place(entry_of(make_revoke(cast))).replaced == cast.id
+
+
+@pytest.mark.parametrize("kind", [Kind.ROTATION, Kind.REVOCATION])
+def test_a_statement_about_a_key_cannot_be_taken_back(kind: Kind):
+    """Whoever stole a key would take back what was said of it."""
+    statement = entry("statement", kind=kind)
+    table = LiveTable(net=NET)
+    table.place(statement)
+    assert table.place(revoke("r", statement)).refused is Reason.MISMATCH
+    late = LiveTable(net=NET)
+    waiting = revoke("r", statement)
+    late.place(waiting)
+    placed = late.place(statement)
+    assert (placed.refused, placed.removed) == (None, (waiting.id,))

@@ -7,16 +7,20 @@ import dataclasses
 import msgspec
 import pytest
 
+from protocol import limits
 from protocol.errors import ObjectError, Reason
 from protocol.objects.event import (
     Agreed,
+    Asked,
     Cancelled,
     Closed,
     Confirmed,
     Event,
+    Here,
     Moved,
     OtherEvent,
     Refused,
+    Told,
     Void,
     check_answers,
     event_shape,
@@ -102,3 +106,35 @@ def test_a_known_type_is_never_read_as_another():
     assert event_shape({"type": "void", "of": OF}) is Event
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"type": "No Type", "of": OF}, OtherEvent, builtin_types=(bytes,))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Asked(of=OF),
+        Told(of=OF, objects=[]),
+        Told(of=OF, objects=[(b"signed", b"s" * 64)] * limits.told_objects_max),
+        Here(of=OF, instance=b"i" * 16, since=2**52),
+    ],
+)
+def test_events_after_a_loss_come_back(event: Event):
+    tree = tree_of(event)
+    assert msgspec.convert(tree, event_shape(tree), strict=True) == event
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("asked", {}),
+        ("told", {"objects": [[b"signed", b"s"]] * (limits.told_objects_max + 1)}),
+        ("told", {"objects": [[b"signed"]]}),
+        ("told", {"objects": [["signed", b"s"]]}),
+        ("here", {"instance": b"i" * 15, "since": 1}),
+        ("here", {"instance": b"i" * 16, "since": -1}),
+        ("here", {"instance": b"i" * 16}),
+    ],
+)
+def test_events_after_a_loss_are_held_to_their_form(name: str, body: dict[str, object]):
+    tree = {"type": name, **({"of": OF} if body else {}), **body}
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(tree, event_shape(tree), strict=True, builtin_types=(bytes,))

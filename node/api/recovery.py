@@ -1,0 +1,121 @@
+"""What the API can be asked after a restore, and about the shop's identity.
+
+Enters: requests that passed the guards. Leaves: documents of `node/runtime/recovery` and
+`node/runtime/identity`. No answer is kept under an Idempotency-Key: asking again asks anew, a
+second rotation is told from the first by its number, and a second revocation changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeAlias, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from node.api.bodies import HandleText, NoQuery, converted, json_body, query
+from node.api.citizen import Citizen, Document, Recoverer, Registrar
+from node.errors import NotFoundError
+
+_CERTIFICATE_CHARS_MAX = 20_000
+Answer: TypeAlias = Callable[[Document], web.Response]
+Reason: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+T = TypeVar("T")
+
+
+class ReopenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /v1/reopen."""
+
+    handle: HandleText | None = None
+    """A request, or `vendor`; null for everything that is held."""
+    sure: bool = False
+    """Take what stays unknown."""
+    wait_s: Annotated[int, msgspec.Meta(ge=0, le=60)] = 15
+    """How long answers are waited for."""
+
+
+class RevocationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /v1/identity/revocation."""
+
+    reason: Reason = "unspecified"
+    """A word."""
+
+
+class RevokeKeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /v1/identity/revoke."""
+
+    certificate: Annotated[str, msgspec.Meta(max_length=_CERTIFICATE_CHARS_MAX)] | None = None
+    """Text of the file; null ends our newest key with a new one."""
+    reason: Reason = "unspecified"
+    """A word, where there is no certificate."""
+
+
+class RotateBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /v1/identity/rotate."""
+
+    generation: Annotated[int, msgspec.Meta(ge=0, le=2**20)]
+    """The generation that is left: a repeated call finds another one and is refused."""
+
+
+class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/identity/this-one."""
+
+
+def recovery_routes(citizen: Citizen, answer: Answer) -> list[web.RouteDef]:
+    """List the paths.
+
+    Args:
+        citizen: the handle.
+        answer: makes a response of a document.
+    """
+
+    async def identity(request: web.Request) -> web.Response:
+        query(request, NoQuery)
+        return answer(await _registrar(citizen).document())
+
+    async def reopen(body: ReopenBody) -> Document:
+        found = _recoverer(citizen)
+        return await found.reopen(body.handle, sure=body.sure, wait_s=body.wait_s)
+
+    async def this_one(_body: NoBody) -> Document:
+        return await _recoverer(citizen).this_one()
+
+    async def rotate(body: RotateBody) -> Document:
+        return await _registrar(citizen).rotate(body.generation)
+
+    async def revocation(body: RevocationBody) -> Document:
+        return await _registrar(citizen).certificate(body.reason)
+
+    async def revoke(body: RevokeKeyBody) -> Document:
+        return await _registrar(citizen).revoke(body.certificate, body.reason)
+
+    return [
+        web.post("/v1/reopen", _posted(ReopenBody, reopen, answer)),
+        web.get("/v1/identity", identity),
+        web.post("/v1/identity/this-one", _posted(NoBody, this_one, answer)),
+        web.post("/v1/identity/rotate", _posted(RotateBody, rotate, answer)),
+        web.post("/v1/identity/revocation", _posted(RevocationBody, revocation, answer)),
+        web.post("/v1/identity/revoke", _posted(RevokeKeyBody, revoke, answer)),
+    ]
+
+
+def _posted(
+    kind: type[T], act: Callable[[T], Awaitable[Document]], answer: Answer
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handler(request: web.Request) -> web.Response:
+        _, value = await json_body(request)
+        return answer(await act(converted(value, kind)))
+
+    return handler
+
+
+def _recoverer(citizen: Citizen) -> Recoverer:
+    if citizen.recovery is None:
+        raise NotFoundError("this node has nothing to recover")
+    return citizen.recovery
+
+
+def _registrar(citizen: Citizen) -> Registrar:
+    if citizen.identity is None:
+        raise NotFoundError("this node has no identity of its own")
+    return citizen.identity

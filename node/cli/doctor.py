@@ -1,0 +1,109 @@
+"""`intentcast doctor`: what is wrong, why, how one knows, and what to type next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from node.cli.console import clean
+from node.cli.session import Session, session_options
+from node.cli.spoken import plural
+from node.cli.table import cut, pad
+
+_MARKS = {"ok": "✓", "skipped": "-", "warn": "!", "bad": "✗"}
+_NAME_COLUMNS = 12
+
+
+@click.command(short_help="Look the node over: what is wrong, and what to do.")
+@click.option("--scrub", is_flag=True, help="Compare every stored byte with its hash, too.")
+@session_options
+def doctor(session: Session, *, scrub: bool) -> None:
+    """Look the node over, running or not: cause, proof and the next step for each thing wrong."""
+    found = _report(session, scrub=scrub)
+    if session.as_json:
+        session.console.document(found)
+    else:
+        for line in _lines(found, session.console.width()):
+            session.console.data(line)
+    _conclude(session, found)
+
+
+def _conclude(session: Session, found: dict[str, Any]) -> None:
+    """End the report with its sum.
+
+    Raises:
+        StorageError: E-DOCTOR, something is bad; E-DAMAGED, a file of the home is damaged.
+    """
+    from node.errors import StorageError
+
+    total = plural(len(found["checks"]), "thing")
+    fix = "Do what stands below each ✗, then ask again:  intentcast doctor"
+    if found["damaged"]:
+        raise StorageError("something of this home is damaged", code="E-DAMAGED", fix=fix)
+    if found["bad"]:
+        raise StorageError(f"{found['bad']} of {total} not working", code="E-DOCTOR", fix=fix)
+    if found["warn"]:
+        session.console.say(f"It works; {found['warn']} of {total} to be looked at.")
+    elif found["up"]:
+        session.console.say("All is well.")
+    else:
+        session.console.say("Nothing is wrong that can be seen with the node down.")
+
+
+def _report(session: Session, *, scrub: bool) -> dict[str, Any]:
+    """Ask the node, or look at its home while it is down."""
+    from node.errors import TransportError
+
+    if scrub:
+        session.console.say("Reading every stored byte ...")
+    try:
+        return session.client().get_long("/v1/doctor", scrub="true" if scrub else None)
+    except TransportError as error:
+        # Down, or stuck: its home can still be looked at.
+        return _closed(session, error.sentence, scrub=scrub)
+
+
+def _closed(session: Session, why: str, *, scrub: bool) -> dict[str, Any]:
+    import asyncio
+
+    from node.api.holder import holder_of
+    from node.clock import SystemClock
+    from node.runtime.examiner import examine_closed
+
+    return asyncio.run(
+        examine_closed(
+            session.home,
+            clock=SystemClock(),
+            scrub=scrub,
+            holder_of=holder_of,
+            why_down=why[:1].lower() + why[1:],
+        )
+    )
+
+
+def _lines(found: dict[str, Any], columns: int) -> list[str]:
+    """Lay the report out for one screen: a line for what is well, three for what is not."""
+    lines = []
+    shared: dict[tuple[str, str], list[str]] = {}
+    for check in found["checks"]:
+        if check["state"] == "skipped":
+            shared.setdefault((check["cause"], check["fix"]), []).append(check["name"])
+    for check in found["checks"]:
+        names = [check["name"]]
+        if check["state"] == "skipped":
+            # What one reason leaves out is said once.
+            names = shared.pop((check["cause"], check["fix"]), [])
+        if names:
+            lines += _told(check, ", ".join(names), columns)
+    return lines
+
+
+def _told(check: dict[str, Any], name: str, columns: int) -> list[str]:
+    mark = _MARKS.get(str(check["state"]), "?")
+    head = f"{mark} {pad(clean(name), _NAME_COLUMNS, right=False)} {clean(check['cause'])}"
+    proof, fix = clean(check["proof"]), clean(check["fix"])
+    if check["state"] == "ok":
+        return [cut(f"{head} ({proof})" if proof else head, columns)]
+    indent = " " * (_NAME_COLUMNS + 3)
+    return [head, *(f"{indent}{text}" for text in (proof, fix) if text)]

@@ -1,0 +1,139 @@
+"""From another terminal to the testnet that runs there.
+
+Enters: a folder, or none: then the one testnet of this user that runs. Leaves: its documents, or
+its words as an error. A testnet leaves word in its folder, which stands in the system's folder for
+temporary files, can be read by its owner alone and goes when the testnet ends; so nothing else has
+to be kept, and nothing stale is believed: whoever is named there must live and answer.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from node.errors import TransportError
+from node.testnet.fault import CONTROL_FILE, FAULTS_PATH, FOLDER_PREFIX, Change
+from protocol.errors import IntentcastError, LocalProtocolError
+
+Document = dict[str, Any]
+_ANSWER_S: Final = 10.0
+_FILE_BYTES_MAX: Final = 4_096
+_ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
+_URL: Final = re.compile(r"http://127\.0\.0\.1:(\d{1,5})")
+_SHARED: Final = 0o077
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What a testnet leaves in its folder."""
+
+    folder: Path
+    """Where its homes are."""
+    net: str
+    """Its network."""
+    port: int
+    """Of the control endpoint on 127.0.0.1."""
+    token: str
+    """What that asks for."""
+
+
+def ask(at: str | None, change: Change | None) -> Document:
+    """List the links of a running testnet, or change some.
+
+    Args:
+        at: its folder, as it says when it starts; None finds the only one.
+        change: None lists.
+
+    Raises:
+        TransportError: E-NO-TESTNET, none runs there.
+        LocalProtocolError: E-TESTNETS, several run; E-LINK, E-FAULT.
+    """
+    word = _found(at)
+    body = None if change is None else msgspec.json.encode(change)
+    connection = http.client.HTTPConnection("127.0.0.1", word.port, timeout=_ANSWER_S)
+    try:
+        connection.request(
+            "GET" if body is None else "POST",
+            FAULTS_PATH,
+            body=body,
+            headers={"Authorization": f"Bearer {word.token}"},
+        )
+        answer = connection.getresponse()
+        found = json.loads(answer.read(_ANSWER_BYTES_MAX))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _none(f"the testnet of {word.folder} does not answer") from error
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise _refused(found)
+    return dict(found)
+
+
+def _found(at: str | None) -> Word:
+    if at is not None:
+        word = _word(Path(at).expanduser())
+        if word is None:
+            raise _none(f"no testnet runs in {at[:200]}")
+        return word
+    here = Path(tempfile.gettempdir())
+    words = [word for folder in sorted(here.glob(f"{FOLDER_PREFIX}*")) if (word := _word(folder))]
+    if not words:
+        raise _none("no testnet with faulty links runs here")
+    if len(words) > 1:
+        names = ", ".join(f"{word.folder} ({word.net})" for word in words)
+        raise LocalProtocolError(
+            f"{len(words)} testnets run here",
+            code="E-TESTNETS",
+            fix=f"Choose with --at:  {names}",
+            field="--at",
+        )
+    return words[0]
+
+
+def _word(folder: Path) -> Word | None:
+    """Read what a testnet left; None unless it is ours, whole, and its process lives."""
+    file = folder / CONTROL_FILE
+    try:
+        about = file.stat()
+        with file.open("rb") as opened:
+            found = json.loads(opened.read(_FILE_BYTES_MAX))
+        url = _URL.fullmatch(found["url"])
+        pid, token, net = int(found["pid"]), str(found["token"]), str(found["net"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    # Anybody may put a folder of that name beside ours.
+    is_ours = about.st_uid == os.getuid() and not about.st_mode & _SHARED
+    if url is None or not is_ours or not token.isascii() or not _lives(pid):
+        return None
+    return Word(folder=folder, net=net, port=int(url[1]), token=token)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def _none(sentence: str) -> TransportError:
+    return TransportError(
+        sentence,
+        code="E-NO-TESTNET",
+        fix="Start one:  intentcast testnet up --faulty        or name its folder with --at DIR",
+    )
+
+
+def _refused(found: Document) -> IntentcastError:
+    """Give the testnet's own words."""
+    sentence, code = str(found.get("title", "the testnet refused")), str(found.get("code", ""))
+    kind = LocalProtocolError if code in ("E-LINK", "E-FAULT") else TransportError
+    return kind(sentence, code=code or "E-FAILED", fix=str(found.get("fix", "")))

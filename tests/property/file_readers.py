@@ -1,0 +1,244 @@
+"""Readers of files and of what the local API is sent: JSON, TOML, feeds, keys, saved agreements."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from node.api.bodies import converted
+from node.api.guards import check_host, check_origin, check_target, host_name
+from node.api.problems import GateError
+from node.api.strict_json import read_json
+from node.config import load_settings
+from node.data.vocabulary import attribute_vocabulary, category_tree
+from node.errors import ConfigError, KeystoreError
+from node.keyfile import (
+    MODERATE,
+    NODE_FILE,
+    ROOT_FILE,
+    SealedRoot,
+    passphrase_line,
+    read_node,
+    read_root,
+)
+from node.market.drafts import read_request
+from node.vendor.identity import load_identity
+from node.vendor.rules import load_rules
+from node.words import root_from_words, words_of
+from protocol.errors import LocalProtocolError
+from tests.fuzz import feed, seeds
+from tests.parties import NOW_MS
+from tests.property.decoders import Decoder, Form, check_told
+
+LOCAL = (LocalProtocolError,)
+ROOT = Path(__file__).resolve().parents[2]
+_CASTS = ROOT / "node" / "data" / "examples"
+_API = ROOT / "node" / "api"
+
+
+@cache
+def _folder() -> Path:
+    memory = Path("/dev/shm")
+    name = tempfile.mkdtemp(prefix="readers-", dir=memory if memory.is_dir() else None)
+    return Path(name)
+
+
+def _written(name: str, raw: bytes) -> Path:
+    path = _folder() / name
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_bytes(raw)
+    return path
+
+
+# --- the local API --------------------------------------------------------------------------------
+
+
+@cache
+def body_types() -> list[Any]:
+    """Find every body and query the API takes."""
+    found = []
+    for path in sorted(_API.glob("*.py")):
+        module = importlib.import_module(f"node.api.{path.stem}")
+        for name, value in vars(module).items():
+            is_here = getattr(value, "__module__", "") == module.__name__
+            if is_here and name.endswith(("Body", "Query")) and issubclass(value, msgspec.Struct):
+                found.append(value)
+    return found
+
+
+def _bodies(raw: bytes) -> None:
+    """Hold one document against every body; none may fail in another way."""
+    value = read_json(raw)
+    for kind in body_types():
+        for strict in (True, False):
+            try:
+                converted(value, kind, strict=strict)
+            except LocalProtocolError as error:
+                check_told(error)
+
+
+_BODIES: list[dict[str, Any]] = [
+    {"options": [0, 1], "slot": 2, "disclose": {"name": "Ana"}, "anyway": False},
+    {"confirm": False, "reason": "out_of_stock"},
+    {"handle": "cast-7Q4M-K2XD"},
+    {"address": "192.0.2.7:7440"},
+    {"after": 7, "wait": 1.5},
+]
+
+
+def _request(raw: bytes) -> None:
+    """Read a cast file as the API does."""
+    value = read_json(raw)
+    if isinstance(value, dict):
+        read_request(value, NOW_MS)
+
+
+def _headers(text: str) -> None:
+    headers: CIMultiDictProxy[str] = CIMultiDictProxy(
+        CIMultiDict({"Host": text, "Origin": f"http://{text}", "Sec-Fetch-Site": text})
+    )
+    host_name(text)
+    check_origin(headers, check_host(headers, ["node.example"]))
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def _examples(kind: str) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(seeds.EXAMPLES.glob(f"*.{kind}.toml"))]
+
+
+def _config(raw: bytes) -> Any:
+    _written("config.toml", raw)
+    return load_settings(_folder(), {}, {})
+
+
+def _identity(raw: bytes) -> Any:
+    return load_identity(_written("vendor.toml", raw), tree=category_tree())
+
+
+def _rules(raw: bytes) -> Any:
+    path = _written("rules.toml", raw)
+    return load_rules(path, vocabulary=attribute_vocabulary(), tree=category_tree())
+
+
+def _root(raw: bytes) -> Any:
+    _written(ROOT_FILE, raw)
+    return read_root(_folder())
+
+
+def _node(raw: bytes) -> Any:
+    _written(NODE_FILE, raw)
+    return read_node(_folder())
+
+
+_SEALED = SealedRoot(cost=MODERATE, salt=bytes(16), nonce=bytes(24), box=bytes(48)).raw()
+_CONFIG = b"""net = "test"
+listen_port = 7440
+peers = ["192.0.2.7:7440"]
+log_level = "INFO"
+api_port = 0
+receipt_jitter_ms = 100
+"""
+
+READERS = [
+    Decoder(
+        name="API: JSON",
+        form=Form.JSON,
+        good=lambda: [json.dumps(each).encode() for each in _BODIES],
+        read=read_json,
+        allowed=LOCAL,
+    ),
+    Decoder(
+        name="API: bodies and queries",
+        form=Form.JSON,
+        good=lambda: [json.dumps(each).encode() for each in _BODIES],
+        read=_bodies,
+        allowed=LOCAL,
+    ),
+    Decoder(
+        name="API: path",
+        form=Form.TEXT,
+        good=lambda: ["/v1/status"],
+        read=check_target,
+        allowed=(GateError,),
+    ),
+    Decoder(
+        name="API: headers",
+        form=Form.TEXT,
+        good=lambda: ["127.0.0.1:8420", "localhost", "node.example", "[::1]:1"],
+        read=_headers,
+        allowed=(GateError,),
+    ),
+    Decoder(
+        name="cast file",
+        form=Form.JSON,
+        good=lambda: [path.read_bytes() for path in sorted(_CASTS.glob("*.json"))],
+        read=_request,
+        allowed=LOCAL,
+    ),
+    Decoder(
+        name="config.toml",
+        form=Form.BYTES,
+        good=lambda: [_CONFIG],
+        read=_config,
+        allowed=(ConfigError,),
+    ),
+    Decoder(
+        name="vendor.toml",
+        form=Form.BYTES,
+        good=lambda: _examples("vendor"),
+        read=_identity,
+        allowed=(ConfigError,),
+    ),
+    Decoder(
+        name="rules.toml",
+        form=Form.BYTES,
+        good=lambda: _examples("rules"),
+        read=_rules,
+        allowed=(ConfigError,),
+    ),
+    Decoder(
+        name="root.key",
+        form=Form.BYTES,
+        good=lambda: [b"intentcast root 1\n" + bytes(32), _SEALED],
+        read=_root,
+        allowed=(KeystoreError,),
+    ),
+    Decoder(
+        name="node.key",
+        form=Form.BYTES,
+        good=lambda: [b"intentcast node 1\n" + bytes(64)],
+        read=_node,
+        allowed=(KeystoreError,),
+    ),
+    Decoder(
+        name="24 words",
+        form=Form.TEXT,
+        good=lambda: [" ".join(words_of(bytes(range(32)))), "1. abandon 2. about"],
+        read=root_from_words,
+        allowed=(KeystoreError,),
+    ),
+    Decoder(
+        name="passphrase",
+        form=Form.BYTES,
+        good=lambda: [b"correct horse battery\n", "Straße und Brücke".encode()],
+        read=passphrase_line,
+        allowed=LOCAL,
+    ),
+    Decoder(
+        name="feed",
+        form=Form.BYTES,
+        good=seeds.of_feeds,
+        read=feed.one_input,
+        allowed=(),
+    ),
+]

@@ -1,0 +1,117 @@
+"""The newest form of a request is followed; only what it asks anew is quoted anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from node.market.desk import read_reply
+from node.storage import objects, threads
+from node.storage.casts import OwnCast
+from protocol.ids import NodeId
+from protocol.market.deal import Role
+from protocol.market.thread import ThreadState
+from protocol.now import MINUTE_MS
+from protocol.objects.envelope import Verified
+from protocol.objects.header import Kind
+from tests.unit.node.market.booth import Booth, Market
+
+ELSEWHERE = [NodeId(b"e" * 32)]
+
+
+async def amended(
+    market: Market, row: OwnCast, *, minutes: int = 1, **changes: Any
+) -> Verified[Any]:
+    """Sign another form of a request; by default it differs in the way back alone."""
+    first = await market.buyer.object(row.cast_id)
+    market.clock.advance(minutes * MINUTE_MS)
+    reply = msgspec.structs.replace(first.body.reply, at=ELSEWHERE)
+    facts = {"supersedes": first.id, "reply": reply, **changes}
+    body = msgspec.structs.replace(first.body, **facts)
+    return await market.buyer.desk.pen.public(
+        row.nonce, Kind.INTENTCAST, body, exp=first.header.exp, thread=row.root_id
+    )
+
+
+def offers_of(booth: Booth) -> list[Any]:
+    return [each for each in booth.post.queued if each.kind == Kind.OFFER.value]
+
+
+async def test_a_new_way_back_is_followed_and_nothing_quoted(market: Market):
+    row, _ = await market.offered()
+    form = await amended(market, row)
+    for _ in range(2):
+        await market.vendor.answer(form)
+    assert len(offers_of(market.vendor)) == 1
+    (thread,) = await market.vendor.threads(Role.VENDOR)
+    assert read_reply(thread.other_reply).at == ELSEWHERE
+    assert market.vendor.post.resealed[-1][3].at == ELSEWHERE
+    assert len(market.vendor.post.resealed) == 1
+    assert "thread.moved" in await market.vendor.history()
+
+
+async def test_an_older_form_changes_nothing(market: Market):
+    row, _ = await market.offered()
+    early = await amended(market, row)
+    late = await amended(market, row, reply=(await market.buyer.object(row.cast_id)).body.reply)
+    await market.vendor.answer(late)
+    before = await market.vendor.thread(Role.VENDOR)
+    await market.vendor.answer(early)
+    assert (await market.vendor.thread(Role.VENDOR)).other_reply == before.other_reply
+
+
+async def test_other_wishes_are_quoted_as_a_revision(market: Market):
+    row, offer_id = await market.offered()
+    form = await amended(market, row, title="Another camera")
+    for _ in range(2):
+        await market.vendor.answer(form)
+    assert len(offers_of(market.vendor)) == 2
+    revised = await market.vendor.object(offers_of(market.vendor)[-1].envelope_id)
+    assert (revised.body.round, revised.body.supersedes) == (1, offer_id)
+    assert revised.body.cast == form.id
+    thread = await market.vendor.thread(Role.VENDOR)
+    assert (thread.offer_id, thread.state) == (revised.id, ThreadState.OFFERED)
+
+
+async def test_the_first_form_heard_late_is_not_answered(market: Market):
+    await market.buyer.learn(await market.vendor.sell())
+    row = await market.buyer.cast()
+    form = await amended(market, row)
+    await market.vendor.answer(form)
+    await market.vendor.answer(await market.buyer.object(row.cast_id))
+    assert len(offers_of(market.vendor)) == 1
+    assert len(await market.vendor.threads(Role.VENDOR)) == 1
+
+
+@pytest.mark.parametrize("state", [ThreadState.ACCEPTED, ThreadState.CLOSED])
+async def test_a_thread_that_takes_no_offer_gets_none(market: Market, state: ThreadState):
+    row, _ = await market.offered()
+    thread = await market.vendor.thread(Role.VENDOR)
+    await market.vendor.write(lambda conn: threads.save(conn, replace(thread, state=state)))
+    await market.vendor.answer(await amended(market, row, title="Another camera"))
+    assert len(offers_of(market.vendor)) == 1
+
+
+async def test_the_tenth_round_is_the_last(market: Market):
+    row, _ = await market.offered()
+    for number in range(12):
+        await market.vendor.answer(await amended(market, row, title=f"Camera {number}"))
+    rounds = [
+        (await market.vendor.object(each.envelope_id)).body.round
+        for each in offers_of(market.vendor)
+    ]
+    assert rounds == list(range(11))
+
+
+async def test_a_thread_whose_offer_is_gone_is_followed_alone(market: Market):
+    row, offer_id = await market.offered()
+    await market.vendor.write(
+        lambda conn: conn.execute("DELETE FROM objects WHERE id = ?", (offer_id,))
+    )
+    await market.vendor.answer(await amended(market, row, title="Another camera"))
+    assert len(offers_of(market.vendor)) == 1
+    assert read_reply((await market.vendor.thread(Role.VENDOR)).other_reply).at == ELSEWHERE
+    assert await market.vendor.write(lambda conn: objects.row_of(conn, offer_id)) is None

@@ -1,0 +1,66 @@
+"""One file in the place of another: whole or not at all, whenever it is cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node.storage.exchange import (
+    draft_path,
+    exchange,
+    finish,
+    forget_draft,
+    kept_path,
+    note_path,
+)
+from node.storage.journal import journal_path
+from node.storage.page_sums import sums_path
+
+
+@pytest.fixture
+def both(path: Path) -> Path:
+    path.write_bytes(b"old")
+    draft_path(path).write_bytes(b"new")
+    for beside in (journal_path(path), sums_path(path)):
+        beside.write_bytes(b"of the old one")
+    return path
+
+
+def assert_new(path: Path) -> None:
+    assert path.read_bytes() == b"new"
+    assert kept_path(path).read_bytes() == b"old"
+    assert kept_path(path).name == "home.damaged.db"
+    left = {each.name for each in path.parent.iterdir()}
+    assert left == {"home.db", "home.damaged.db"}
+
+
+def test_the_new_file_takes_the_place_of_the_old(both: Path):
+    exchange(both)
+    assert_new(both)
+
+
+def test_what_was_begun_is_ended(both: Path):
+    note_path(both).touch()
+    both.replace(kept_path(both))
+    finish(both)
+    assert_new(both)
+    finish(both)
+    assert_new(both)
+
+
+def test_what_was_not_begun_is_not_ended(both: Path):
+    finish(both)
+    assert both.read_bytes() == b"old"
+    forget_draft(both)
+    assert not draft_path(both).exists()
+    assert both.read_bytes() == b"old"
+
+
+def test_a_note_without_a_draft_is_of_an_exchange_that_ended(both: Path):
+    draft_path(both).unlink()
+    note_path(both).touch()
+    finish(both)
+    assert both.read_bytes() == b"old"
+    assert sums_path(both).exists()
+    assert not note_path(both).exists()
