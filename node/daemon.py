@@ -300,6 +300,7 @@ class Daemon:
             network=self.network,
             post=self.post,
             keyring=self.desk.keyring,
+            standing=self.neighbours.standing,
         )
         await self.custody.look()
         api = ApiServer(self.handle, settings, api_token(home, self._entropy))

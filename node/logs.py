@@ -26,6 +26,8 @@ REFILL_MS: Final = 30_000
 """After this a kind of line may be written once more; guess."""
 KINDS_MAX: Final = 256
 """Kinds that are told apart; the one longest unseen goes."""
+LINE_CHARS_MAX: Final = 2_000
+"""Of a message, and of each line of a traceback: strangers' texts stand in both; guess."""
 TRACEBACK_LINES_MAX: Final = 24
 """Last lines of a traceback; the innermost frames are the ones that tell."""
 _TEMPLATE_CHARS: Final = 120
@@ -171,20 +173,28 @@ def _key(record: logging.LogRecord) -> _Key:
 def _shortened(record: logging.LogRecord, room: int) -> logging.LogRecord:
     """Give the record on few lines: its message on one, its traceback cut to the end that tells."""
     copy = logging.makeLogRecord(record.__dict__)
-    copy.msg = _message(record).replace("\r", " ").replace("\n", " | ")
+    copy.msg = _visible(_message(record).replace("\r", " ").replace("\n", " | "))
     copy.args = None
     copy.exc_info = copy.exc_text = copy.stack_info = None
     most = min(TRACEBACK_LINES_MAX, room - 1)
     if record.exc_info and record.exc_info[1] is not None and most > 0:
         told = "".join(traceback.format_exception(record.exc_info[1])).rstrip().splitlines()
-        copy.exc_text = "\n".join(told[-most:])
+        copy.exc_text = "\n".join(map(_visible, told[-most:]))
     return copy
+
+
+def _visible(text: str) -> str:
+    """Cut a line, and write what a terminal would obey, or not show, by its number."""
+    cut = text[:LINE_CHARS_MAX]
+    if not cut.isprintable():
+        cut = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return cut if len(text) <= LINE_CHARS_MAX else f"{cut}..."
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (TypeError, ValueError, KeyError):
+    except Exception:  # noqa: BLE001 - a value's own __str__ may raise anything
         # A template that does not fit its values is a bug of ours; the log is no place to raise it.
         return f"{record.msg!r} % {record.args!r}"
 

@@ -113,6 +113,8 @@ letter_bytes_max: Final = sealed_bytes_max + 8 * 1024
 # --- market machines (market 5) ------------------------------------------------------------
 parked_per_thread_max: Final = 64
 """Letters waiting for a missing parent in one thread."""
+thread_objects_max: Final = 256
+"""Objects kept of one party in one thread; ten rounds and a deal make some twenty; guess."""
 parked_ms_max: Final = 10 * 60_000
 """How long a parked letter waits before it is let go, unreceipted."""
 confirm_within_firm_ms: Final = 15 * 60_000

@@ -148,7 +148,7 @@ async def prove_backup(
         IntentcastError: as `read_backup`; StorageError E-BACKUP-CONTENT when what was backed up
             was damaged already, E-DISK-FULL, E-FILE.
     """
-    parent = _parent_of_work(home)
+    parent = await asyncio.to_thread(_parent_of_work, home)
     with _failures_of(file, parent):
         work, lock = await in_thread(_work_folder, parent)
         try:

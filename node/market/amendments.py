@@ -14,7 +14,7 @@ import msgspec
 
 from node.market.deals import Deals
 from node.market.desk import Desk, with_reply
-from node.storage import objects, threads
+from node.storage import threads
 from protocol.market import cast as cast_machine
 from protocol.market import thread as thread_machine
 from protocol.market.thread import ThreadEvent
@@ -50,8 +50,7 @@ class Amendments:
         Returns:
             Whether it asks something new, newer than what our offer answers.
         """
-        objects.insert(conn, cast, own=False, now_ms=self._desk.wall_ms())
-        objects.pin(conn, [cast.id])
+        # Not kept past its time: a buyer may amend for ever, and what is quoted anew is kept then.
         followed = with_reply(thread, cast.body.reply, cast.header.at)
         threads.save(conn, followed)
         if followed.other_reply != thread.other_reply:

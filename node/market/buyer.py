@@ -19,6 +19,7 @@ from node.market.deals import Deals, can_disclose, state_of, write_opened
 from node.market.desk import ACCEPT_LIFE_MS, Desk, Way, newest_box, with_reply
 from node.market.errand import settling
 from node.market.letters import Dropped, Opened, Taken, Verdict, Waits
+from node.market.places import Places
 from node.market.requests import last_day_ms, read_local
 from node.storage import casts, deals, dropped, objects, restorations, successions, threads
 from node.storage.casts import OwnCast
@@ -73,6 +74,7 @@ class Buyer:
         """Keep the tools."""
         self._desk = desk
         self._deals = Deals(desk)
+        self._places = Places(desk)
 
     # --- offers and events in -------------------------------------------------------------
 
@@ -184,13 +186,13 @@ class Buyer:
         """Ask whether there is room: one live offer per vendor, so many vendors per cast."""
         body = verified.body
         if thread is None:
-            cast = self._desk.load(conn, own.cast_id or b"")
-            most = min(cast.body.max_offers if cast else 0, limits.offers_per_cast_max)
-            full = threads.count_of_cast(conn, own.root_id or b"", ROLE) >= most
-            return Reason.QUOTA if full else None
+            return self._places.take(conn, own, verified)
         if body.supersedes != thread.offer_id and not self._revises(conn, thread, body):
             return Reason.DUPLICATE
-        return thread_machine.step(thread.state, ThreadEvent.OFFER_REVISED).refusal
+        refusal = thread_machine.step(thread.state, ThreadEvent.OFFER_REVISED).refusal
+        if refusal is None and thread.state is ThreadState.WITHDRAWN:
+            return self._places.take(conn, own, verified)
+        return refusal
 
     def _cast_of(
         self, conn: sqlite3.Connection, own: OwnCast, cast_id: bytes

@@ -150,7 +150,8 @@ class Copies:
             if objects.row_of(conn, verified.id) is not None:
                 return None
             is_new = self._note_sign(conn, box.ctx, verified, self._sign_of(conn, verified))
-            if is_new and not self._answers(conn, body):
+            # An answer is not answered, whoever it was for: three copies would never end.
+            if is_new and body.of == verified.header.thread:
                 self._leave(conn, box.ctx, of=verified.id)
             return is_new
 

@@ -227,9 +227,6 @@ class Letters:
         """Say why no room need look at an object now; None when one should."""
         if (over := self._over(conn, verified)) is not None:
             return Dropped(reason=over)
-        if objects.has_twin(conn, verified):
-            # A second signature under a text that is on record would be stored nowhere.
-            return Dropped(reason=Reason.DUPLICATE)
         if isinstance(verified.body, Asked | Told):
             # Outside the chain: whoever asks has lost it. The room knows whom it may answer.
             return None
@@ -245,9 +242,19 @@ class Letters:
     def _over(self, conn: sqlite3.Connection, verified: Verified[Any]) -> Reason | None:
         if verified.header.exp + limits.expiry_tolerance_ms < self._desk.wall_ms():
             return Reason.EXPIRED
-        # What was recorded before a key's end stays; nothing of it counts that comes now.
-        is_revoked = successions.is_revoked(conn, verified.header.key)
-        return Reason.REVOKED if is_revoked else None
+        if successions.is_revoked(conn, verified.header.key):
+            # What was recorded before a key's end stays; nothing of it counts that comes now.
+            return Reason.REVOKED
+        if objects.has_twin(conn, verified):
+            # A second signature under a text that is on record would be stored nowhere.
+            return Reason.DUPLICATE
+        return Reason.QUOTA if self._has_said_enough(conn, verified) else None
+
+    def _has_said_enough(self, conn: sqlite3.Connection, verified: Verified[Any]) -> bool:
+        """Tell whether its party has filled its room: events we only keep could fill a disk."""
+        root, key = verified.header.thread or b"", verified.header.key
+        most = limits.thread_objects_max
+        return objects.count_by_party(conn, root, key, most=most) >= most
 
     def _is_spoken_to(
         self, conn: sqlite3.Connection, role: Role, ctx: bytes, verified: Verified[Any]

@@ -20,14 +20,15 @@ from node.post.letters import OutgoingLetter
 from node.storage import deals, objects, threads, wanted
 from node.storage.outbox import Priority
 from node.storage.threads import Thread
-from protocol import limits
+from protocol import limits, sealing
 from protocol.encoding import encode
 from protocol.errors import Reason, RemoteProtocolError
 from protocol.ids import ObjectId
 from protocol.market.deal import DealState, Role
 from protocol.now import DAY_MS
+from protocol.objects.acceptance import Acceptance
 from protocol.objects.envelope import Verified, open_stored
-from protocol.objects.event import Asked, Here, Told
+from protocol.objects.event import Asked, Here, Moved, Told
 from protocol.objects.header import Kind
 from protocol.objects.offer import Offer
 from protocol.objects.profile import Profile
@@ -40,6 +41,11 @@ _ASK_LIFE_MS = 7 * DAY_MS
 """How long a question is tried; guess."""
 _PARTIES_MAX = 64
 """Shops, or buyers, asked about one identity of ours; guess."""
+_QUICK_MAX = 8
+"""Answers in one thread before the pause between two doubles with each: they are kept; guess."""
+_DOUBLINGS_MAX = 20
+_PAUSE_MS_MAX = 7 * DAY_MS
+"""The longest such pause; guess."""
 _PAIR_BYTES = 16
 """What one [signed, signature] takes beside its bytes, at most."""
 _MOVING = (DealState.ACCEPT_SENT, DealState.OFFERED, DealState.CONFIRMED)
@@ -193,7 +199,10 @@ class Recall:
             for each in said
             if isinstance(each.body, Told) and each.header.to == party.other
         ]
-        return bool(told) and self._desk.wall_ms() - max(told) < limits.told_pause_ms
+        # What was answered is never let go: whoever asks for ever may not fill the disk with it.
+        doublings = min(max(len(told) - _QUICK_MAX, 0), _DOUBLINGS_MAX)
+        pause_ms = min(limits.told_pause_ms << doublings, _PAUSE_MS_MAX)
+        return bool(told) and self._desk.wall_ms() - max(told) < pause_ms
 
     def _values(self, conn: sqlite3.Connection, party: Party) -> Opened:
         """Give the values disclosed in the thread's one agreed deal: both knew them already."""
@@ -201,7 +210,8 @@ class Recall:
             row
             for row in deals.of_cast(conn, party.root)
             if (row.role, row.other_key) == (party.role, party.other)
-            and row.agreed_id is not None
+            # Of a deal that ended otherwise, the other side may never have got them.
+            and row.state is DealState.AGREED
             and row.opened
         ]
         return opened_of(agreed[0]) if len(agreed) == 1 else None
@@ -209,8 +219,7 @@ class Recall:
     def _take_told(
         self, conn: sqlite3.Connection, party: Party, verified: Verified[Told], opened: Opened
     ) -> Verdict:
-        asked = objects.row_of(conn, verified.body.of)
-        if asked is None or not asked.own or asked.to != party.other:
+        if not self._is_asked(conn, party, verified.body.of):
             return Dropped(reason=Reason.MISMATCH)
         if self._is_told(conn, party, verified):
             # One answer to one question: whoever was asked once may not go on telling.
@@ -248,6 +257,14 @@ class Recall:
         except RemoteProtocolError:
             return None
 
+    def _is_asked(self, conn: sqlite3.Connection, party: Party, object_id: bytes) -> bool:
+        """Tell whether an object is a question of ours to this party about this very thread."""
+        asked = load_whole(self._desk, conn, object_id)
+        if asked is None or not isinstance(asked.body, Asked):
+            return False
+        own, header = bytes(self._desk.pen.key(party.ctx)), asked.header
+        return (header.key, header.to, header.thread) == (own, party.other, party.root)
+
     def _is_told(self, conn: sqlite3.Connection, party: Party, told: Verified[Told]) -> bool:
         said = between(self._desk, conn, party)
         return any(
@@ -267,7 +284,9 @@ class Recall:
         is_between = {header.key, header.to} == {own, party.other}
         if header.thread != party.root or not is_between:
             return None
-        return None if isinstance(verified.body, Asked | Told | Here) else verified
+        if isinstance(verified.body, Asked | Told | Here):
+            return None
+        return verified if _may_have_come(verified, self._desk.wall_ms()) else None
 
     # --- who is asked ---------------------------------------------------------------------------
 
@@ -305,6 +324,20 @@ class Recall:
 
 def _thread_of(conn: sqlite3.Connection, party: Party) -> Thread | None:
     return threads.thread_of(conn, party.root, party.role, party.ctx, party.other)
+
+
+def _may_have_come(verified: Verified[Any], now_ms: int) -> bool:
+    """Hold an object against what is asked of every letter: its date, and a box one can seal to."""
+    if verified.header.at > now_ms + limits.skew_ms_max:
+        return False
+    body = verified.body
+    if isinstance(body, Offer | Acceptance | Moved):
+        try:
+            sealing.check_box_key(body.reply.box)
+        except RemoteProtocolError:
+            # An answer to it would fail, and with it every change that writes one.
+            return False
+    return True
 
 
 def _serves(profile: Profile, category: str) -> bool:

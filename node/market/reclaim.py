@@ -47,7 +47,9 @@ _WAITING_MAX = 10_000
 _NEWEST_ROWS = 2_000
 """Rows looked at again at a start: more than are ever between the disk and a look; guess."""
 _AGAIN_S = 1.0
-"""Rest before all that is carried is looked at again, s."""
+"""Rest before all that is carried is looked at again, s; doubles while that fails."""
+_AGAIN_S_MAX = 600.0
+"""The longest such rest: a disk stays full for hours, and each look opens every request; guess."""
 _FOUND = "Found again after a restore; what you kept private of it is not known here."
 
 LiveCasts = Callable[[], Awaitable[Sequence[Verified[Any]]]]
@@ -128,15 +130,17 @@ class Reclaim:
             await self._look_at_newest()
         if await self._was_restored():
             await self._look_at_all()
+        rest_s = _AGAIN_S
         while True:
             await self._ready.wait()
             await self._desk.keyring.until_unlocked()
             self._ready.clear()
             await self._empty()
             if self._has_missed:
-                await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(rest_s)
                 self._has_missed = False
                 await self._look_at_all()
+                rest_s = min(2 * rest_s, _AGAIN_S_MAX) if self._has_missed else _AGAIN_S
 
     async def begin(self) -> None:
         """Learn whether there is anything to look for."""

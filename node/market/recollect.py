@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from node.keystore import PROFILE_CONTEXT
 from node.market.copies import Copies
-from node.market.deals import write_opened
+from node.market.deals import state_of, write_opened
 from node.market.desk import Desk, with_reply
 from node.market.letters import Opened, Waits
-from node.storage import casts, deals, objects, offers_sent, threads, wanted
+from node.storage import casts, deals, objects, offers_sent, restorations, threads, wanted
 from node.storage.deals import Deal as DealRow
 from node.storage.threads import Thread
 from protocol.errors import RemoteProtocolError
@@ -25,14 +25,35 @@ from protocol.ids import DealId, OfferId
 from protocol.market import cast as cast_machine
 from protocol.market import thread as thread_machine
 from protocol.market.cast import CastEvent, CastState
-from protocol.market.deal import FAILED, LIVE, DealState, Role
+from protocol.market.deal import (
+    FAILED,
+    LIVE,
+    CancelReceived,
+    DealEvent,
+    DealState,
+    RefusedReceived,
+    Role,
+    VoidReceived,
+    step,
+)
 from protocol.market.disclosure import check_opened
 from protocol.market.recollection import Recollection, recollect
 from protocol.market.thread import ThreadEvent, ThreadState
 from protocol.objects.acceptance import Acceptance
 from protocol.objects.envelope import Verified
-from protocol.objects.event import Asked, Closed, Here, Moved, Told
+from protocol.objects.event import (
+    Agreed,
+    Asked,
+    Closed,
+    Confirmed,
+    Here,
+    Moved,
+    Refused,
+    Told,
+    Void,
+)
 from protocol.objects.header import Kind
+from protocol.objects.intentcast import Intentcast
 from protocol.objects.offer import Offer
 from protocol.objects.profile import Profile
 from protocol.objects.revoke import Revoke
@@ -140,12 +161,36 @@ class Recollect:
     def _keep(self, conn: sqlite3.Connection, party: Party, said: Sequence[Verified[Any]]) -> None:
         """Record what is new, and tell the room of copies what another life of ours signed."""
         own = self._desk.pen.key(party.ctx)
-        for each in said:
+        for each in self._due(conn, party, said):
             # What this home lost to damage comes back to it: that is no sign of another copy.
             is_new = objects.row_of(conn, each.id) is None and not wanted.is_wanted(conn, each.id)
             self._desk.record(conn, each)
             if is_new and each.header.key == own:
                 self._copies.met_in(conn, party.ctx, each)
+
+    def _due(
+        self, conn: sqlite3.Connection, party: Party, said: Sequence[Verified[Any]]
+    ) -> list[Verified[Any]]:
+        """Leave out a confirmation that can be answered now: its own letter brings it, to be.
+
+        On record it would be known when that letter comes, and the deal would run to its void. One
+        that is told of a deal that waits for its owner is answered when that is reopened.
+        """
+        if party.role is not Role.BUYER or restorations.is_held(conn, party.ctx):
+            return list(said)
+        answered = {each.body.of for each in said if isinstance(each.body, Agreed)}
+        waiting = {
+            row.deal_id
+            for row in deals.of_cast(conn, party.root)
+            if row.role is Role.BUYER and row.state is DealState.ACCEPT_SENT
+        }
+        return [
+            each
+            for each in said
+            if not isinstance(each.body, Confirmed)
+            or each.body.of not in waiting
+            or each.id in answered
+        ]
 
     # --- the thread -----------------------------------------------------------------------------
 
@@ -157,7 +202,7 @@ class Recollect:
         offers = [
             each
             for each in found
-            if isinstance(each.body, Offer) and self._is_of(conn, each.body.cast, buyer)
+            if isinstance(each.body, Offer) and self._is_of(conn, each.body.cast, buyer, party.root)
         ]
         newest = max(offers, key=lambda each: (each.body.round, each.header.at), default=None)
         if thread is None:
@@ -176,10 +221,12 @@ class Recollect:
             thread = self._follow(thread, each)
         return replace(thread, updated_ms=self._desk.wall_ms())
 
-    def _is_of(self, conn: sqlite3.Connection, cast_id: bytes, buyer: bytes) -> bool:
-        """Tell whether a form of the request is here and the buyer's own."""
+    def _is_of(self, conn: sqlite3.Connection, cast_id: bytes, buyer: bytes, root: bytes) -> bool:
+        """Tell whether an object is here, and a form of this request that is the buyer's own."""
         cast = load_whole(self._desk, conn, cast_id)
-        return cast is not None and cast.header.key == buyer
+        if cast is None or not isinstance(cast.body, Intentcast):
+            return False
+        return cast.header.key == buyer and root in (cast.id, cast.header.thread)
 
     def _offered(
         self, conn: sqlite3.Connection, thread: Thread, newest: Verified[Offer] | None
@@ -245,7 +292,7 @@ class Recollect:
         row = deals.deal_of(conn, acceptance.id)
         if row is None:
             row = _new_row(party, acceptance)
-        elif _PROGRESS[told.state] <= _PROGRESS[row.state] or row.state in FAILED:
+        elif self._is_kept(party, row, acceptance, told):
             return None
         values = row.opened or _values(offer.body.cast, acceptance, told, opened)
         return replace(
@@ -258,6 +305,30 @@ class Recollect:
             opened=values,
             updated_ms=self._desk.wall_ms(),
         )
+
+    def _is_kept(
+        self, party: Party, row: DealRow, acceptance: Verified[Acceptance], told: Recollection
+    ) -> bool:
+        """Tell whether a row stays as it is: it is as far, or outlasts the other side's end of it.
+
+        Our own `agreed` may be what was lost here, and be left out of what is told: an end counts
+        for no more than if it had come by its own letter.
+        """
+        if _PROGRESS[told.state] <= _PROGRESS[row.state] or row.state in FAILED:
+            return True
+        ended = told.ended
+        if ended is None or ended.header.key != party.other:
+            return False
+        event: DealEvent
+        match ended.body:
+            case Void():
+                event = VoidReceived(at=ended.header.at)
+            case Refused():
+                event = RefusedReceived(reason=ended.body.reason)
+            case _:
+                event = CancelReceived(waited_ms=ended.header.at - acceptance.header.at)
+        is_refused = step(state_of(row), event, self._desk.clock.now()).refusal is not None
+        return is_refused and row.state is DealState.AGREED
 
     def _keep_deal(self, conn: sqlite3.Connection, row: DealRow) -> None:
         outcome = deals.insert(conn, row)

@@ -20,6 +20,7 @@ import msgspec
 from node.crashpoint import crashpoint
 from node.keystore import PROFILE_CONTEXT
 from node.market.desk import EVENT_LIFE_MS, Desk, read_reply, reply_of
+from node.market.recollect import load_whole
 from node.market.requests import Requests
 from node.storage import bounds, boxes_own, casts, deals, threads
 from node.storage.casts import OwnCast
@@ -189,17 +190,18 @@ class Relocation:
         """Give our object whose way back is replaced; None in a thread that is over."""
         if thread.other_reply is None or read_reply(thread.other_reply).until <= self._now():
             return None
-        offer = self._desk.load(conn, thread.offer_id or b"")
-        if offer is None:
-            return None
+        is_buyer = thread.role is Role.BUYER
         accepted = [
             row.deal_id
             for row in deals.of_cast(conn, thread.cast_id)
             if row.other_key == thread.other_key and row.state in LIVE
         ]
-        is_buyer = thread.role is Role.BUYER
         if accepted:
-            return accepted[-1] if is_buyer else offer.id
+            return accepted[-1] if is_buyer else thread.offer_id
+        # One that is damaged must not keep all others from being told.
+        offer = load_whole(self._desk, conn, thread.offer_id or b"")
+        if offer is None:
+            return None
         is_open = offer.body.valid_until + limits.confirm_within_ms_max > self._now()
         if not is_open or thread.state is ThreadState.ACCEPTED:
             return None

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _CONTACTS_MAX = 1_000
+_HEIRS_MAX = 10_000
+"""Successors of contacts whose statements are heard; the ones met first go; guess."""
 
 
 def lineage_of(desk: Desk, conn: sqlite3.Connection, key: bytes) -> Lineage:
@@ -67,6 +69,8 @@ class Succession:
         self._first_key: bytes | None = None
         self.troubled: dict[bytes, Lineage] = {}
         """Contacts whose line is frozen or revoked."""
+        self._heirs: dict[bytes, bytes] = {}
+        """Key a contact's line has come to -> the contact: what it says is about that contact."""
 
     @property
     def generation(self) -> int:
@@ -92,6 +96,10 @@ class Succession:
 
     def _look_at(self, conn: sqlite3.Connection, key: bytes) -> None:
         found = self.lineage(conn, key)
+        for heir in found.keys[1:]:
+            self._heirs.setdefault(heir, key)
+        while len(self._heirs) > _HEIRS_MAX:
+            self._heirs.pop(next(iter(self._heirs)))
         if found.standing is Standing.CURRENT:
             self.troubled.pop(key, None)
         else:
@@ -142,13 +150,14 @@ class Succession:
     def heard_of(self, conn: sqlite3.Connection, verified: Verified[Any]) -> None:
         """Take a statement of somebody else's key, inside a change."""
         key = verified.header.key
-        if not successions.is_contact(conn, key):
+        contact = key if successions.is_contact(conn, key) else self._heirs.get(key)
+        if contact is None or verified.id not in successions.counted(conn, key):
             return
         objects.pin(conn, [verified.id])
-        self._look_at(conn, key)
-        found = self.troubled.get(key)
+        self._look_at(conn, contact)
+        found = self.troubled.get(contact)
         what = "rotated" if found is None else found.standing.value
-        self._desk.note(conn, f"contact.{what}", [key, verified.id])
+        self._desk.note(conn, f"contact.{what}", [contact, verified.id])
 
     async def _keep(self, verified: Verified[Any], what: str) -> None:
         def txn(conn: sqlite3.Connection) -> None:

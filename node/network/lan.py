@@ -125,10 +125,16 @@ class Lan:
     async def _follow(self) -> None:
         """Be open on the local networks of the moment, until cancelled."""
         while True:
-            found = await asyncio.to_thread(read_interfaces, self._choice.names)
-            if found != self._open_on:
-                await self._shut()
-                await self._open(found)
+            try:
+                found = await asyncio.to_thread(read_interfaces, self._choice.names)
+            except OSError as error:
+                # Asked again in a while; what is open stays so meanwhile.
+                if self._open_on is None:
+                    self._say(f"{_NOT_OPEN} ({error.strerror or type(error).__name__}).")
+            else:
+                if found != self._open_on:
+                    await self._shut()
+                    await self._open(found)
             self._lookout.round()
             await asyncio.sleep(ROUND_S)
 

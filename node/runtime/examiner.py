@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from node.keystore import Keyring
     from node.post.office import Post
     from node.runtime.network import Network
+    from node.runtime.standing import Standing
 
 _LOG = logging.getLogger(__name__)
 _DOWN_FIX: Final = "intentcast up"
@@ -55,6 +56,7 @@ class Examiner:
         network: Network,
         post: Post,
         keyring: Keyring,
+        standing: Callable[[], Sequence[Standing]],
     ) -> None:
         """Keep the rooms it looks into.
 
@@ -66,6 +68,7 @@ class Examiner:
             network: its links.
             post: its boxes.
             keyring: its keys; only whether they are locked is asked.
+            standing: lists whom it stays linked to on its owner's word.
         """
         self._settings = settings
         self._clock = clock
@@ -73,6 +76,7 @@ class Examiner:
         self._network = network
         self._post = post
         self._keyring = keyring
+        self._standing = standing
         self._home = home
         # A scrub reads the whole file: one at a time.
         self._turn = asyncio.Lock()
@@ -124,6 +128,7 @@ class Examiner:
             )
             for kept in network.kept
         ]
+        dials += map(_dial_of, self._standing())
         links = [LinkFact(host=host, outbound=out) for host, out in network.link_hosts()]
         found = diagnosis.judge_peers(self._settings.net, dials, links, network.known_count())
         return [found]
@@ -198,6 +203,19 @@ class Examiner:
         found = await self._storage.scrub()
         mended = await mend(self._storage, found, self._clock.now().wall_ms)
         return [premises.judge_scrub(mended)]
+
+
+def _dial_of(standing: Standing) -> DialFact:
+    """Tell of a neighbour as of a peer; it may be known by its key alone."""
+    error, address = standing.error, standing.address
+    if error is None and address is None and standing.turned.is_set():
+        error = TransportError("nobody knows where it is", code="E-PEER-LOST")
+    return DialFact(
+        address=address or short_text("node", standing.key),
+        tries=standing.failures,
+        code=error.code if error else "",
+        sentence=error.sentence if error else "",
+    )
 
 
 async def examine_closed(

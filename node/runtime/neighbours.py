@@ -182,6 +182,10 @@ class Neighbours:
         """Take the token of an invite from a peer."""
         self._invitations.handle_join(link, message)
 
+    def standing(self) -> list[Standing]:
+        """List whom this node stays linked to on its owner's word, and how that goes."""
+        return list(self._links.all.values())
+
     def notices(self) -> list[str]:
         """Tell what the owner should know, one sentence each."""
         found = [self._lan.notice] if self._lan and self._lan.notice else []
@@ -400,6 +404,10 @@ class Neighbours:
                 return
             await asyncio.sleep(self._entropy.jitter(pause_s / 2, pause_s))
             pause_s = min(JOIN_PAUSE_S_MAX, pause_s * 2)
+        self._join_notice = (
+            "The invite of the start was not followed: its node did not answer in time, and now"
+            " its time has passed."
+        )
 
 
 def _refuse(conn: sqlite3.Connection, *, neighbour: Neighbour) -> None:

@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 import errno
 import os
+import shlex
 import shutil
 import socket
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -98,7 +99,7 @@ def check_home(home: Path) -> Finding:
             state=State.WARN,
             cause="other users of this computer may look into the home",
             proof=f"{home} has rights {stat.S_IMODE(about.st_mode):o}",
-            fix=f"chmod 700 {home}",
+            fix=f"chmod 700 {shlex.quote(str(home))}",
         )
     return ok("home", "is there, for its owner alone", str(home))
 
@@ -192,23 +193,39 @@ async def _look_into(
     elif scrub and await asyncio.to_thread(path.exists):
         contents = [judge_scrub(await scrub_closed(path, clock=clock))]
     # After the mending: what is told of the file is how it is now.
-    found = await asyncio.to_thread(health.look, path)
+    try:
+        found = await asyncio.to_thread(health.look, path)
+    except StorageError as error:
+        return [_unread(error, has_scrubbed=bool(contents)), *contents]
     if found is None:
         return [skipped("database", "there is none yet", "intentcast up")]
-    return [judge_health(found), *contents]
+    return [judge_health(found, has_scrubbed=bool(contents)), *contents]
 
 
-def judge_health(found: Health) -> Finding:
-    """Tell what a look at the database means."""
+def _unread(error: StorageError, *, has_scrubbed: bool) -> Finding:
+    finding = failed("database", error, damaged=error.code == "E-DB-DAMAGED")
+    is_done = has_scrubbed and error.fix == SCRUB_FIX
+    return replace(finding, fix=RESTORE_FIX) if is_done else finding
+
+
+def judge_health(found: Health, *, has_scrubbed: bool = False) -> Finding:
+    """Tell what a look at the database means.
+
+    Args:
+        found: what was seen.
+        has_scrubbed: whether all that can be mended has been, a moment ago.
+    """
     proof = (
         f"{size_text(found.file_bytes)} and a log of {size_text(found.log_bytes)}; "
         f"schema {found.schema} of {found.newest}"
     )
     if found.trouble:
         pages = f"; {counted(found.pages, 'damaged page')}" if found.pages else ""
-        return _damaged(_TROUBLES.get(found.trouble, found.trouble), proof + pages)
+        is_mendable = found.trouble == "pages" and not has_scrubbed
+        cause = _TROUBLES.get(found.trouble, found.trouble)
+        return _damaged(cause, proof + pages, is_mendable=is_mendable)
     if not found.is_ours:
-        return _damaged("the database is another program's", proof)
+        return _damaged("the database is another program's", proof, is_mendable=False)
     if found.schema > found.newest:
         return Finding(
             name="database",
@@ -218,18 +235,21 @@ def judge_health(found: Health) -> Finding:
             fix="Install the newer intentcast again, or restore a backup made with this one",
         )
     if found.said:
-        return _damaged("SQLite finds the database broken", f"{proof}; {'; '.join(found.said)}")
+        said = f"{proof}; {'; '.join(found.said)}"
+        return _damaged("SQLite finds the database broken", said, is_mendable=not has_scrubbed)
     return ok("database", "reads well", proof)
 
 
-def _damaged(cause: str, proof: str) -> Finding:
+def _damaged(cause: str, proof: str, *, is_mendable: bool) -> Finding:
     return Finding(
         name="database",
         state=State.BAD,
         cause=cause,
         proof=proof,
-        fix="Stop the node, keep a copy of the home, then start it: it mends what it can and says "
-        "what it cannot; else put back a backup:  intentcast restore",
+        # No node starts on such a file: what can be mended is mended by the scrub.
+        fix="Stop the node, keep a copy of the home, then:  intentcast doctor --scrub"
+        if is_mendable
+        else RESTORE_FIX,
         damaged=True,
     )
 
@@ -251,7 +271,8 @@ def judge_scrub(found: ScrubReport) -> Finding:
         return Finding(
             name="contents",
             state=State.WARN,
-            cause=f"{counted(len(shown), 'damaged thing')} were mended, or are asked for again",
+            cause=f"{counted(len(shown), 'damaged thing was', 'damaged things were')} mended, or "
+            "asked for again",
             proof=f"{proof}: {'; '.join(told)}",
             fix="Let the node run until nothing is asked for any more; keep an eye on the disk",
         )
@@ -343,7 +364,7 @@ def check_files(premises: Premises) -> Finding:
             state=State.BAD,
             cause="other users of this computer may read what is private",
             proof=", ".join(open_ones),
-            fix="chmod 600 " + " ".join(str(home / name) for name in open_ones),
+            fix=f"chmod 600 {_typed(home / name for name in open_ones)}",
         )
     stale = _stale(premises)
     if stale:
@@ -352,9 +373,14 @@ def check_files(premises: Premises) -> Finding:
             state=State.WARN,
             cause="an interrupted run left files behind",
             proof=", ".join(path.name for path in stale[:_SHOWN]),
-            fix="They are of no use:  rm " + " ".join(str(path) for path in stale[:_SHOWN]),
+            fix=f"They are of no use:  rm {_typed(stale[:_SHOWN])}",
         )
     return ok("files", "nothing is left over, nothing lies open")
+
+
+def _typed(paths: Iterable[Path]) -> str:
+    """Write paths as a shell reads them."""
+    return shlex.join(map(str, paths))
 
 
 def _stale(premises: Premises) -> list[Path]:

@@ -80,3 +80,5 @@ restorations_max: Final = 100
 """Restores of one home that are remembered; the oldest go."""
 copies_max: Final = 1_000
 """Signs of another live copy that are remembered; the oldest go; guess."""
+rotations_per_key_max: Final = 16
+"""Rotations of one key that are read: the first two successors decide; guess."""

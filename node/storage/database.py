@@ -16,12 +16,13 @@ from typing import TypeVar
 import aiosqlite
 
 from node.clock import Clock
+from node.errors import StorageError
 from node.storage import bounds, faults
 from node.storage.guard import Guard, page_damage
 from node.storage.housekeeping import Swept, sweep_step
 from node.storage.migrations import copy_database
 from node.storage.readers import Readers
-from node.storage.scrub import Progress, ScrubReport, scrub
+from node.storage.scrub import Progress, ScrubReport, file_damage, scrub
 from node.storage.writer import Writer
 
 T = TypeVar("T")
@@ -124,10 +125,16 @@ class Storage:
             progress: told now and then what is being looked at.
 
         Raises:
-            StorageError: E-DB-DAMAGED when the file cannot even be read through.
+            StorageError: E-DB-CLOSED, E-DB-WRITE, E-DB-BUSY.
         """
-        # Not of one moment: a long look would keep the log from being brought home.
-        found = await self.read(lambda db: scrub(db, progress), one_moment=False)
+        try:
+            # Not of one moment: a long look would keep the log from being brought home.
+            found = await self.read(lambda db: scrub(db, progress), one_moment=False)
+        except StorageError as error:
+            if error.code != "E-DB-DAMAGED":
+                raise
+            # It cannot even be read through; its pages can say where.
+            found = ScrubReport(damages=(file_damage(error),))
         bad = await self.damaged_pages()
         return found.with_damages(
             *(page_damage(self._path, number) for number in bad), pages=self._writer.guard.pages

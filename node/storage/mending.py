@@ -29,6 +29,7 @@ from node.storage.scrub import (
     DamageKind,
     Progress,
     ScrubReport,
+    file_damage,
 )
 from node.storage.wanted import Wanted
 from protocol import limits
@@ -89,7 +90,7 @@ async def scrub_closed(
     except StorageError as error:
         if error.code != "E-DB-DAMAGED":
             raise
-        return ScrubReport(damages=(*before, _file_damage(error)))
+        return ScrubReport(damages=(*before, file_damage(error)))
     try:
         found = await mend(storage, await storage.scrub(progress), clock.now().wall_ms)
     finally:
@@ -104,13 +105,9 @@ def _examined(path: Path) -> tuple[list[Damage], bool]:
     if found.trouble is None:
         return [], True
     if found.trouble is not Trouble.PAGES:
-        return [_file_damage(refusal(path, found))], False
+        return [file_damage(refusal(path, found))], False
     result = salvage(path, found)
     return result.damages, result.is_made
-
-
-def _file_damage(error: StorageError) -> Damage:
-    return Damage(what=DamageKind.FILE, sentence=error.sentence, fix=error.fix)
 
 
 # --- row by row ----------------------------------------------------------------------------------

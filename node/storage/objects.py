@@ -377,6 +377,12 @@ def row_of(conn: sqlite3.Connection, object_id: bytes) -> ObjectRow | None:
     return None if row is None else _object_row(row)
 
 
+def count_by_party(conn: sqlite3.Connection, thread: bytes, key: bytes, *, most: int) -> int:
+    """Count what one party has signed in a thread, at most so many."""
+    sql = "SELECT count(*) AS n FROM (SELECT 1 FROM objects WHERE thread = ? AND key = ? LIMIT ?)"
+    return int(every(conn, sql, (thread, key, most))[0]["n"])
+
+
 def has_twin(conn: sqlite3.Connection, verified: Verified[Any]) -> bool:
     """Tell whether the same text is here under another signature."""
     digest = hashlib.blake2b(verified.signed, digest_size=_SIGNED_HASH_BYTES).digest()

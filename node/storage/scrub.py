@@ -175,6 +175,11 @@ def article_holds(row: sqlite3.Row) -> bool:
     return bool(blake2b_256(str(row["content"]).encode()) == row["hash"])
 
 
+def file_damage(error: StorageError) -> Damage:
+    """Say of the file as such what an error said."""
+    return Damage(what=DamageKind.FILE, sentence=error.sentence, fix=error.fix)
+
+
 def object_damage(object_id: bytes) -> Damage:
     """Say that an object is damaged."""
     return Damage(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import aiosqlite
 
-from node.storage import objects
+from node.storage import bounds, objects
 from node.storage.columns import every, load_every, one
 
 
@@ -30,7 +30,17 @@ class GenerationRow:
 
 
 _SELECT_STATEMENTS = """
-SELECT id FROM objects WHERE key = ? AND kind IN ('rotation', 'revocation') ORDER BY seq
+SELECT id, seq FROM (
+  SELECT id, seq FROM objects
+  WHERE key = ?1 AND kind IN ('rotation', 'revocation') AND kind = 'rotation'
+  ORDER BY seq LIMIT ?2
+)
+UNION ALL SELECT id, seq FROM (
+  SELECT id, seq FROM objects
+  WHERE key = ?1 AND kind IN ('rotation', 'revocation') AND kind = 'revocation'
+  ORDER BY seq LIMIT 1
+)
+ORDER BY seq
 """
 _SELECT_REVOKED = """
 SELECT 1 FROM objects WHERE key = ? AND kind IN ('rotation', 'revocation') AND kind = 'revocation'
@@ -51,13 +61,23 @@ def _generation(row: sqlite3.Row) -> GenerationRow:
     )
 
 
+def counted(conn: sqlite3.Connection, key: bytes) -> list[bytes]:
+    """Name the statements of a key that count, the one recorded first first.
+
+    Its first rotations up to a cap, and its first revocation, which ends it however many rotations
+    came before: a key that rotates for ever costs whoever follows it no more.
+    """
+    found = every(conn, _SELECT_STATEMENTS, (key, bounds.rotations_per_key_max))
+    return [row["id"] for row in found]
+
+
 def raws(conn: sqlite3.Connection, key: bytes) -> list[bytes]:
-    """Give the envelopes of a key's statements, the one recorded first first.
+    """Give the envelopes of a key's statements that count, the one recorded first first.
 
     Raises:
         StorageError: E-DB-DAMAGED.
     """
-    ids = [row["id"] for row in every(conn, _SELECT_STATEMENTS, (key,))]
+    ids = counted(conn, key)
     return [raw for each in ids if (raw := objects.raw_of(conn, each)) is not None]
 
 

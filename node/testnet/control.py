@@ -90,7 +90,9 @@ class Control:
         try:
             check_host(request.headers)
             _, _, given = request.headers.get("Authorization", "").partition(" ")
-            if not hmac.compare_digest(given.encode(), self._token.encode()):
+            if not hmac.compare_digest(
+                given.encode(errors="surrogateescape"), self._token.encode()
+            ):
                 raise GateError(
                     401, "this is not the testnet's token", code="E-TOKEN", fix="Name it with --at"
                 )

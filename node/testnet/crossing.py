@@ -118,9 +118,10 @@ class Crossing:
         found = []
         for first, second in self._meant(change.link):
             link = self._link(first, second)
-            # A one-way cut holds what the first one named sends.
-            link.first, link.second = first, second
             before = link.fault
+            if change.one_way or not before.one_way:
+                # A one-way cut holds what the first one named sends, until another is asked for.
+                link.first, link.second = first, second
             link.set(change.apply(before))
             if link.passages or link.fault != Fault() or before != link.fault:
                 found.append(_view(link))

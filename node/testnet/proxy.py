@@ -24,6 +24,8 @@ _HEAD_S: Final = 10.0
 """How long a connection may take to say where it goes."""
 _LOOK_S: Final = 0.5
 """While a link is cut: how often one looks whether the one that dialled has given up."""
+_NOWHERE: Final = (OverflowError, UnicodeError)
+"""How Python says that no such port or host name can be."""
 _HEAD: Final = re.compile(
     rb"GET (?:http|ws)://(?P<host>[A-Za-z0-9_.:\[\]-]{1,260}):(?P<port>[0-9]{1,5})"
     rb"(?P<path>/\S{0,300}) HTTP/1\.1\r\n"
@@ -121,7 +123,7 @@ class Proxy:
         self._guests.add(task)
         try:
             await self._lead(await self._router(reader), reader, writer)
-        except (OSError, TimeoutError, MessageError, EOFError, asyncio.LimitOverrunError):
+        except (OSError, MessageError, EOFError, asyncio.LimitOverrunError, *_NOWHERE):
             # Nobody listens there, or nobody who knows a proxy came in: as if we were not here.
             reset(writer)
         except asyncio.CancelledError:

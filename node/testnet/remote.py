@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import re
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ _FILE_BYTES_MAX: Final = 4_096
 _ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 _URL: Final = re.compile(r"http://127\.0\.0\.1:(\d{1,5})")
 _SHARED: Final = 0o077
+_AS_IT_LIES: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,19 +69,19 @@ def ask(at: str | None, change: Change | None) -> Document:
             headers={"Authorization": f"Bearer {word.token}"},
         )
         answer = connection.getresponse()
-        found = json.loads(answer.read(_ANSWER_BYTES_MAX))
+        found = dict(msgspec.json.decode(answer.read(_ANSWER_BYTES_MAX), type=Document))
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _none(f"the testnet of {word.folder} does not answer") from error
     finally:
         connection.close()
     if answer.status != http.client.OK:
         raise _refused(found)
-    return dict(found)
+    return found
 
 
 def _found(at: str | None) -> Word:
     if at is not None:
-        word = _word(Path(at).expanduser())
+        word = _word(Path(os.path.expanduser(at)))  # noqa: PTH111 - the other one raises for nobody
         if word is None:
             raise _none(f"no testnet runs in {at[:200]}")
         return word
@@ -100,20 +102,31 @@ def _found(at: str | None) -> Word:
 
 def _word(folder: Path) -> Word | None:
     """Read what a testnet left; None unless it is ours, whole, and its process lives."""
-    file = folder / CONTROL_FILE
     try:
-        about = file.stat()
-        with file.open("rb") as opened:
-            found = json.loads(opened.read(_FILE_BYTES_MAX))
+        found = json.loads(_own_bytes(folder / CONTROL_FILE))
         url = _URL.fullmatch(found["url"])
         pid, token, net = int(found["pid"]), str(found["token"]), str(found["net"])
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    # Anybody may put a folder of that name beside ours.
-    is_ours = about.st_uid == os.getuid() and not about.st_mode & _SHARED
-    if url is None or not is_ours or not token.isascii() or not _lives(pid):
+    if url is None or not token.isascii() or not _lives(pid):
         return None
     return Word(folder=folder, net=net, port=int(url[1]), token=token)
+
+
+def _own_bytes(file: Path) -> bytes:
+    """Read a file that is ours alone.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is somebody else's, open to others, or no file.
+    """
+    # Anybody may put a folder of that name beside ours, with a pipe or a link in it.
+    with os.fdopen(os.open(file, _AS_IT_LIES), "rb") as opened:
+        about = os.fstat(opened.fileno())
+        is_ours = about.st_uid == os.getuid() and not about.st_mode & _SHARED
+        if not is_ours or not stat.S_ISREG(about.st_mode):
+            raise ValueError
+        return opened.read(_FILE_BYTES_MAX)
 
 
 def _lives(pid: int) -> bool:

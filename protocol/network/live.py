@@ -21,6 +21,8 @@ from protocol.objects.envelope import Verified
 from protocol.objects.header import STATEMENT_KINDS, Header, Kind
 from protocol.objects.revoke import Revoke
 
+_EXPIRIES_SPARE = 1_024
+"""Dead places among the expiries that are left alone, beyond as many as there are objects."""
 _COMPACT_PART = 4
 """Dead places are cleared away when they are a quarter of the order."""
 
@@ -213,6 +215,10 @@ class LiveTable:
         if place == len(self._order) or self._order[place] != (entry.at, prefix):
             self._order.insert(place, (entry.at, prefix))
         heapq.heappush(self._expiries, (entry.exp, prefix))
+        if len(self._expiries) > 2 * len(self._entries) + _EXPIRIES_SPARE:
+            # Objects that leave and come back, as under a failing disk, leave their places behind.
+            self._expiries = [(each.exp, name) for name, each in self._entries.items()]
+            heapq.heapify(self._expiries)
 
     def _drop(self, prefix: bytes) -> LiveEntry:
         entry = self._entries.pop(prefix)

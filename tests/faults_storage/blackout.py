@@ -148,6 +148,8 @@ class Recording:
                 self.steps.append(Step(do="cut", name=name, at=int(arguments.split(",")[1])))
             case "close":
                 del self._names[number]
+            case _:
+                raise ValueError(call)
 
 
 # --- the disk --------------------------------------------------------------------------------
@@ -228,6 +230,8 @@ class Disk:
             case "write" | "cut":
                 if step.name in self.files:
                     self.files[step.name].open.append(step)
+            case _:
+                raise ValueError(step.do)
 
     def settle_names(self) -> None:
         self._before = {}

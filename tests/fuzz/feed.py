@@ -38,6 +38,12 @@ def _place() -> Path:
     return Path(folder) / "feed"
 
 
+def written(data: bytes) -> Path:
+    """Put an input's file where the target reads it."""
+    _place().write_bytes(data[1:])
+    return _place()
+
+
 def clean_up() -> None:
     """Remove the file that was written again and again."""
     _place().unlink(missing_ok=True)
@@ -55,10 +61,8 @@ def one_input(data: bytes) -> None:
         tree=category_tree(),
         habits=HABITS[choice // len(OPTIONS) % len(HABITS)],
     )
-    path = _place()
-    path.write_bytes(data[1:])
     try:
-        with open_feed(path, OPTIONS[choice % len(OPTIONS)]) as opened:
+        with open_feed(written(data), OPTIONS[choice % len(OPTIONS)]) as opened:
             for event in opened.events:
                 check_event(event, reader)
     except LocalProtocolError as error:

@@ -15,7 +15,7 @@ from typing import Any
 from tests.fuzz import bending
 
 TARGETS = ("wire", "feed")
-_BYTES_MAX = {"wire": 16 * 1024, "feed": 8 * 1024}
+BYTES_MAX = {"wire": 16 * 1024, "feed": 8 * 1024}
 _FEED_WORDS = [
     *(b'"', b",", b";", b"\t", b"\r\n", b"<item>", b"</item>", b"<g:price>", b"&amp;", b"]]>"),
     *(b"<![CDATA[", b"<!DOCTYPE a [", b"price", b"12,50", b"USD", b"\xef\xbb\xbf", b"\xff\xfe"),
@@ -53,7 +53,7 @@ def main(name: str, seconds: int, corpus: Path) -> None:
         changed = bytes(atheris.Mutate(data, most)) if seed % 3 == 0 else bent(name, data, seed)
         return changed[:most]
 
-    limits = [f"-max_total_time={seconds}", f"-max_len={_BYTES_MAX[name]}", "-timeout=10"]
+    limits = [f"-max_total_time={seconds}", f"-max_len={BYTES_MAX[name]}", "-timeout=10"]
     shown = ["-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={corpus}-finding-"]
     atheris.Setup(
         [sys.argv[0], *limits, *shown, str(corpus)], target.one_input, custom_mutator=mutate

@@ -20,9 +20,10 @@ from protocol.encoding import decode, encode
 from protocol.errors import Reason
 from protocol.ids import LetterHash, NodeId, ObjectId, SigningKey, blake2b_256
 from protocol.network.addresses import Role, sign_record
-from protocol.objects.event import Cancelled, Closed, Moved, Refused, Void
-from protocol.objects.header import Kind
+from protocol.objects.event import Asked, Cancelled, Closed, Here, Moved, Refused, Told, Void
+from protocol.objects.header import Header, Kind
 from protocol.objects.revoke import Revoke
+from protocol.objects.succession import Revocation, Rotation, consented
 from protocol.post import letters
 from protocol.post.letters import Contents
 from protocol.post.mailbox import BoxRecord, sign_box_record
@@ -150,16 +151,59 @@ def all_messages() -> list[bytes]:
     return [encode_message(each) for each in made]
 
 
-def texts() -> list[bytes]:
-    """Signed texts, as the harness signs them again."""
-    found = [each.signed for each in objects()]
-    target = objects()[0]
-    tree = tree_of(Revoke(target=target.id))
-    revoke = forged(Kind.REVOKE, tree, buyer_ana, thread=target.id, target=12)
-    other = forged(
-        Kind.EVENT, {"type": "unheard_of", "of": _KEY}, buyer_ana, to=_KEY, thread=target.id
+def texts_by_name() -> dict[str, bytes]:
+    """One signed text of every kind and event, as the harness signs them again."""
+    names = [
+        *("intentcast", "profile", "offer", "acceptance", "confirmed", "agreed", "refused"),
+        *("cancelled", "moved", "void", "closed"),
+    ]
+    kept = objects()
+    found = {name: each.signed for name, each in zip(names, kept, strict=True)}
+    target = kept[0]
+    trees: dict[str, dict[str, Any]] = {
+        "asked": tree_of(Asked(of=_KEY)),
+        "told": tree_of(
+            Told(of=_KEY, objects=[(each.signed, each.signature) for each in kept[2:4]])
+        ),
+        "here": tree_of(Here(of=_KEY, instance=bytes(16), since=NOW_MS)),
+        "other event": {"type": "unheard_of", "of": _KEY},
+    }
+    for name, tree in trees.items():
+        raw = forged(Kind.EVENT, tree, buyer_ana, to=_KEY, thread=target.id)
+        found[name] = decode(raw, bytes_max=1 << 16)[0]
+    revoke = tree_of(Revoke(target=target.id))
+    public = {"target": 12, "exp": NOW_MS + 300 * 86_400_000}
+    raws = {
+        "revoke": forged(Kind.REVOKE, revoke, buyer_ana, thread=target.id, target=12),
+        "rotation": forged(Kind.ROTATION, _rotation(public["exp"]), buyer_ana, **public),
+        "revocation": forged(
+            Kind.REVOCATION, tree_of(Revocation(reason="stolen")), buyer_ana, **public
+        ),
+    }
+    return found | {name: decode(raw, bytes_max=1 << 16)[0] for name, raw in raws.items()}
+
+
+def _rotation(exp: int) -> dict[str, Any]:
+    """Name another key, with its consent for the key the harness signs with."""
+    new = vendor_bo.seed("sign")
+    header = Header(
+        net=wire.NET,
+        kind=Kind.ROTATION,
+        key=wire.KEY,
+        at=NOW_MS,
+        exp=exp,
+        to=None,
+        thread=None,
+        prev=None,
+        target=12,
     )
-    return found + [decode(raw, bytes_max=1 << 16)[0] for raw in (revoke, other)]
+    body = Rotation(new=vendor_bo.key, generation=1, consent=bytes(64))
+    return tree_of(consented(header, body, new))
+
+
+def texts() -> list[bytes]:
+    """All of them."""
+    return list(texts_by_name().values())
 
 
 def handshakes() -> list[bytes]:

@@ -96,18 +96,23 @@ def _body_of(signed: bytes) -> Any:
     return decode(signed, bytes_max=limits.sealed_bytes_max)[-1]
 
 
-def text(raw: bytes) -> None:
-    """Sign the fuzzer's own text under the kind and the key it names, so that bodies are read."""
+def signed(raw: bytes) -> bytes:
+    """Sign any text under the kind it names and our key; gives an envelope."""
     fields = decode(raw, bytes_max=limits.sealed_bytes_max)
     if type(fields) is list and len(fields) == 12 and type(fields[3]) is bytes:
         fields[3] = bytes(KEY)
-    signed = encode(fields)
+    whole = encode(fields)
     kind = fields[2] if type(fields) is list and len(fields) > 2 else None
     kinds = {each.value for each in Kind}
     tag = signing.Tag(kind) if type(kind) is str and kind in kinds else signing.Tag.EVENT
-    envelope_raw = encode([signed, signing.sign(tag, signed, SEED), None])
+    return encode([whole, signing.sign(tag, whole, SEED), None])
+
+
+def text(raw: bytes) -> None:
+    """Sign the fuzzer's own text, so that bodies are read."""
+    envelope_raw = signed(raw)
     opened = open_stored(envelope_raw, net=NET)
-    assert opened.signed == signed
+    assert encode([opened.signed, opened.signature, None]) == envelope_raw
 
 
 def letter(raw: bytes) -> None:
@@ -142,8 +147,8 @@ def record(raw: bytes) -> None:
     fields = decode(raw, bytes_max=limits.node_record_bytes_max)
     if type(fields) is list and len(fields) > 3:
         fields[3] = bytes(KEY)
-    signed = encode(fields)
-    record_of(encode([signed, signing.sign(signing.Tag.NODE_RECORD, signed, SEED)]))
+    whole = encode(fields)
+    record_of(encode([whole, signing.sign(signing.Tag.NODE_RECORD, whole, SEED)]))
 
 
 def box(raw: bytes) -> None:
@@ -151,9 +156,9 @@ def box(raw: bytes) -> None:
     fields = decode(raw, bytes_max=limits.box_open_bytes_max)
     if type(fields) is list and len(fields) > 2:
         fields[2] = bytes(KEY)
-    signed = encode(fields)
-    nonce = work.solve(blake2b_256(signed), work.box_open_bits(NET), tries=1 << 16) or bytes(8)
-    whole = encode([signed, signing.sign(signing.Tag.BOX_OPEN, signed, SEED)])
+    record_text = encode(fields)
+    nonce = work.solve(blake2b_256(record_text), work.box_open_bits(NET), tries=1 << 16) or bytes(8)
+    whole = encode([record_text, signing.sign(signing.Tag.BOX_OPEN, record_text, SEED)])
     read_box_record(whole, nonce, net=NET, mailbox=MAILBOX)
 
 

@@ -273,6 +273,19 @@ async def test_a_stranger_parks_nothing_at_a_shop(home: Home):
     assert found == Discard(reason=Reason.UNKNOWN_PARENT.value)
 
 
+async def test_a_party_of_a_thread_fills_no_disk(home: Home, monkeypatch: pytest.MonkeyPatch):
+    """Events that are only kept are signed in a moment, and would be kept for years."""
+    monkeypatch.setattr(limits, "thread_objects_max", 5)
+    offer = await offered(home)
+    outcomes = []
+    for number in range(6):
+        tree = {"type": "unheard_of", "of": blake2b_256(bytes([number]))}
+        raw = forged(Kind.EVENT, tree, vendor_bo, to=offer.header.to, thread=offer.header.thread)
+        outcomes.append(await home.take(open_stored(raw, net=NET)))
+    assert [type(each).__name__ for each in outcomes[:4]] == ["Recorded"] * 4
+    assert outcomes[4:] == [Discard(reason=Reason.QUOTA.value)] * 2
+
+
 async def test_a_stranger_parks_no_long_letters_at_a_buyers(home: Home):
     cast = await home.cast()
     tree = {"type": "unheard_of", "of": bytes(32), **{f"k{n:04d}": n for n in range(1_500)}}

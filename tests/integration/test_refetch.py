@@ -13,6 +13,7 @@ from node.errors import StorageError
 from node.home import DATABASE_FILE
 from node.storage import mending, wanted
 from node.storage.scrub import ScrubReport
+from protocol.ids import to_text
 from protocol.market.deal import DealState
 from protocol.now import DAY_MS
 from protocol.objects.agreement import read_bundle
@@ -90,7 +91,7 @@ async def test_a_damaged_agreement_is_fetched_again_from_the_other_party(fair: F
     with pytest.raises(StorageError) as refused:
         await house.open()
     assert refused.value.code == "E-DB-DAMAGED"
-    assert "table objects" in refused.value.sentence
+    assert to_text("ic", parts["offer"]) in refused.value.sentence
     assert "doctor --scrub" in refused.value.fix
 
     report = await scrubbed(house)

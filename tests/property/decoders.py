@@ -119,7 +119,9 @@ def _bent_tree(decoder: Decoder, pick: bending.Choices) -> Any:
         tree = bending.bend_tree(tree, pick)
     if decoder.form is Form.LINE:
         words = tree if isinstance(tree, list) else [tree]
-        return [word if isinstance(word, str) else repr(word)[:200] for word in words][:12]
+        plain = [bending.packed(word).decode("latin-1")[:200] for word in words[:12]]
+        pairs = zip(words, plain, strict=False)
+        return [word if isinstance(word, str) else shown for word, shown in pairs]
     return tree
 
 

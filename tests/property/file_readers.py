@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import ipaddress
 import json
 import tempfile
 from functools import cache
@@ -16,9 +18,10 @@ from node.api.bodies import converted
 from node.api.guards import check_host, check_origin, check_target, host_name
 from node.api.problems import GateError
 from node.api.strict_json import read_json
+from node.backup.container import Head, read_head, read_stream, write_stream
 from node.config import load_settings
 from node.data.vocabulary import attribute_vocabulary, category_tree
-from node.errors import ConfigError, KeystoreError
+from node.errors import ConfigError, KeystoreError, RefusedError, StorageError
 from node.keyfile import (
     MODERATE,
     NODE_FILE,
@@ -29,11 +32,15 @@ from node.keyfile import (
     read_root,
 )
 from node.market.drafts import read_request
+from node.network.announcement import read_announcement, read_txt, txt_fields
+from node.runtime.identity import read_certificate, write_certificate
 from node.vendor.identity import load_identity
 from node.vendor.rules import load_rules
 from node.words import root_from_words, words_of
-from protocol.errors import LocalProtocolError
-from tests.fuzz import feed, seeds
+from protocol.errors import LocalProtocolError, RemoteProtocolError
+from protocol.ids import NodeId
+from protocol.objects.envelope import open_stored
+from tests.fuzz import feed, seeds, wire
 from tests.parties import NOW_MS
 from tests.property.decoders import Decoder, Form, check_told
 
@@ -103,7 +110,7 @@ def _request(raw: bytes) -> None:
 
 def _headers(text: str) -> None:
     headers: CIMultiDictProxy[str] = CIMultiDictProxy(
-        CIMultiDict({"Host": text, "Origin": f"http://{text}", "Sec-Fetch-Site": text})
+        CIMultiDict({"Host": text, "Origin": f"http://{text}", "Sec-Fetch-Site": "none"})
     )
     host_name(text)
     check_origin(headers, check_host(headers, ["node.example"]))
@@ -141,6 +148,56 @@ def _node(raw: bytes) -> Any:
 
 
 _SEALED = SealedRoot(cost=MODERATE, salt=bytes(16), nonce=bytes(24), box=bytes(48)).raw()
+
+
+def _backups() -> list[bytes]:
+    made = []
+    for plain in (b"", b"a home" * 40):
+        head = Head(
+            at=NOW_MS,
+            net="test",
+            schema=1,
+            program="1",
+            holds=["database"],
+            size=len(plain),
+            salt=bytes(16),
+            key=bytes(16),
+        )
+        file = io.BytesIO()
+        write_stream(file, head, _BACKUP_KEY, [plain])
+        made.append(file.getvalue())
+    return made
+
+
+def _backup(raw: bytes) -> bytes:
+    file = io.BytesIO(raw)
+    head, prefix = read_head(file)
+    return b"".join(read_stream(file, head, prefix, _BACKUP_KEY))
+
+
+def _certificates() -> list[str]:
+    raw = wire.signed(seeds.texts_by_name()["revocation"])
+    return [write_certificate(open_stored(raw, net=wire.NET))]
+
+
+def _certificate(text: str) -> Any:
+    return open_stored(read_certificate(text), net=wire.NET)
+
+
+def _announcements() -> list[bytes]:
+    fields = txt_fields(net="test", key=NodeId(bytes(range(32))))
+    parts = [f"{name}={value}".encode() for name, value in fields.items()]
+    return [b"".join(bytes([len(part)]) + part for part in parts)]
+
+
+def _announcement(raw: bytes) -> Any:
+    near = [ipaddress.IPv4Network("192.168.1.0/24")]
+    facts: dict[str, Any] = {"net": "test", "own": NodeId(bytes(32)), "networks": near}
+    read_txt(raw)
+    return read_announcement(raw, ["192.168.1.7", "8.8.8.8"], 7440, **facts)
+
+
+_BACKUP_KEY = bytes(range(32))
 _CONFIG = b"""net = "test"
 listen_port = 7440
 peers = ["192.0.2.7:7440"]
@@ -233,6 +290,34 @@ READERS = [
         good=lambda: [b"correct horse battery\n", "Straße und Brücke".encode()],
         read=passphrase_line,
         allowed=LOCAL,
+    ),
+    Decoder(
+        name="backup: head",
+        form=Form.BYTES,
+        good=_backups,
+        read=lambda raw: read_head(io.BytesIO(raw)),
+        allowed=(LocalProtocolError, StorageError, RefusedError),
+    ),
+    Decoder(
+        name="backup: whole",
+        form=Form.BYTES,
+        good=_backups,
+        read=_backup,
+        allowed=(LocalProtocolError, StorageError, RefusedError),
+    ),
+    Decoder(
+        name="certificate of revocation",
+        form=Form.TEXT,
+        good=_certificates,
+        read=_certificate,
+        allowed=(LocalProtocolError, RemoteProtocolError),
+    ),
+    Decoder(
+        name="announcement in the local network",
+        form=Form.BYTES,
+        good=_announcements,
+        read=_announcement,
+        allowed=(),
     ),
     Decoder(
         name="feed",

@@ -14,10 +14,12 @@ from protocol.channel.frames import pack_frames, unpack_frame
 from protocol.channel.messages import decode_message, encode_message
 from protocol.channel.noise import CipherState, HandshakeState, prologue_for
 from protocol.encoding import decode, encode
-from protocol.ids import blake2b_256
+from protocol.errors import LocalProtocolError
+from protocol.ids import NodeId, blake2b_256
 from protocol.market.disclosure import check_opened
 from protocol.network.addresses import is_public, read_record
 from protocol.network.admission import PUBLIC_KINDS, check_admissible
+from protocol.network.invites import read_invite, sign_invite
 from protocol.objects.agreement import read_bundle
 from protocol.objects.envelope import open_stored, read_candidate, read_header_of
 from protocol.objects.header import read_header
@@ -84,8 +86,12 @@ def _admitted(raw: bytes) -> Any:
     return check_admissible(candidate, net=wire.NET, wall_ms=wire.NOW_MS, kinds=PUBLIC_KINDS)
 
 
-def _texts(at: int) -> Callable[[], list[bytes]]:
-    return lambda: [seeds.texts()[at]]
+def _links() -> list[str]:
+    facts = {"net": wire.NET, "key": NodeId(wire.KEY), "until": wire.NOW_MS, "seed": SEED}
+    return [
+        sign_invite(**facts, address="192.0.2.7:7440", token=None).link,  # type: ignore[arg-type]
+        sign_invite(**facts, address="[2001:db8::1]:1", token=bytes(16)).link,  # type: ignore[arg-type]
+    ]
 
 
 _CAST = make_cast()
@@ -181,16 +187,11 @@ READERS = [
         Decoder(
             name=f"objects: {kind}, signed",
             form=_M,
-            good=_texts(number),
+            good=lambda kind=kind: [seeds.texts_by_name()[kind]],  # type: ignore[misc]
             read=wire.text,
             covers=(_P + "objects.envelope.open_envelope",),
         )
-        for number, kind in enumerate(
-            [
-                *("intentcast", "profile", "offer", "acceptance", "confirmed", "agreed"),
-                *("refused", "cancelled", "moved", "void", "closed", "revoke", "other event"),
-            ]
-        )
+        for kind in seeds.texts_by_name()
     ),
     Decoder(
         name="objects: agreement",
@@ -275,6 +276,14 @@ READERS = [
         read=lambda raw: read_record(raw, net=wire.NET),
         again=lambda found: found.raw,
         covers=(_P + "network.addresses.read_record",),
+    ),
+    Decoder(
+        name="network: invite link",
+        form=Form.TEXT,
+        good=_links,
+        read=lambda text: read_invite(text).link,
+        allowed=(LocalProtocolError,),
+        covers=(_P + "network.invites.read_invite",),
     ),
     Decoder(
         name="network: address in a record",

@@ -177,11 +177,14 @@ class Judge:
         threads = home.db.execute(
             "SELECT cast_id, own_ctx, other_key, role, state FROM threads"
         ).fetchall()
-        per_cast: Counter[bytes] = Counter()
+        known: Counter[bytes] = Counter()
+        held: Counter[bytes] = Counter()
         for cast, ctx, other, role, state in threads:
             self._moved(home, f"thread of a {role}", cast + ctx + other, state, THREADS, 2)
-            per_cast[cast] += role == "buyer"
-        if per_cast and max(per_cast.values()) > self._threads_max:
+            known[cast] += role == "buyer"
+            held[cast] += role == "buyer" and state in {"offered", "accepted"}
+        most = self._threads_max
+        if max(held.values(), default=0) > most or max(known.values(), default=0) > 2 * most:
             raise BrokenPromiseError(f"{home.name} took more offers than its cast wants")
         for nonce, state in home.db.execute("SELECT nonce, state FROM casts").fetchall():
             self._moved(home, "cast", nonce, state, CASTS, 2)

@@ -148,6 +148,32 @@ def test_a_message_of_many_lines_is_one_line(desk: Desk):
     assert "resource | socket: <fd=7>" in desk.lines()[0]
 
 
+def test_a_stranger_s_text_is_short_and_shows_what_it_is(desk: Desk):
+    desk.log.error("said %s", "\x1b[2J\u2028\u202eGREEN" + "x" * 100_000)
+    (line,) = desk.lines()
+    assert line.startswith("ERROR test.logs said \\x1b[2J\\u2028\\u202eGREENxxx")
+    assert len(line) < 3_000
+    assert line.endswith("...")
+
+
+def test_a_traceback_is_short_too_and_shows_what_it_is(desk: Desk):
+    desk.log.error("it fell", exc_info=ValueError("\x1b[31m" + "y" * 100_000))
+    assert "\x1b" not in desk.paper.getvalue()
+    assert "ValueError: \\x1b[31myyy" in desk.lines()[-1]
+    assert len(desk.lines()[-1]) < 3_000
+
+
+class Mute:
+    def __str__(self) -> str:
+        raise AttributeError("gone")
+
+
+def test_a_value_that_cannot_be_told_raises_nothing(desk: Desk):
+    record = {"name": "test.logs", "msg": "said %s", "args": (Mute(),)}
+    desk.handler.handle(logging.makeLogRecord(record))
+    assert len(desk.lines()) == 1
+
+
 def test_a_template_that_does_not_fit_raises_nothing(desk: Desk):
     desk.handler.handle(
         logging.makeLogRecord({"name": "test.logs", "msg": "two %d %d", "args": (1,)})

@@ -68,6 +68,7 @@ def raw(folder: Path, method: str, headers: dict[str, str], body: bytes = b"") -
     [
         ({"Authorization": "Bearer wrong"}, b"{}", 401, "E-TOKEN"),
         ({"Authorization": ""}, b"{}", 401, "E-TOKEN"),
+        ({"Authorization": "Bearer \xff"}, b"{}", 401, "E-TOKEN"),
         ({"Host": "testnet.example"}, b"{}", 421, "E-HOST"),
         ({}, b"not json", 422, "E-FAULT"),
         ({}, b'{"delay": 1}', 422, "E-FAULT"),

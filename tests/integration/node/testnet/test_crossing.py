@@ -147,3 +147,15 @@ async def test_luck_comes_from_the_seed():
         tosses.append([link.toss() for _ in range(30)])
     assert tosses[0] == tosses[1]
     assert len(set(tosses[0])) == 2
+
+
+async def test_another_change_does_not_turn_a_one_way_cut_around(crossing: Crossing):
+    crossing.change(Change(link="buyer-1~relay-1", cut=Cut.SILENT, one_way=True))
+    [view] = crossing.change(Change(link="relay-1~buyer-1", delay_ms=10))
+    link = crossing._link("buyer-1", "relay-1")
+    assert link.is_held("buyer-1")
+    assert not link.is_held("relay-1")
+    assert (view.first, view.second) == ("buyer-1", "relay-1")
+    crossing.change(Change(link="relay-1~buyer-1", cut=Cut.SILENT, one_way=True))
+    assert link.is_held("relay-1")
+    assert not link.is_held("buyer-1")

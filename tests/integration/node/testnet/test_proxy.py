@@ -127,3 +127,16 @@ async def test_who_knows_no_proxy_is_turned_away(echo: Echo, head: bytes):
     assert found in {b"", b"reset"}
     assert asked == []
     assert echo.heard == []
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1:99999", "a..b:80", f"{'a' * 70}:80"])
+async def test_a_place_that_cannot_be_is_turned_away_quietly(where: str, caplog):
+    link = Link("a", "b", SeededEntropy("x", net="test"))
+    door = Proxy("a", by_head(lambda _where: link))
+    host, _, port = (await door.open()).rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET http://{where}/peer HTTP/1.1\r\n\r\n".encode())
+    assert await read_all(reader) == b"reset"
+    writer.close()
+    await door.close()
+    assert not caplog.records

@@ -89,3 +89,42 @@ async def test_another_program_on_its_port(folder: Path):
     assert (await refused()).code == "E-NO-TESTNET"
     server.close()
     await server.wait_closed()
+
+
+async def test_a_pipe_of_that_name_holds_nobody_up(folder: Path, tmp_path: Path):
+    other = tmp_path / f"{FOLDER_PREFIX}pipe"
+    other.mkdir()
+    os.mkfifo(other / CONTROL_FILE, 0o600)
+    async with asyncio.timeout(5):
+        assert (await refused()).code == "E-NO-TESTNET"
+
+
+async def test_a_link_to_another_word_is_not_a_testnet(
+    crossing: Crossing, folder: Path, tmp_path: Path
+):
+    other = tmp_path / f"{FOLDER_PREFIX}link"
+    other.mkdir()
+    (other / CONTROL_FILE).symlink_to(folder / CONTROL_FILE)
+    assert (await ask())["net"] == NET
+
+
+async def test_the_home_of_nobody_is_no_testnet():
+    assert (await refused("~nobody-of-that-name/x")).code == "E-NO-TESTNET"
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_another_program_at_its_port_is_not_believed(folder: Path, status: int):
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\n[]".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    word = {"url": f"http://127.0.0.1:{port}", "token": "x", "pid": os.getpid(), "net": NET}
+    file = folder / CONTROL_FILE
+    file.write_text(json.dumps(word), encoding="utf-8")
+    file.chmod(0o600)
+    async with server:
+        assert (await refused()).code == "E-NO-TESTNET"

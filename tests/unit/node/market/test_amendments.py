@@ -53,6 +53,19 @@ async def test_a_new_way_back_is_followed_and_nothing_quoted(market: Market):
     assert "thread.moved" in await market.vendor.history()
 
 
+async def test_forms_that_are_not_quoted_are_not_kept_past_their_time(market: Market):
+    row, _ = await market.offered()
+    form = await amended(market, row)
+    await market.vendor.learn(form)
+    await market.vendor.answer(form)
+    kept = await market.vendor.write(lambda conn: objects.row_of(conn, form.id))
+    assert not kept.pinned
+    other = await amended(market, row, title="Another camera")
+    await market.vendor.answer(other)
+    quoted = await market.vendor.write(lambda conn: objects.row_of(conn, other.id))
+    assert quoted.pinned
+
+
 async def test_an_older_form_changes_nothing(market: Market):
     row, _ = await market.offered()
     early = await amended(market, row)

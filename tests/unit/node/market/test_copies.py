@@ -70,6 +70,20 @@ async def test_a_note_stops_the_older_and_its_answer_tells_the_newer(older, newe
     assert "copy.met" in await older.booth.history()
 
 
+async def test_an_answer_to_a_third_copy_is_not_answered(older, newer, clock):
+    """Each would be new to the third, and three copies would write to each other for ever."""
+    nonce = await shared(older, newer)
+    notes(newer)
+    row = await newer.booth.own(nonce)
+    key = newer.booth.desk.pen.key(nonce)
+    clock.advance(limits.skew_ms_max + HOUR_MS)
+    body = Here(of=b"n" * 32, instance=b"t" * 16, since=clock.now().wall_ms)
+    answer = newer.booth.sealed(nonce, Kind.EVENT, body, to=key, thread=row.cast_id)
+    assert isinstance(await older.read(nonce, answer.raw), Recorded)
+    assert older.copies.word is Twinship.OLDER
+    assert notes(older) == []
+
+
 async def test_a_note_read_twice_is_known_and_answered_once(older, newer):
     await shared(older, newer)
     (note,) = notes(newer)

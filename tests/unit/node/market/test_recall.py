@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from node.market.recall import ASKED, TOLD
 from node.market.recollect import Party, between
 from node.post.letters import Discard, Known, Parked, Recorded
-from node.storage import objects, threads
+from node.storage import deals, objects, threads
 from protocol import limits
 from protocol.encoding import encode
-from protocol.market.deal import Role
-from protocol.now import MINUTE_MS
+from protocol.market.deal import DealState, Role
+from protocol.now import HOUR_MS, MINUTE_MS
 from protocol.objects.envelope import open_stored
-from protocol.objects.event import Asked, Told
+from protocol.objects.event import Asked, Moved, Told
 from protocol.objects.header import Kind
 from tests.parties import Party as Somebody
 from tests.parties import make_profile
@@ -149,6 +150,74 @@ async def test_an_answer_to_a_question_to_somebody_else_is_dropped(market, rooms
         thread=row.cast_id,
     )
     assert isinstance(await buyer.read(row.nonce, told.raw), Discard)
+
+
+async def test_only_a_question_about_this_thread_can_be_answered(market, rooms):
+    """Any other object of ours would open the door to objects nobody checks one by one."""
+    buyer, _ = rooms
+    row, deal = await market.accepted()
+    question = await ask(buyer, Role.BUYER)
+    assert question is not None
+    key = market.buyer.desk.pen.key(row.nonce)
+    for of, thread in ((deal.deal_id, row.cast_id), (question, bytes(32))):
+        told = market.vendor.sealed(
+            b"profile", Kind.EVENT, Told(of=of, objects=[]), to=key, thread=thread
+        )
+        assert isinstance(await buyer.read(row.nonce, told.raw), Discard)
+
+
+@pytest.mark.parametrize("bent", ["box", "at"])
+async def test_what_is_told_meets_what_every_letter_meets(market, rooms, clock, bent):
+    buyer, _ = rooms
+    row, _ = await market.offered()
+    before = await market.buyer.thread(Role.BUYER)
+    question = await ask(buyer, Role.BUYER)
+    assert question is not None
+    key = market.buyer.desk.pen.key(row.nonce)
+    facts = {"to": key, "thread": row.cast_id}
+    reply = market.vendor.reply(b"profile")
+    reply = msgspec.structs.replace(reply, until=reply.until - 1)
+    at = clock.now().wall_ms + 1
+    if bent == "box":
+        # Nobody can seal to it: every change that answers it would fail.
+        reply = msgspec.structs.replace(reply, box=bytes(32))
+    else:
+        # It would be the newest way back for ever.
+        at += limits.skew_ms_max + HOUR_MS
+    body = Moved(of=before.offer_id, reply=reply)
+    moved = market.vendor.sealed(b"profile", Kind.EVENT, body, at=at, **facts)
+    pairs = [(moved.signed, moved.signature)]
+    told = market.vendor.sealed(b"profile", Kind.EVENT, Told(of=question, objects=pairs), **facts)
+    assert isinstance(await buyer.read(row.nonce, told.raw), Recorded)
+    after = await market.buyer.thread(Role.BUYER)
+    assert after.other_reply == before.other_reply
+
+
+async def test_values_of_a_deal_that_was_left_are_not_given(market, rooms):
+    """A vendor that left before the acknowledgement came never had them."""
+    _, vendor = rooms
+    await market.agreed()
+    deal = await market.buyer.deal()
+    await market.buyer.write(
+        lambda conn: deals.update(conn, replace(deal, state=DealState.CANCELLED))
+    )
+    await ask(vendor, Role.VENDOR)
+    await market.vendor.carry(market.buyer)
+    (letter,) = [each for each in market.buyer.fresh() if each.kind == TOLD]
+    assert letter.opened is None
+
+
+async def test_who_asks_for_ever_is_told_ever_more_rarely(market, rooms, clock):
+    buyer, _ = rooms
+    await market.offered()
+    told = 0
+    for _ in range(40):
+        await ask(buyer, Role.BUYER)
+        await market.buyer.carry(market.vendor)
+        told += len(told_in(market.vendor.fresh()))
+        clock.advance(limits.told_pause_ms)
+    # Eight at once, then after 2, 4, 8 and 16 minutes.
+    assert told == 13
 
 
 async def test_an_answer_that_came_is_found(market, rooms):

@@ -14,7 +14,7 @@ from protocol.market.cast import CastState
 from protocol.market.deal import DealState, Role
 from protocol.market.thread import ThreadState
 from protocol.now import MINUTE_MS
-from protocol.objects.event import Refused, Void
+from protocol.objects.event import Cancelled, Refused, Void
 from protocol.objects.header import Kind
 from tests.parties import make_cast
 from tests.unit.node.market.aftermath import Aftermath
@@ -142,6 +142,78 @@ async def test_a_deal_is_never_set_back(market, rooms):
     said = await said_in(buyer, party)
     await put_back(buyer, party, said[:2])
     assert (await market.buyer.deal()).state is DealState.AGREED
+
+
+async def test_an_agreement_outlasts_a_refusal_told_where_our_word_was_lost(market, rooms):
+    """A vendor that leaves our `agreed` out would keep its deal, and free the buyer's line."""
+    buyer, _ = rooms
+    row, deal = await market.agreed()
+    party = await party_of(buyer, Role.BUYER)
+    key = market.buyer.desk.pen.key(row.nonce)
+    refused = market.vendor.sealed(
+        b"profile", Kind.EVENT, Refused(of=deal.deal_id, reason="policy"), to=key, thread=party.root
+    )
+    cancelled = market.vendor.sealed(
+        b"profile",
+        Kind.EVENT,
+        Cancelled(of=deal.deal_id, reason="no_ack"),
+        to=key,
+        thread=party.root,
+    )
+    agreed_id = (await market.buyer.deal()).agreed_id
+    await market.buyer.write(
+        lambda conn: conn.execute("DELETE FROM objects WHERE id = ?", (agreed_id,)).rowcount
+    )
+    await put_back(buyer, party, [refused])
+    assert (await market.buyer.deal()).state is DealState.AGREED
+    await put_back(buyer, party, [cancelled])
+    assert (await market.buyer.deal()).state is DealState.AGREED
+    assert (await market.buyer.own(row.nonce)).state is CastState.AWARDED
+
+
+async def test_an_agreement_outlasts_a_void_told_where_its_acknowledgement_was_lost(market, rooms):
+    _, vendor = rooms
+    row, deal = await market.agreed()
+    party = await party_of(vendor, Role.VENDOR)
+    at = deal.confirm_by + 10 * MINUTE_MS
+    void = market.buyer.sealed(
+        row.nonce,
+        Kind.EVENT,
+        Void(of=deal.deal_id),
+        to=market.vendor.desk.pen.profile_key(),
+        thread=party.root,
+        at=at,
+    )
+    agreed_id = (await market.vendor.deal()).agreed_id
+    await market.vendor.write(
+        lambda conn: conn.execute("DELETE FROM objects WHERE id = ?", (agreed_id,)).rowcount
+    )
+    await put_back(vendor, party, [void])
+    assert (await market.vendor.deal()).state is DealState.AGREED
+
+
+async def test_a_confirmation_told_before_its_letter_is_still_answered(market, rooms):
+    """Recorded without an answer it would be known when it comes, and the deal would be voided."""
+    buyer, vendor = rooms
+    await market.accepted()
+    party = await party_of(buyer, Role.BUYER)
+    await market.vendor.decide()
+    (confirmed,) = market.vendor.fresh()
+    await asks_and_hears(buyer, vendor, party)
+    assert (await market.buyer.deal()).state is DealState.ACCEPT_SENT
+    await buyer.read(party.ctx, confirmed.envelope)
+    assert (await market.buyer.deal()).state is DealState.AGREED
+
+
+async def test_an_offer_in_another_thread_than_its_request_makes_none(market, rooms):
+    buyer, _ = rooms
+    row, offer_id = await market.offered()
+    party = await party_of(buyer, Role.BUYER)
+    offer = await market.buyer.object(offer_id)
+    key = market.buyer.desk.pen.key(row.nonce)
+    bent = market.vendor.sealed(b"profile", Kind.OFFER, offer.body, to=key, thread=bytes(32))
+    assert await put_back(buyer, replace(party, root=bytes(32)), [bent]) is None
+    assert len(await market.buyer.threads(Role.BUYER)) == 1
 
 
 async def test_an_ended_deal_frees_the_line(market, rooms):

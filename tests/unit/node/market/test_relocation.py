@@ -228,6 +228,32 @@ async def test_many_threads_are_told_in_several_changes(
     assert len([each for each in market.vendor.fresh() if each.kind == Kind.EVENT.value]) == 2
 
 
+@pytest.mark.parametrize("is_accepted", [False, True])
+async def test_a_damaged_offer_keeps_nobody_else_from_hearing(market: Market, is_accepted: bool):
+    row, offer_id = await (market.offered() if not is_accepted else _offered_of_deal(market))
+    other = bytes(32)
+    thread = await market.buyer.thread(Role.BUYER)
+
+    def txn(conn: Any) -> None:
+        conn.execute("UPDATE objects SET raw = x'00' WHERE id = ?", (offer_id,))
+        threads.save(conn, replace(thread, cast_id=other, offer_id=None))
+
+    await market.buyer.write(txn)
+    market.buyer.fresh()
+    lose(market.buyer, (await box_of(market.buyer, row.nonce)).mailboxes[0])
+    await moves(market.buyer)
+    box = await box_of(market.buyer, row.nonce)
+    found = await market.buyer.threads(Role.BUYER)
+    assert {each.own_at for each in found} == {tuple(box.mailboxes)}
+    # Of a deal the vendor has to know, whatever became of the offer here.
+    assert len(market.buyer.fresh()) == int(is_accepted)
+
+
+async def _offered_of_deal(market: Market) -> tuple[Any, bytes]:
+    row, deal = await market.accepted()
+    return row, deal.offer_id
+
+
 async def test_what_the_disk_refuses_is_tried_again(
     market: Market, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):

@@ -9,6 +9,7 @@ from node.keystore import PROFILE_CONTEXT, profile_context
 from node.market.copies import halted
 from node.market.succession import lineage_of
 from node.post.letters import Discard, Recorded
+from node.storage import bounds, objects
 from protocol import limits
 from protocol.encoding import decode, encode
 from protocol.errors import LocalProtocolError
@@ -226,6 +227,34 @@ async def test_contacts_that_move_are_followed_and_told_of(market, shop):
     assert "contact.frozen" in await market.buyer.history()
     again = await Aftermath.of(market.buyer)
     assert again.succession.troubled[old].standing is Standing.FROZEN
+
+
+async def test_the_end_of_a_contacts_next_key_is_told_of(market, shop):
+    await market.offered()
+    buyer = await Aftermath.of(market.buyer)
+    old = market.vendor.desk.pen.profile_key()
+    await buyer.hear(await shop.succession.rotate())
+    certificate = await shop.succession.certificate("stolen")
+    await buyer.hear(certificate)
+    assert buyer.succession.troubled[old].standing is Standing.REVOKED
+    # It is kept: without it the line would be whole again one day.
+    row = await market.buyer.write(lambda conn: objects.row_of(conn, certificate.id))
+    assert row.pinned
+
+
+async def test_a_contact_that_rotates_for_ever_fills_nothing(market, shop, monkeypatch):
+    monkeypatch.setattr(bounds, "rotations_per_key_max", 2)
+    await market.offered()
+    buyer = await Aftermath.of(market.buyer)
+    named = [await _named_by(market.vendor.desk.pen, Party(f"{each}")) for each in range(4)]
+    await buyer.hear(*named)
+    rows = [
+        await market.buyer.write(lambda conn, one=each: objects.row_of(conn, one.id))
+        for each in named
+    ]
+    assert [row.pinned for row in rows] == [True, True, False, False]
+    told = [line for line in await market.buyer.history() if line.startswith("contact.")]
+    assert len(told) == 2
 
 
 async def test_statements_of_strangers_are_carried_and_no_more(market):

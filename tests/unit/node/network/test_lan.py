@@ -200,6 +200,32 @@ async def test_sockets_that_do_not_open_are_one_notice_and_tried_again(
     await lan.stop()
 
 
+async def test_a_machine_that_does_not_tell_its_networks_is_asked_again(
+    machine: Machine, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[object] = []
+
+    def short(names: object) -> tuple[Interface, ...]:
+        asked.append(names)
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(module, "read_interfaces", short)
+    lan = lan_of(tasks)
+    lan.start()
+    await until(lambda: lan.notice)
+    assert "cannot be searched" in lan.notice
+    monkeypatch.setattr(module, "read_interfaces", lambda _names: machine.interfaces)
+    await until(lambda: lan.interfaces == (HOME,))
+    monkeypatch.setattr(module, "read_interfaces", short)
+    asked.clear()
+    await until(lambda: len(asked) > 1)
+    # What is open stays open.
+    assert lan.interfaces == (HOME,)
+    assert machine.opened[0].is_open
+    assert lan.notice == ""
+    await lan.stop()
+
+
 async def test_a_name_somebody_else_defends_is_no_failure(machine: Machine, tasks: Tasks):
     machine.on_register = NonUniqueNameException()
     lan = lan_of(tasks)

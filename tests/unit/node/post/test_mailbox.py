@@ -246,6 +246,26 @@ async def test_more_work_gets_a_place_in_a_full_box(desk: Desk):
     assert state.letters == count
 
 
+async def test_all_boxes_of_strangers_together_have_a_bound(
+    desk: Desk, storage: Storage, monkeypatch: pytest.MonkeyPatch
+):
+    """Beyond it strangers hear `quota`; a letter's receipt, and our own boxes, always have room."""
+    strangers = Desk(storage, ManualClock(wall_ms=NOW_MS), is_own=lambda _: False)
+    await strangers.open()
+    await strangers.open(OTHER_SEED)
+    assert isinstance(await strangers.put(letter(1)), PutDone)
+    size = len(letter(1))
+    monkeypatch.setattr(limits, "mailbox_bytes_max", 2 * size)
+    assert isinstance(await strangers.put(letter(2), reader=OTHER), PutDone)
+    assert reason(await strangers.put(letter(3))) is Reason.QUOTA
+    assert reason(await strangers.put(letter(3), reader=OTHER)) is Reason.QUOTA
+    await strangers.read()
+    assert isinstance(await strangers.receipt(letter(1)), ReceiptStored)
+    assert reason(await strangers.receipt(letter(9), receipt=b"r" * size)) is Reason.QUOTA
+    assert reason(await strangers.put(letter(3))) is Reason.QUOTA
+    assert isinstance(await desk.put(letter(3)), PutDone)
+
+
 async def test_a_full_disk_is_said_and_nothing_is_promised(desk: Desk, monkeypatch):
     async def full(*_args, **_more):
         raise StorageError("the disk is full", code="E-DISK-FULL")

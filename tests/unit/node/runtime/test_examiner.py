@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from node.clock import ManualClock
-from node.errors import StorageError
+from node.errors import StorageError, TransportError
 from node.runtime import examiner, premises
 from node.runtime.examiner import examine_closed
 from node.runtime.findings import Finding, State, ok
+from node.runtime.standing import Standing
+from protocol.ids import NodeId, blake2b_256, short_text
 
 
 async def test_a_check_that_fails_is_a_finding_and_the_others_go_on():
@@ -57,3 +59,23 @@ async def closed(home: Path, why_down: str = "the node is down") -> dict:
         holder_of=lambda _port: "",
         why_down=why_down,
     )
+
+
+async def test_a_neighbour_is_told_of_like_a_peer():
+    key = NodeId(blake2b_256(b"ana"))
+    standing = Standing(key, "192.0.2.7:9401", failures=3)
+    assert examiner._dial_of(standing).code == ""
+    standing.error = TransportError("no node answers there", code="E-PEER-LOST")
+    found = examiner._dial_of(standing)
+    assert (found.address, found.tries, found.code) == ("192.0.2.7:9401", 3, "E-PEER-LOST")
+    assert found.sentence == "no node answers there"
+
+
+async def test_a_neighbour_whose_place_nobody_knows():
+    key = NodeId(blake2b_256(b"bo"))
+    standing = Standing(key, None)
+    assert examiner._dial_of(standing).code == ""
+    standing.turned.set()
+    found = examiner._dial_of(standing)
+    assert found.address == short_text("node", key)
+    assert "nobody knows where it is" in found.sentence

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from node.clock import ManualClock
-from node.errors import NotFoundError, RefusedError, TransportError
+from node.errors import NotFoundError, RefusedError, StorageError, TransportError
 from node.market.drafts import read_request
 from node.runtime import handle as handle_module
 from node.runtime.handle import Document, Handle, Signal
@@ -202,6 +202,18 @@ async def test_a_request_without_a_mailbox_is_saved(
     assert found["note"].startswith("Saved.")
 
 
+async def test_a_request_that_meets_a_full_disk_on_its_way_out_is_saved(
+    market: Market, handle: Handle, monkeypatch: pytest.MonkeyPatch
+):
+    async def full(_nonce: bytes) -> bool:
+        raise StorageError("the disk is full", code="E-DISK-FULL")
+
+    monkeypatch.setattr(handle._rooms.requests, "publish", full)
+    document = await handle.create_cast(DRAFT)
+    assert document["cast"]["state"] == "draft"
+    assert len((await handle.casts())["casts"]) == 1
+
+
 async def test_a_request_that_is_none_is_not_kept(market: Market, handle: Handle):
     with pytest.raises(LocalProtocolError):
         await handle.create_cast({"title": "x"})
@@ -370,6 +382,25 @@ async def test_a_thing_is_done_once_for_a_key(handle: Handle):
         await handle.idempotent("key", b"other" * 6 + b"xx", make)
     assert refused.value.code == "E-IDEMPOTENCY"
     assert await handle.idempotent("another", b"h" * 32, make) == {"n": 2}
+
+
+async def test_what_was_done_is_told_although_its_answer_cannot_be_kept(
+    market: Market, handle: Handle, monkeypatch: pytest.MonkeyPatch
+):
+    storage = market.buyer.storage
+    kept = storage.write
+
+    async def full_in_the_end(txn: Any, **facts: Any) -> Any:
+        if txn.__name__ == "keep":
+            raise StorageError("the disk is full", code="E-DISK-FULL")
+        return await kept(txn, **facts)
+
+    monkeypatch.setattr(storage, "write", full_in_the_end)
+    first = await handle.idempotent("key", b"h" * 32, lambda: handle.create_cast(DRAFT))
+    monkeypatch.undo()
+    again = await handle.idempotent("key", b"h" * 32, lambda: handle.create_cast(DRAFT))
+    assert again["cast"]["id"] == first["cast"]["id"]
+    assert len((await handle.casts())["casts"]) == 1
 
 
 async def test_two_calls_at_once_do_it_once(handle: Handle):

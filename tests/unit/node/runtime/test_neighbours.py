@@ -389,13 +389,14 @@ async def test_an_invite_of_the_start_runs_out_while_it_waits(scene: Scene):
     scene.calm.pause_s = 0
     link = link_to_ana(scene.clock.now().wall_ms + HOUR_MS)
     scene.settings = replace(scene.settings, join=link)
-    await scene.open()
+    neighbours = await scene.open()
     await until(lambda: bool(scene.lane.dialled))
     scene.clock.advance(2 * HOUR_MS)
     await asyncio.sleep(0.01)
     count = len(scene.lane.dialled)
     await asyncio.sleep(0.01)
     assert len(scene.lane.dialled) == count
+    assert "its time has passed" in neighbours.notices()[0]
 
 
 async def test_an_invite_of_the_start_for_another_network_stops_the_start(scene: Scene):
@@ -404,3 +405,16 @@ async def test_an_invite_of_the_start_for_another_network_stops_the_start(scene:
     with pytest.raises(LocalProtocolError) as caught:
         await scene.open()
     assert caught.value.code == "E-INVITE-NET"
+
+
+async def test_whom_it_stays_linked_to_is_told_with_what_went_wrong(scene: Scene):
+    neighbours = await scene.open()
+    scene.lane.at[ANA_AT] = LaneLink("ana")
+    scene.lan.announce("ana", ANA_AT)
+    await neighbours.allow(name_of("ana")[:24])
+    scene.lan.announce("bo", FALSE_AT)
+    await neighbours.allow(name_of("bo")[:24])
+    told = {each.key: each for each in neighbours.standing()}
+    assert set(told) == {key("ana"), key("bo")}
+    assert told[key("ana")].error is None
+    assert told[key("bo")].error is not None

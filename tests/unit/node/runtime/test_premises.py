@@ -11,6 +11,7 @@ import pytest
 from node.clock import ManualClock
 from node.config import Settings
 from node.entropy import SeededEntropy
+from node.errors import StorageError
 from node.home import DATABASE_FILE, LOCK_FILE
 from node.keystore import confirm_words, open_keyring
 from node.runtime import premises
@@ -146,15 +147,47 @@ async def test_bytes_that_were_overwritten(home: Path):
     (found,) = await look_into(home, scrub=False)
     says(found, State.BAD, "pages of the database are not what was written", "1 damaged page")
     assert found.damaged
+    # A node would not start on it: what mends a closed file is the scrub.
+    assert "intentcast doctor --scrub" in found.fix
+
+
+async def test_whoever_has_just_scrubbed_is_not_told_to_scrub(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await made(home)
+    broken = ScrubReport(damages=(damage(1, fix=SCRUB_FIX),))
+
+    async def scrubbed(_path: Path, **_rest: object) -> ScrubReport:
+        return broken
+
+    def look(_path: Path) -> Health:
+        raise StorageError("it is malformed", code="E-DB-DAMAGED", fix=SCRUB_FIX)
+
+    monkeypatch.setattr(premises, "scrub_closed", scrubbed)
+    monkeypatch.setattr(health, "look", look)
+    found = await look_into(home, scrub=True)
+    # What the scrub found is told although the file cannot be read after it.
+    assert [each.name for each in found] == ["database", "contents"]
+    assert all(each.damaged for each in found)
+    assert not any("--scrub" in each.fix for each in found)
+    (unread,) = await look_into(home, scrub=False)
+    assert "--scrub" in unread.fix
+    monkeypatch.setattr(health, "look", lambda _path: seen(trouble="pages", pages=2))
+    found = await look_into(home, scrub=True)
+    assert "intentcast restore" in found[0].fix
+    assert "--scrub" not in found[0].fix
 
 
 async def test_a_database_that_is_none(home: Path):
     path = await made(home)
     sums_path(path).unlink()
     path.write_bytes(b"my holiday photographs " * 1_000)
-    (found,) = await look_into(home, scrub=True)
-    says(found, State.BAD, "E-DB-DAMAGED")
+    (found,) = await look_into(home, scrub=False)
+    says(found, State.BAD, "E-DB-DAMAGED", "doctor --scrub")
     assert found.damaged
+    for each in await look_into(home, scrub=True):
+        says(each, State.BAD, "intentcast restore")
+        assert each.damaged
 
 
 async def test_a_home_in_use_is_named_with_its_process(home: Path):
@@ -218,9 +251,22 @@ def test_a_scrub_names_what_is_damaged_and_what_to_do():
     assert found.fix == "Import the feed again"
 
 
+def test_what_is_to_be_typed_survives_a_space_in_the_path(tmp_path: Path):
+    home = tmp_path / "my home"
+    home.mkdir()
+    home.chmod(0o755)
+    assert check_home(home).fix == f"chmod 700 '{home}'"
+    home.chmod(0o700)
+    (home / "root.new").touch()
+    assert f"rm '{home}/root.new'" in check_files(at(home)).fix
+    (home / "api.token").touch()
+    (home / "api.token").chmod(0o644)
+    assert check_files(at(home)).fix == f"chmod 600 '{home}/api.token'"
+
+
 def test_what_was_mended_is_no_damage_any_more():
     found = judge_scrub(ScrubReport(damages=(damage(1, mended=True),)))
-    says(found, State.WARN, "were mended", "object 1 is damaged; mended")
+    says(found, State.WARN, "1 damaged thing was mended", "object 1 is damaged; mended")
     assert not found.damaged
     mixed = judge_scrub(ScrubReport(damages=(damage(1, mended=True), damage(2))))
     says(mixed, State.BAD, "1 thing", "object 2")

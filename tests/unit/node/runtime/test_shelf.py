@@ -116,6 +116,26 @@ async def test_one_that_cannot_be_kept_keeps_out_no_other(storage: Storage, cloc
     assert ObjectStored(id=profile.id, is_new=False) in events
 
 
+async def test_what_finds_no_room_is_not_kept_and_its_neighbours_are(
+    storage: Storage, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("node.runtime.shelf.WAITING_MAX", 2)
+    writing = Writing(storage, clock)
+    cast, profile, late = make_cast(), make_profile(), make_cast(title="One too many")
+    gone = DropObject(id=cast.id)
+    for work in (store(cast), store(profile), store(late), DropExpired(wall_ms=0), gone):
+        writing.shelf.put(work)
+    # A disk that stalls costs no more memory than this; only what takes something away may wait on.
+    assert len(writing.shelf) == 3
+    assert writing.events == []
+    await asyncio.sleep(0)
+    assert writing.events == [StoreFailed(id=late.id, reason=Reason.QUOTA)]
+    writing.shelf.close()
+    await writing.shelf.run()
+    assert await raw_of(storage, profile) == profile.raw
+    assert await raw_of(storage, cast) is None
+
+
 async def test_it_waits_for_work_until_closed(storage: Storage, clock: ManualClock):
     writing = Writing(storage, clock)
     running = asyncio.get_running_loop().create_task(writing.shelf.run())

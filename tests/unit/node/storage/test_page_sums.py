@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_sums_are_synced_before_the_head_that_counts_on_them(path: Path, monkeyp
     def fsync(_descriptor: int) -> None:
         seen.append(sums_path(path).read_bytes())
 
-    monkeypatch.setattr(page_sums.os, "fsync", fsync)
+    monkeypatch.setattr(os, "fsync", fsync)
     grown = replace(MARK, pages=5, covered=9)
     sums.put({5: b"5" * 16, 2: b"2" * 16}, grown)
     sums.close()
@@ -91,5 +92,5 @@ def test_pages_that_changed_places_have_other_sums():
 
 
 def test_folders_that_cannot_be_synced_are_left_alone(monkeypatch, tmp_path: Path):
-    monkeypatch.setattr(page_sums.os, "name", "nt")
+    monkeypatch.setattr(os, "name", "nt")
     page_sums.sync_folder(tmp_path / "nowhere")

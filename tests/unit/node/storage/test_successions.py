@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from node.storage import objects, successions, threads
+from typing import Any
+
+from node.storage import bounds, objects, successions, threads
 from node.storage.database import Storage
 from node.storage.successions import GenerationRow
 from node.storage.threads import Thread
@@ -27,6 +29,21 @@ async def test_statements_come_in_the_order_they_were_recorded(storage: Storage)
         return successions.raws(conn, OLD.key)
 
     assert await storage.write(txn) == [revocation.raw, rotation.raw]
+
+
+async def test_a_key_that_rotates_for_ever_is_read_so_far_and_its_end_is_always(storage: Storage):
+    many: list[Any] = [make_rotation(OLD, Party(f"next {each}")) for each in range(18)]
+    revocation = make_revocation(OLD)
+
+    def txn(conn):
+        keep(conn, *many, revocation)
+        return successions.raws(conn, OLD.key)
+
+    read = await storage.write(txn)
+    assert read == [
+        *(each.raw for each in many[: bounds.rotations_per_key_max]),
+        revocation.raw,
+    ]
 
 
 async def test_a_key_is_revoked_by_its_own_revocation_alone(storage: Storage):

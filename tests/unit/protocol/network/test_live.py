@@ -70,6 +70,20 @@ def test_the_table_is_capped_for_others():
     assert len(table) == 3
 
 
+def test_what_leaves_and_comes_back_leaves_a_bounded_trace():
+    table = LiveTable(net=NET)
+    one, other = entry("one"), entry("other", exp=EXP + 5)
+    table.place(other)
+    for _ in range(5_000):
+        table.place(one)
+        table.remove(name_of(one))
+    assert len(table._expiries) < 1_100
+    assert len(table._order) < 10
+    table.place(one)
+    assert table.expire(EXP) == [one]
+    assert table.expire(EXP + 5) == [other]
+
+
 def test_what_expires_goes_once():
     table = LiveTable(net=NET)
     first, second = entry("one", exp=EXP), entry("two", exp=EXP + 5)

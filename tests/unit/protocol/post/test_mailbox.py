@@ -204,6 +204,34 @@ def test_one_depositor_holds_eight_letters_at_most():
     assert outcome.reason is Reason.QUOTA
 
 
+def test_a_mailbox_that_keeps_all_it_can_takes_no_more():
+    size = 512
+    assert decide_put(dataclasses.replace(OPEN, room=size), size=size) == LetterTaken()
+    outcome = decide_put(dataclasses.replace(OPEN, room=size - 1), size=size, bits=16)
+    assert isinstance(outcome, PostRefused)
+    assert outcome.reason is Reason.QUOTA
+    # What it has already it goes on having.
+    known = dataclasses.replace(OPEN, room=0, known=True)
+    assert decide_put(known, size=size) == LetterKnown()
+
+
+def test_a_receipt_takes_its_letters_place_or_needs_room():
+    sealed = b"r" * 304
+    for state in (
+        dataclasses.replace(OPEN, room=304),
+        dataclasses.replace(OPEN, room=0, known=True),
+    ):
+        taken = mailbox.decide_receipt(state, proven=True, receipt=sealed, now_ms=NOW_MS)
+        assert taken == ReceiptTaken(keep=True)
+    full = dataclasses.replace(OPEN, room=303)
+    outcome = mailbox.decide_receipt(full, proven=True, receipt=sealed, now_ms=NOW_MS)
+    assert isinstance(outcome, PostRefused)
+    assert outcome.reason is Reason.QUOTA
+    # Letting a letter go makes room at any time.
+    taken = mailbox.decide_receipt(full, proven=True, receipt=b"", now_ms=NOW_MS)
+    assert taken == ReceiptTaken(keep=False)
+
+
 def test_a_full_box_asks_for_more_work_than_its_least():
     state, held = full([9, 8, 8, 12])
     equal = decide_put(state, bits=8, held=held)

@@ -1,0 +1,312 @@
+"""What a scrub found is put right, asked of others, or left for a person with the next step."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from node.clock import ManualClock
+from node.storage import catalogue, deals, mailbox, mending, objects, outbox, wanted
+from node.storage.database import Storage
+from node.storage.mending import mend, scrub_closed
+from node.storage.page_sums import sums_path
+from node.storage.scrub import Damage, DamageKind, ScrubReport
+from node.storage.sizes import size_of
+from protocol.ids import LetterHash, NodeId, ObjectId, blake2b_256
+from protocol.market.deal import DealState, Role
+from tests.parties import NOW_MS, make_agreement, make_cast
+from tests.unit.node.storage.furniture import furnished, page_with, spoil
+
+
+def agreed(conn: sqlite3.Connection):
+    """Keep a whole agreement and its deal."""
+    found = make_agreement()
+    for part in found.parts():
+        objects.insert(conn, part, own=True, now_ms=NOW_MS)
+    assert found.agreed is not None
+    deals.insert(
+        conn,
+        deals.Deal(
+            deal_id=found.acceptance.id,
+            role=Role.BUYER,
+            own_ctx=b"c" * 16,
+            cast_id=found.cast.id,
+            offer_id=found.offer.id,
+            other_key=found.offer.header.key,
+            state=DealState.AGREED,
+            confirm_by=found.acceptance.body.confirm_by,
+            confirmed_id=found.confirmed.id,
+            agreed_id=found.agreed.id,
+            created_ms=1,
+            updated_ms=1,
+        ),
+    )
+    return found
+
+
+@pytest.fixture
+async def agreement(storage: Storage):
+    return await storage.write(agreed)
+
+
+async def damage(storage: Storage, sql: str, *parameters) -> None:
+    assert await storage.write(lambda conn: conn.execute(sql, parameters).rowcount) == 1
+
+
+async def mended(storage: Storage) -> ScrubReport:
+    return await mend(storage, await storage.scrub(), NOW_MS)
+
+
+async def all_wanted(storage: Storage) -> dict[bytes, bytes | None]:
+    rows = await storage.read(lambda db: wanted.load_all(db, limit=100))
+    return {row.id: row.deal_id for row in rows}
+
+
+ROT = "UPDATE objects SET raw = CAST(x'00' || substr(raw, 2) AS BLOB) WHERE id = ?"
+
+
+async def test_a_whole_home_is_left_alone(storage: Storage, agreement):
+    report = await mended(storage)
+    assert report.clean
+    assert report.is_mended
+
+
+async def test_a_carried_object_is_let_go(storage: Storage):
+    cast = make_cast()
+    await storage.write(lambda conn: objects.insert(conn, cast, own=False, now_ms=1))
+    await damage(storage, ROT, cast.id)
+    assert (await mended(storage)).is_mended
+    assert (await storage.scrub()).clean
+    assert await storage.write(lambda conn: objects.row_of(conn, cast.id)) is None
+
+
+async def test_an_object_of_a_deal_is_asked_of_its_other_party(storage: Storage, agreement):
+    deal_id = agreement.acceptance.id
+    for part in agreement.parts():
+        await damage(storage, ROT, part.id)
+    report = await mended(storage)
+    assert report.is_mended, [each.sentence for each in report.damages if not each.mended]
+    asked = await all_wanted(storage)
+    assert {agreement.offer.id, deal_id, agreement.confirmed.id, agreement.agreed.id} <= set(asked)
+    assert asked[agreement.offer.id] == deal_id
+    for part in agreement.parts():
+        await storage.write(partial(objects.insert, verified=part, own=True, now_ms=NOW_MS))
+    assert await all_wanted(storage) == {}
+    assert (await storage.scrub()).clean
+
+
+async def test_an_object_a_deal_misses_is_asked_for(storage: Storage, agreement):
+    await damage(storage, "DELETE FROM objects WHERE id = ?", agreement.confirmed.id)
+    report = await mended(storage)
+    assert [each.what for each in report.damages] == [DamageKind.ROW]
+    assert report.is_mended
+    assert await all_wanted(storage) == {agreement.confirmed.id: agreement.acceptance.id}
+
+
+async def test_an_own_request_is_asked_of_the_network(storage: Storage):
+    cast = make_cast()
+    await storage.write(lambda conn: objects.insert(conn, cast, own=True, now_ms=1))
+    await damage(storage, ROT, cast.id)
+    assert (await mended(storage)).is_mended
+    assert await all_wanted(storage) == {cast.id: None}
+
+
+async def test_a_sealed_object_of_no_deal_needs_a_backup(storage: Storage):
+    offer = make_agreement().offer
+    await storage.write(lambda conn: objects.insert(conn, offer, own=True, now_ms=1))
+    await damage(storage, ROT, offer.id)
+    report = await mended(storage)
+    assert not report.is_mended
+    assert "restore" in report.damages[0].fix
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["checksum = x'00'", "exp = 1", "own = own, at = 7", "kind = 'offer'", "key = x'01'"],
+)
+async def test_what_stands_beside_good_bytes_is_written_again(storage: Storage, column: str):
+    cast = make_cast()
+    await storage.write(lambda conn: objects.insert(conn, cast, own=True, now_ms=1))
+    before = await storage.read(lambda db: objects.load_row(db, cast.id))
+    await damage(storage, f"UPDATE objects SET {column} WHERE id = ?", cast.id)
+    assert (await storage.scrub()).objects == (cast.id,)
+    assert (await mended(storage)).is_mended
+    assert await storage.read(lambda db: objects.load_row(db, cast.id)) == before
+    assert (await storage.scrub()).clean
+
+
+async def test_a_wrong_name_is_put_right(storage: Storage):
+    cast = make_cast()
+    await storage.write(lambda conn: objects.insert(conn, cast, own=True, now_ms=1))
+    await damage(storage, "UPDATE objects SET id = ? WHERE id = ?", b"x" * 32, cast.id)
+    assert (await mended(storage)).is_mended
+    assert await storage.read(lambda db: objects.load_raw(db, cast.id)) == cast.raw
+
+
+def outgoing(envelope_id: bytes, state: outbox.OutgoingState) -> outbox.Outgoing:
+    return outbox.Outgoing(
+        envelope_id=ObjectId(envelope_id),
+        kind="offer",
+        own_ctx=b"profile",
+        to_key=b"k" * 32,
+        thread=None,
+        letter=b"letter",
+        letter_hash=LetterHash(blake2b_256(b"letter")),
+        reader=b"r" * 32,
+        mailboxes=(),
+        priority=1,
+        next_at=1,
+        expires_at=2,
+        state=state,
+        updated_ms=1,
+    )
+
+
+@pytest.mark.parametrize("state", list(outbox.OutgoingState))
+async def test_a_letter_is_sealed_again_or_forgotten(storage: Storage, state):
+    cast = make_cast()
+    await storage.write(lambda conn: outbox.add(conn, outgoing(cast.id, state)))
+    await damage(storage, "UPDATE outbox SET letter = x'00'")
+    report = await mended(storage)
+    assert report.is_mended
+    is_pending = state is outbox.OutgoingState.PENDING
+    assert await all_wanted(storage) == ({cast.id: None} if is_pending else {})
+    row = await storage.write(lambda conn: outbox.by_envelope(conn, cast.id))
+    assert (row is not None) == is_pending
+    if row is not None:
+        assert not outbox.is_whole(row)
+        await storage.write(lambda conn: outbox.drop(conn, row.id))
+    assert (await storage.scrub()).clean
+
+
+async def test_a_letter_held_for_others_is_let_go(storage: Storage):
+    def put(conn):
+        mailbox.open_box(conn, b"r" * 32, NOW_MS, 1)
+        mailbox.put_letter(
+            conn,
+            reader=b"r" * 32,
+            letter_hash=LetterHash(blake2b_256(b"letter")),
+            letter=b"letter",
+            depositor=NodeId(b"d" * 32),
+            bits=8,
+            now_ms=1,
+        )
+
+    await storage.write(put)
+    await damage(storage, "UPDATE served_letters SET letter = x'0102'")
+    assert (await mended(storage)).is_mended
+    assert (await storage.write(lambda conn: size_of(conn, "served_letters"))).rows == 0
+
+
+async def test_an_article_goes_until_its_feed_is_imported(storage: Storage):
+    item = catalogue.Item(sku="S-1", source="f", title="t", category="c", cur="USD", price_minor=1)
+    await storage.write(lambda conn: catalogue.put(conn, [item], NOW_MS))
+    await damage(storage, "UPDATE items SET content = '{}'")
+    report = await mended(storage)
+    assert not report.is_mended
+    assert "Import the feed" in report.damages[0].fix
+    assert await storage.read(lambda db: catalogue.find(db, "S-1")) is None
+
+
+async def test_counters_are_counted(storage: Storage):
+    await damage(storage, "UPDATE sizes SET rows = 9 WHERE name = 'outbox'")
+    assert (await mended(storage)).is_mended
+    assert (await storage.scrub()).clean
+
+
+async def test_a_deal_that_says_otherwise_needs_a_backup(storage: Storage, agreement):
+    await damage(storage, "UPDATE deals SET confirm_by = 1")
+    report = await mended(storage)
+    assert not report.is_mended
+    assert "deal-" in report.damages[0].sentence
+    assert "restore" in report.damages[0].fix
+
+
+async def test_a_deal_whose_state_nobody_knows_needs_a_backup(storage: Storage, agreement):
+    await damage(storage, "UPDATE deals SET state = 'odd'")
+    report = await mended(storage)
+    assert "cannot be read" in report.damages[0].sentence
+    assert not report.is_mended
+
+
+async def test_indexes_are_made_anew(storage: Storage):
+    await storage.write(lambda conn: objects.insert(conn, make_cast(), own=True, now_ms=1))
+
+    report = ScrubReport(
+        damages=(
+            Damage(
+                what=DamageKind.FILE, sentence="row 1 missing from index objects_profile", fix="x"
+            ),
+        )
+    )
+    assert (await mend(storage, report, NOW_MS)).is_mended
+    torn = ScrubReport(
+        damages=(Damage(what=DamageKind.FILE, sentence="btreeInitPage() fails", fix="x"),)
+    )
+    assert not (await mend(storage, torn, NOW_MS)).is_mended
+
+
+# --- a closed home -------------------------------------------------------------------------------
+
+
+async def test_a_closed_home_is_scrubbed_and_mended(path: Path, clock: ManualClock):
+    await furnished(path, clock)
+    looked: list[str] = []
+    report = await scrub_closed(
+        path, clock=clock, progress=lambda what, _count: looked.append(what)
+    )
+    assert report.clean
+    assert report.checked > 40
+    assert report.pages > 50
+    assert {"the file", "objects", "articles"} <= set(looked)
+    spoil(path, page_with(path, "objects", index=True))
+    report = await scrub_closed(path, clock=clock)
+    assert not report.clean
+    assert report.is_mended
+    assert str(report.damages[0]).endswith("; mended")
+    found = report.as_json()["damaged"][0]
+    assert set(found) == {"what", "id", "sentence", "fix", "mended"}
+    assert (await scrub_closed(path, clock=clock)).clean
+
+
+async def test_a_closed_home_that_is_gone_is_named(path: Path, clock: ManualClock):
+    await furnished(path, clock)
+    path.unlink()
+    report = await scrub_closed(path, clock=clock)
+    assert [each.what for each in report.damages] == [DamageKind.FILE]
+    assert "gone" in report.damages[0].sentence
+
+
+async def test_a_file_that_is_no_database_is_named(path: Path, clock: ManualClock):
+    path.write_bytes(b"my holiday photographs " * 1_000)
+    report = await scrub_closed(path, clock=clock)
+    assert not report.is_mended
+    assert "not an intentcast database" in report.damages[0].sentence
+
+
+async def test_a_newer_file_is_no_damage(path: Path, clock: ManualClock):
+    from node.errors import StorageError
+
+    await furnished(path, clock)
+    sums_path(path).unlink()
+    conn = sqlite3.connect(path)
+    conn.execute("PRAGMA user_version = 9999")
+    conn.close()
+    with pytest.raises(StorageError) as refused:
+        await scrub_closed(path, clock=clock)
+    assert refused.value.code == "E-DB-NEWER"
+
+
+async def test_a_file_that_cannot_be_read_is_an_error(path: Path, clock: ManualClock, monkeypatch):
+    from node.errors import StorageError
+
+    def broken(_path):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(mending, "examine", broken)
+    with pytest.raises(StorageError) as refused:
+        await scrub_closed(path, clock=clock)
+    assert refused.value.code == "E-DB-WRITE"
