@@ -111,6 +111,24 @@ class Withdrawal:
                 fix="See its deal: intentcast deal" if row.state is CastState.AWARDED else "",
             )
         target_id = row.cast_id
+        while (revokes := await self._revoke_forms(row, target_id)) is None:
+            # Published anew while the revokes were signed: that form is taken back as well.
+            row = await self._newest(row)
+            target_id = row.cast_id or target_id
+        crashpoint("revoke.after_commit")
+        for signed in revokes:
+            self._desk.network.publish(signed, signed.raw)
+        self._desk.committed()
+        return "cast", target_id, CastState.REVOKED.value
+
+    async def _newest(self, row: OwnCast) -> OwnCast:
+        found = await self._desk.storage.read(lambda db: casts.load_cast(db, row.nonce))
+        return found or row
+
+    async def _revoke_forms(
+        self, row: OwnCast, target_id: bytes
+    ) -> Sequence[Verified[Revoke]] | None:
+        """Sign a revoke of every form that is out, and keep all; None when one more went out."""
         forms = await self._desk.storage.write(lambda conn: self._forms(conn, row))
         if target_id not in forms:
             raise NotFoundError("the request's bytes are gone", code="E-CAST-UNKNOWN")
@@ -122,17 +140,15 @@ class Withdrawal:
         ]
         settle = settling(EffectKind.CAST_REVOKED)
 
-        def txn(conn: sqlite3.Connection) -> None:
+        def txn(conn: sqlite3.Connection) -> bool:
+            if self._forms(conn, row).keys() - forms.keys():
+                return False
             self._keep_cast(conn, row, revokes)
             settle(conn, target_id, self._desk.wall_ms())
             crashpoint("revoke.before_commit")
+            return True
 
-        await self._desk.storage.write(txn)
-        crashpoint("revoke.after_commit")
-        for signed in revokes:
-            self._desk.network.publish(signed, signed.raw)
-        self._desk.committed()
-        return "cast", target_id, CastState.REVOKED.value
+        return revokes if await self._desk.storage.write(txn) else None
 
     def _forms(self, conn: sqlite3.Connection, row: OwnCast) -> dict[bytes, int]:
         """Give every form of a request that was published, with its expiry: all are still out."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol
+from weakref import WeakValueDictionary
 
 from node.errors import TransportError
 from node.post.mailbox import Mailbox, Session
+from node.post.pace import PacedLink
 from protocol.channel.messages import Answer, Ask, Message
 from protocol.ids import NodeId
 
@@ -161,6 +163,8 @@ class Carrier:
         """
         self._network = network
         self._local = LocalLink(mailbox, channel) if mailbox.serves_somebody else None
+        # Kept while somebody asks over it: whoever asks at the same time shares its queues.
+        self._paced: WeakValueDictionary[NodeId, PacedLink] = WeakValueDictionary()
 
     @property
     def node_id(self) -> NodeId:
@@ -186,8 +190,12 @@ class Carrier:
     async def _dial(self, mailbox: NodeId) -> Link:
         try:
             async with asyncio.timeout(_CONNECT_MS / _MS):
-                return await self._network.connect(mailbox)
+                link = await self._network.connect(mailbox)
         except TimeoutError as error:
             raise TransportError(
                 "no way to the mailbox was found in time", code="E-PEER-TIMEOUT"
             ) from error
+        paced = self._paced.get(mailbox)
+        if paced is None or paced.way is not link:
+            paced = self._paced[mailbox] = PacedLink(link)
+        return paced

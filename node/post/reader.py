@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakValueDictionary
 
 from node.clock import Clock
 from node.entropy import Entropy
@@ -33,6 +34,11 @@ _AFRESH_MS: Final = 30 * 60_000
 """A box is read from its oldest letter this often, whatever was given before."""
 _PAUSE_MS: Final = 1_000
 """Between two readings that brought nothing new though the mailbox did not wait."""
+_READINGS_MAX: Final = 128
+"""Readings that wait at one mailbox at a time: a link has room for so many questions, and letters
+and receipts need some of it. More boxes take turns; guess."""
+_TURN_MS: Final = 2_000
+"""Longest wait of a reading while others wait for their turn."""
 _REFUSED: Final = "E-MAILBOX-REFUSED"
 """Code of an answer that says no, rather than no answer."""
 _MS: Final = 1_000
@@ -106,6 +112,7 @@ class BoxReader:
         self._boxes: dict[bytes, OwnBox] = {}
         self._watching: dict[tuple[bytes, NodeId], Running] = {}
         self._reachable: dict[NodeId, asyncio.Event] = {}
+        self._turns: WeakValueDictionary[NodeId, asyncio.Semaphore] = WeakValueDictionary()
         self.read_since: dict[tuple[bytes, bytes], int] = {}
         """(reader, mailbox) -> Unix ms before which every letter there was dealt with."""
         self.failing_since: dict[tuple[bytes, bytes], int] = {}
@@ -226,10 +233,13 @@ class BoxReader:
         begun_ms = self._clock.now().mono_ms
         wait_ms = 0
         walk: _Walk | None = None
+        turns = self._turns.setdefault(mailbox, asyncio.Semaphore(_READINGS_MAX))
         while self._clock.now().mono_ms - begun_ms < _AFRESH_MS and self._box(box.reader) == box:
-            asked = self._clock.now()
-            walk = walk or _Walk(begun_ms=asked.wall_ms)
-            letters = await self._ask(link, box, mailbox, wait_ms)
+            async with turns:
+                asked = self._clock.now()
+                walk = walk or _Walk(begun_ms=asked.wall_ms)
+                wait_ms = min(wait_ms, self._patience_ms(mailbox))
+                letters = await self._ask(link, box, mailbox, wait_ms)
             taken = {await self._desk.take(box, mailbox, sealed) for sealed in letters.letters}
             self.other_read_ms = max(self.other_read_ms, letters.other_read_ms)
             self.failing_since.pop((box.reader, mailbox), None)
@@ -248,6 +258,12 @@ class BoxReader:
                 await asyncio.sleep(_PAUSE_MS / _MS)
             wait_ms = self._read_wait_ms
 
+    def _patience_ms(self, mailbox: NodeId) -> int:
+        """Say how long one reading may wait, so that every box has its turn."""
+        readings = sum(1 for _, where in self._watching if where == mailbox)
+        # From half on: those that began to wait before are few enough to leave room.
+        return self._read_wait_ms if readings <= _READINGS_MAX // 2 else _TURN_MS
+
     async def _ask(self, link: Link, box: OwnBox, mailbox: NodeId, wait_ms: int) -> Letters:
         """Read, opening the box where the mailbox does not know it (any more).
 
@@ -260,6 +276,9 @@ class BoxReader:
             if not isinstance(result, Opened):
                 raise _refusal(f"does not open the box: {result.reason}")
             answer = await self._read(link, box, mailbox, wait_ms)
+        if isinstance(answer, Refused) and answer.reason is Reason.OVER_BUDGET:
+            # Of too many questions at once it is we who are to blame; the box is kept all the same.
+            raise TransportError("the mailbox has too many questions of ours", code="E-PEER-BUSY")
         if not isinstance(answer, Letters):
             raise _refusal(f"does not let us read: {answer}")
         return answer

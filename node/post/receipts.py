@@ -28,6 +28,9 @@ _TRIES: Final = 5
 _LEAVING_MAX: Final = 1_024
 """Receipts on their way to one mailbox: what one does to us costs the others nothing; guess."""
 _MS: Final = 1_000
+_NOT_NOW: Final = (Reason.NOT_PARTY, Reason.OVER_BUDGET, Reason.QUOTA)
+"""Not yet proved on this link: whoever reads the box there does so in a moment. Or the mailbox has
+too many questions to answer, or cannot record: a while later it may."""
 
 
 class Receipts:
@@ -106,5 +109,4 @@ class Receipts:
         except TransportError:
             return False
         crashpoint("post.after_receipt")
-        # Not yet proved on this link: whoever reads the box there does so in a moment.
-        return not (isinstance(answer, Refused) and answer.reason is Reason.NOT_PARTY)
+        return not (isinstance(answer, Refused) and answer.reason in _NOT_NOW)

@@ -169,7 +169,8 @@ def ask_file(database: Path, sql: str) -> list[sqlite3.Row] | None:
         with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as conn:
             conn.row_factory = sqlite3.Row
             return conn.execute(sql).fetchall()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
+        # Damaged names in the schema turn up in SQLite's own sentences.
         return None
 
 

@@ -30,6 +30,8 @@ _UNWRITABLE = frozenset(
     }
 )
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_UNREADABLE = "Could not decode to UTF-8"
+"""What Python's SQLite says of a text whose bytes are damaged, without a code."""
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 
 
@@ -57,7 +59,7 @@ def storage_error(error: sqlite3.Error | OSError, path: Path) -> StorageError:
             code="E-DISK-FULL",
             fix=f"Free some space on the disk that holds {path.parent}, then try again",
         )
-    if code in _DAMAGED:
+    if code in _DAMAGED or _UNREADABLE in str(error):
         return damaged(path, str(error))
     if code in _UNWRITABLE:
         return StorageError(

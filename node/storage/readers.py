@@ -67,6 +67,8 @@ class Readers:
             return await (self._at_one_moment(db, query) if one_moment else query(db))
         except sqlite3.Error as error:
             raise faults.storage_error(error, self._path) from error
+        except UnicodeDecodeError as error:
+            raise faults.damaged(self._path, "a stored text is none any more") from error
         finally:
             self._free.put_nowait(db)
 

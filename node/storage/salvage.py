@@ -21,6 +21,7 @@ from node.storage.examination import Examination
 from node.storage.exchange import draft_path, exchange, forget_draft
 from node.storage.migrations import migrate, version_of
 from node.storage.scrub import (
+    COUNTED,
     Damage,
     DamageKind,
     article_holds,
@@ -51,7 +52,7 @@ _LET_GO = frozenset(
     }
 )
 """Tables whose rows come back by themselves, or are history: a damaged page of them is let go."""
-_COUNTED = frozenset({"sizes", "sqlite_schema", "sqlite_sequence", "sqlite_stat1"})
+_MADE_ANEW = frozenset({"sizes", "sqlite_schema", "sqlite_sequence", "sqlite_stat1"})
 """Tables that are made anew, from the others or from this program."""
 _KEPT_WHATEVER = frozenset({"objects"})
 """Rows that stay although damaged, marked by their checksum: their ids are known and asked for."""
@@ -71,7 +72,7 @@ class Salvage:
 
 def _rescues(place: Place) -> bool:
     """Tell whether nothing is lost for good with a page of this place."""
-    if not place.table or place.index or place.table in _COUNTED:
+    if not place.table or place.index or place.table in _MADE_ANEW:
         return True
     return place.table in _PROVES_ITSELF or place.table in _LET_GO
 
@@ -97,8 +98,9 @@ def salvage(database: Path, found: Examination) -> Salvage:
         return result
     try:
         _make(database, list(places.values()), found.mark.origin)
-    except sqlite3.DatabaseError as error:
-        if faults.primary_code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        code = faults.primary_code(error) if isinstance(error, sqlite3.Error) else 0
+        if isinstance(error, sqlite3.Error) and code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             raise faults.storage_error(error, database) from error
         # Too broken to be read through: the pages are named, and a backup has to help.
         result.damages = [_page_damage(n, place, lost=True) for n, place in places.items()]
@@ -158,7 +160,7 @@ def _copy(
     tables = [
         row["name"]
         for row in new.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        if not row["name"].startswith("sqlite_") and row["name"] not in _COUNTED
+        if not row["name"].startswith("sqlite_") and row["name"] not in _MADE_ANEW
     ]
     for table in tables:
         new.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of our own schema
@@ -212,7 +214,7 @@ def _rows(
                 f"SELECT rowid AS row_number, * FROM {table} WHERE rowid = ?",  # noqa: S608
                 (number,),
             ).fetchone()
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             continue
         if row is not None:
             yield number, row
@@ -250,13 +252,10 @@ def recount(conn: sqlite3.Connection) -> None:
                    WHERE l.reader = served_boxes.reader)
         """
     )
-    for table, size in (("outbox", "letter"), ("served_letters", "letter"), ("served_boxes", "")):
-        total = f"coalesce(sum(length({size})), 0)" if size else "0"
+    for table, size in COUNTED.items():
         conn.execute(
-            f"""
-            UPDATE sizes SET (rows, bytes) = (SELECT count(*), {total} FROM {table})
-            WHERE name = '{table}'
-            """  # noqa: S608 - names of our own schema
+            f"UPDATE sizes SET (rows, bytes) = (SELECT count(*), coalesce({size}, 0) FROM {table}) "  # noqa: S608
+            f"WHERE name = '{table}'"
         )
 
 

@@ -143,12 +143,6 @@ def of_cast(conn: sqlite3.Connection, cast_id: bytes, role: Role) -> list[Thread
     return [_thread(row) for row in every(conn, _SELECT_CAST, (cast_id, role.value))]
 
 
-def count_of_cast(conn: sqlite3.Connection, cast_id: bytes, role: Role) -> int:
-    """Count them, to hold `limits.offers_per_cast_max`."""
-    sql = "SELECT count(*) AS n FROM threads WHERE cast_id = ? AND role = ?"
-    return int(every(conn, sql, (cast_id, role.value))[0]["n"])
-
-
 def by_party(
     conn: sqlite3.Connection, cast_id: bytes, own_ctx: bytes, other_key: bytes
 ) -> Thread | None:

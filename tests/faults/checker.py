@@ -374,7 +374,8 @@ def _ack_faults(disk: Disk, ack: Ack) -> Iterator[str]:
         if answer["deal"]["id"] not in names(disk.tables["deals"], "deal", "deal_id"):
             yield "the deal is gone"
     elif answer.get("kind") == "cast":
-        if answer["id"] not in names(disk.rows("casts", state="revoked"), "cast", "cast_id"):
+        rows = disk.rows("casts", state="revoked")
+        if not any(answer["id"] in names_of_cast(row) for row in rows):
             yield "the cast is not revoked"
     elif answer.get("kind") == "offer":
         rows = disk.rows("threads", state="withdrawn") + disk.rows("threads", state="closed")

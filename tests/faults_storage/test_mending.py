@@ -83,7 +83,7 @@ def test_damaged_objects_are_dropped_or_wanted_and_the_rest_is_as_before(
         spoil(home, page)
     refused = lodging.answered(home)
     assert isinstance(refused, StorageError)
-    assert "table objects" in refused.sentence
+    assert "object ic-" in refused.sentence
     report = scrubbed(home)
     assert report.damages
     assert report.is_mended, [each.sentence for each in report.damages if not each.mended]

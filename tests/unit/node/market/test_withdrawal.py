@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -179,3 +181,32 @@ async def test_every_form_of_a_request_is_taken_back(market: Market):
     await buyer.withdrawal.revoke(to_text("cast", second.id))
     revoked = {each.body.target for each in buyer.network.published[before:]}
     assert revoked == {first.id, second.id}
+
+
+async def test_a_form_published_while_the_revoke_is_signed_is_taken_back_too(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+):
+    row, _ = await market.offered()
+    buyer = market.buyer
+    first = await buyer.object(row.cast_id)
+    market.clock.advance(60_000)
+    public = buyer.desk.pen.public
+    forms = [first]
+
+    async def meanwhile(*args: Any, **facts: Any) -> Any:
+        if len(forms) == 1:
+            body = replace(first.body, supersedes=first.id)
+            second = await public(
+                row.nonce, Kind.INTENTCAST, body, exp=first.header.exp, thread=row.root_id
+            )
+            forms.append(second)
+            await buyer.write(lambda conn: buyer.desk.record(conn, second))
+            await buyer.change(row.nonce, cast_id=second.id)
+        return await public(*args, **facts)
+
+    monkeypatch.setattr(buyer.desk.pen, "public", meanwhile)
+    before = len(buyer.network.published)
+    kind, object_id, state = await buyer.withdrawal.revoke(to_text("cast", first.id))
+    assert (kind, object_id, state) == ("cast", forms[1].id, "revoked")
+    revoked = {each.body.target for each in buyer.network.published[before:]}
+    assert revoked == {form.id for form in forms}

@@ -45,6 +45,18 @@ async def test_others_are_reached_through_the_network(town: Town):
     assert caught.value.code == "E-PEER-UNKNOWN"
 
 
+async def test_all_who_ask_one_mailbox_at_a_time_keep_one_pace(town: Town):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    carrier = Carrier(ana.network, ana.post.mailbox, CHANNEL)
+    link = await carrier.link(mia.node_id)
+    assert await carrier.link(mia.node_id) is link
+    await mia.stop()
+    await mia.start()
+    # Another channel has room of its own.
+    assert await carrier.link(mia.node_id) is not link
+
+
 async def test_nobody_waits_for_ever(town: Town, monkeypatch):
     mia = await town.citizen("mailbox_mia", serve=True)
     ana = await town.citizen("buyer_ana")

@@ -268,3 +268,37 @@ async def test_a_box_closed_by_a_clock_that_ran_ahead_is_read_again(town: Town):
     ana.clock.jump_wall(-3_650 * 86_400_000)
     ana.post.nudge()
     await bo.until_acked(await bo.send("an offer", ana, reply))
+
+
+async def test_many_boxes_at_one_mailbox_take_turns(town: Town, monkeypatch):
+    """Were all of them to wait there at once, no letter and no receipt would find room."""
+    monkeypatch.setattr("node.post.reader._READINGS_MAX", 4)
+    monkeypatch.setattr("node.post.reader._TURN_MS", 5)
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana", read_wait_ms=60_000)
+    reading: list[bytes] = []
+    read: set[bytes] = set()
+    most = 0
+    answer = mia.post.mailbox.answer
+
+    async def counted(session, ask):
+        nonlocal most
+        if not isinstance(ask, BoxRead):
+            return await answer(session, ask)
+        reading.append(ask.reader)
+        most = max(most, len(reading))
+        if ask.wait_ms:
+            read.add(ask.reader)
+        try:
+            return await answer(session, ask)
+        finally:
+            reading.remove(ask.reader)
+
+    monkeypatch.setattr(mia.post.mailbox, "answer", counted)
+    boxes = []
+    for number in range(9):
+        # The context is what its keys derive from: another one, another box.
+        ana.ctx = bytes([number]) * 16
+        boxes.append(await ana.open_box(mia))
+    await eventually(lambda: len(read) == len(boxes))
+    assert most <= 4

@@ -80,6 +80,15 @@ async def test_a_lost_link_or_a_missing_proof_is_tried_again(tasks):
     await eventually(lambda: len(mailboxes.asked) == 3 and not receipts._leaving)
 
 
+@pytest.mark.parametrize("reason", [Reason.OVER_BUDGET, Reason.QUOTA])
+async def test_a_mailbox_that_cannot_just_now_is_asked_again(tasks, reason: Reason):
+    mailboxes = Mailboxes()
+    mailboxes.answers[ONE] = [Refused(request=1, reason=reason), STORED]
+    receipts = carrying(mailboxes, tasks)
+    receipts.leave(READER, NAME, b"sealed", [ONE])
+    await eventually(lambda: len(mailboxes.asked) == 2 and not receipts._leaving)
+
+
 async def test_a_closed_box_is_not_asked_again(tasks):
     mailboxes = Mailboxes()
     mailboxes.answers[ONE] = [Refused(request=1, reason=Reason.NOT_OPEN)]

@@ -168,6 +168,7 @@ class Citizen:
         self.town = town
         self.name = name
         self.keyring = keyring_of(name.encode())
+        self.ctx = b"profile"
         self.node_id = transport_key(self.keyring.transport_seed())
         self.clock = clock or ManualClock(SystemClock())
         self.options = {"serve": False, "own_only": False, "receipt_jitter_ms": 0} | options
@@ -179,10 +180,6 @@ class Citizen:
         self.ended: list[tuple[ObjectId, str]] = []
         self.judge: Callable[[Letter], LetterOutcome | None] = lambda _letter: None
         """Overrules the outcome of a letter."""
-
-    @property
-    def ctx(self) -> bytes:
-        return b"profile"
 
     @property
     def reader(self) -> bytes:

@@ -143,6 +143,17 @@ async def test_a_missing_and_a_foreign_file_are_named(
     assert examine(path).trouble is Trouble.MISSING
 
 
+async def test_a_schema_with_damaged_names_says_nothing(path: Path, clock: ManualClock):
+    await furnished(path, clock)
+    content = bytearray(path.read_bytes())
+    at = content.find(b"CREATE TABLE deals")
+    for place in range(at, at + 60):
+        content[place] = 0xBD
+    path.write_bytes(content)
+    assert ask_file(path, "SELECT * FROM deals") is None
+    assert examine(path).trouble is Trouble.PAGES
+
+
 @pytest.mark.parametrize("content", [b"", b"rubbish " * 1_000])
 def test_a_file_that_does_not_answer_says_nothing(path: Path, content: bytes):
     path.write_bytes(content)

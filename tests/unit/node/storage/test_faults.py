@@ -49,3 +49,8 @@ def test_a_broken_rule_of_a_row_is_no_fault_of_the_file():
 
 def test_errors_of_the_file_system_are_write_errors():
     assert faults.storage_error(PermissionError("no"), HOME).code == "E-DB-WRITE"
+
+
+def test_text_that_is_none_any_more_is_damage():
+    error = sqlite3.OperationalError("Could not decode to UTF-8 column 'state' with text 'x'")
+    assert faults.storage_error(error, Path("home.db")).code == "E-DB-DAMAGED"

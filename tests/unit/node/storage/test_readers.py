@@ -117,3 +117,19 @@ async def test_a_question_of_one_statement_may_do_without_the_moment(storage: St
         return before, await count(db)
 
     assert await storage.read(twice, one_moment=False) == (0, 1)
+
+
+async def test_damaged_text_is_said_as_damage(storage: Storage):
+    async def garbled(_db):
+        return b"\xbd".decode()
+
+    with pytest.raises(StorageError) as refused:
+        await storage.read(garbled)
+    assert refused.value.code == "E-DB-DAMAGED"
+
+    async def damaged(db):
+        return list(await db.execute_fetchall("SELECT CAST(x'bd' AS TEXT)"))
+
+    with pytest.raises(StorageError) as refused:
+        await storage.read(damaged)
+    assert refused.value.code == "E-DB-DAMAGED"

@@ -57,6 +57,17 @@ async def damage(storage: Storage, sql: str, *parameters) -> None:
     assert await storage.write(lambda conn: conn.execute(sql, parameters).rowcount) == 1
 
 
+async def test_every_counter_is_held_against_its_table(storage: Storage):
+    names = await storage.write(
+        lambda conn: {row["name"] for row in conn.execute("SELECT name FROM sizes")}
+    )
+    assert names == set(scrub.COUNTED)
+    for name in names:
+        await damage(storage, "UPDATE sizes SET rows = rows + 1 WHERE name = ?", name)
+    found = await storage.scrub()
+    assert len(found.damages) == len(names)
+
+
 async def test_an_undamaged_home_is_clean(filled: Storage):
     report = await filled.scrub()
     assert report.clean
