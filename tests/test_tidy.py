@@ -20,6 +20,9 @@ import pytest
 from protocol.errors import Reason, RemoteProtocolError
 from scripts import generate_reference
 
+# They read the whole tree, which takes a busy machine a while.
+pytestmark = pytest.mark.timeout(120)
+
 ROOT = Path(__file__).resolve().parent.parent
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
