@@ -104,66 +104,60 @@ class Withdrawal:
         return [row.id for row in rows if row.kind is Kind.OFFER and row.key in own]
 
     async def _revoke_cast(self, row: OwnCast) -> tuple[str, bytes, str]:
-        if row.state not in _REVOCABLE or row.cast_id is None or row.exp is None:
-            raise RefusedError(
-                f"this request is {row.state.value}; it cannot be taken back",
-                code="E-AWARDED" if row.state is CastState.AWARDED else "E-CAST-CLOSED",
-                fix="See its deal: intentcast deal" if row.state is CastState.AWARDED else "",
-            )
-        target_id = row.cast_id
-        while (revokes := await self._revoke_forms(row, target_id)) is None:
+        while (revokes := await self._revoke_forms(row.nonce)) is None:
             # Published anew while the revokes were signed: that form is taken back as well.
-            row = await self._newest(row)
-            target_id = row.cast_id or target_id
+            pass
         crashpoint("revoke.after_commit")
         for signed in revokes:
             self._desk.network.publish(signed, signed.raw)
         self._desk.committed()
-        return "cast", target_id, CastState.REVOKED.value
+        return "cast", revokes[-1].body.target, CastState.REVOKED.value
 
-    async def _newest(self, row: OwnCast) -> OwnCast:
-        found = await self._desk.storage.read(lambda db: casts.load_cast(db, row.nonce))
-        return found or row
-
-    async def _revoke_forms(
-        self, row: OwnCast, target_id: bytes
-    ) -> Sequence[Verified[Revoke]] | None:
-        """Sign a revoke of every form that is out, and keep all; None when one more went out."""
-        forms = await self._desk.storage.write(lambda conn: self._forms(conn, row))
-        if target_id not in forms:
-            raise NotFoundError("the request's bytes are gone", code="E-CAST-UNKNOWN")
+    async def _revoke_forms(self, nonce: bytes) -> Sequence[Verified[Revoke]] | None:
+        """Sign a revoke of every form that is out, the newest last; None when one more went out."""
+        row, forms = await self._desk.storage.write(lambda conn: self._forms(conn, nonce))
         revokes = [
             await self._desk.pen.public(
-                row.nonce, Kind.REVOKE, Revoke(target=form), exp=exp, thread=row.root_id
+                nonce, Kind.REVOKE, Revoke(target=form), exp=exp, thread=row.root_id
             )
             for form, exp in forms.items()
         ]
         settle = settling(EffectKind.CAST_REVOKED)
 
         def txn(conn: sqlite3.Connection) -> bool:
-            if self._forms(conn, row).keys() - forms.keys():
+            if self._forms(conn, nonce)[1].keys() - forms.keys():
                 return False
             self._keep_cast(conn, row, revokes)
-            settle(conn, target_id, self._desk.wall_ms())
+            settle(conn, revokes[-1].body.target, self._desk.wall_ms())
             crashpoint("revoke.before_commit")
             return True
 
         return revokes if await self._desk.storage.write(txn) else None
 
-    def _forms(self, conn: sqlite3.Connection, row: OwnCast) -> dict[bytes, int]:
-        """Give every form of a request that was published, with its expiry: all are still out."""
-        newest = self._desk.load(conn, row.cast_id or b"")
-        return {
+    def _forms(self, conn: sqlite3.Connection, nonce: bytes) -> tuple[OwnCast, dict[bytes, int]]:
+        """Give a request as it is now, and every form of it that was published with its expiry.
+
+        All are still out. The newest, which gives the request its name, is the last.
+        """
+        row = casts.cast_of(conn, nonce)
+        if row is not None and row.state not in _REVOCABLE:
+            raise _too_late(row.state)
+        newest = None if row is None else self._desk.load(conn, row.cast_id or b"")
+        if row is None or newest is None:
+            raise NotFoundError("the request's bytes are gone", code="E-CAST-UNKNOWN")
+        forms = {
             bytes(form.id): form.exp
             for form in objects.thread_of(conn, row.root_id or b"")
-            if newest and form.kind is Kind.INTENTCAST and form.key == newest.header.key
+            if form.kind is Kind.INTENTCAST and form.key == newest.header.key
         }
+        forms[newest.id] = forms.pop(newest.id, newest.header.exp)
+        return row, forms
 
     def _keep_cast(
         self, conn: sqlite3.Connection, row: OwnCast, revokes: Sequence[Verified[Revoke]]
     ) -> None:
         if not self._clockwork.move_cast(conn, row.nonce, CastEvent.REVOKED):
-            raise RefusedError("this request was awarded meanwhile", code="E-AWARDED")
+            raise _too_late(row.state)
         now_ms = self._desk.wall_ms()
         for signed in revokes:
             target = ObjectId(signed.body.target)
@@ -203,3 +197,12 @@ class Withdrawal:
         )
         self._desk.note(conn, "offer.withdrawn", [offer_id, thread.cast_id])
         return moved.state.value
+
+
+def _too_late(state: CastState) -> RefusedError:
+    is_awarded = state is CastState.AWARDED
+    return RefusedError(
+        f"this request is {state.value}; it cannot be taken back",
+        code="E-AWARDED" if is_awarded else "E-CAST-CLOSED",
+        fix="See its deal: intentcast deal" if is_awarded else "",
+    )

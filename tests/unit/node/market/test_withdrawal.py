@@ -210,3 +210,52 @@ async def test_a_form_published_while_the_revoke_is_signed_is_taken_back_too(
     assert (kind, object_id, state) == ("cast", forms[1].id, "revoked")
     revoked = {each.body.target for each in buyer.network.published[before:]}
     assert revoked == {form.id for form in forms}
+
+
+async def test_the_answer_names_the_newest_form_though_it_went_out_unseen(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+):
+    row, _ = await market.offered()
+    buyer = market.buyer
+    first = await buyer.object(row.cast_id)
+    forms = [first]
+    load = casts.load_by_handle
+
+    async def publish_meanwhile(*args: Any) -> Any:
+        found = await load(*args)
+        for _ in range(2):
+            market.clock.advance(60_000)
+            body = replace(first.body, supersedes=forms[-1].id)
+            signed = await buyer.desk.pen.public(
+                row.nonce, Kind.INTENTCAST, body, exp=first.header.exp, thread=row.root_id
+            )
+            forms.append(signed)
+            await buyer.write(lambda conn: buyer.desk.record(conn, forms[-1]))
+            await buyer.change(row.nonce, cast_id=signed.id)
+        return found
+
+    monkeypatch.setattr(casts, "load_by_handle", publish_meanwhile)
+    before = len(buyer.network.published)
+    told = await buyer.withdrawal.revoke(to_text("cast", first.id))
+    assert told == ("cast", forms[-1].id, "revoked")
+    assert (await buyer.own(row.nonce)).cast_id == forms[-1].id
+    revoked = {each.body.target for each in buyer.network.published[before:]}
+    assert revoked == {form.id for form in forms}
+
+
+async def test_two_revokes_at_once_take_back_once(market: Market, monkeypatch: pytest.MonkeyPatch):
+    row, _ = await market.offered()
+    buyer = market.buyer
+    public = buyer.desk.pen.public
+    others: list[object] = []
+
+    async def meanwhile(*args: Any, **facts: Any) -> Any:
+        if not others:
+            others.append(None)
+            await buyer.withdrawal.revoke(to_text("cast", row.cast_id or b""))
+        return await public(*args, **facts)
+
+    monkeypatch.setattr(buyer.desk.pen, "public", meanwhile)
+    with pytest.raises(RefusedError, match="this request is revoked") as refused:
+        await buyer.withdrawal.revoke(to_text("cast", row.cast_id or b""))
+    assert refused.value.code == "E-CAST-CLOSED"
