@@ -73,6 +73,10 @@ def locked() -> KeystoreError:
     )
 
 
+def _name_of(root: bytes) -> bytes:
+    return derive(root, Purpose.BACKUP, b"name")[:_NAME_BYTES]
+
+
 class Keyring:
     """Seeds by purpose; holds the root and gives out only what derives from it."""
 
@@ -89,6 +93,8 @@ class Keyring:
             node = NodeSeeds.derived(root)
         self._root = root
         self._node = node
+        # Of the first root seen; None where the node started locked and was not unlocked since.
+        self._name = None if root is None else _name_of(root)
         self._unlocked = asyncio.Event()
         self.uses = 0
         """How often a person's command needed the root, for the lock that closes by itself."""
@@ -122,9 +128,22 @@ class Keyring:
         self._unlocked.clear()
 
     def unlock(self, root: bytes) -> None:
-        """Take the root back; call it on the loop, where others may wait for it."""
+        """Take the root back; call it on the loop, where others may wait for it.
+
+        Raises:
+            KeystoreError: E-KEYS-OTHER, it is the root of another identity.
+        """
         if len(root) != ROOT_BYTES:
             raise ValueError("a root is 32 bytes")
+        name = _name_of(root)
+        if self._name not in (None, name):
+            # Another home's file was put here while this node ran; its rows are not that one's.
+            raise KeystoreError(
+                "the key file in the home is another identity's",
+                code="E-KEYS-OTHER",
+                fix="Put this home's own root.key back, then:  intentcast unlock",
+            )
+        self._name = name
         self._root = root
         self._unlocked.set()
 
@@ -173,7 +192,10 @@ class Keyring:
 
     def backup_name(self) -> bytes:
         """Name the root in its backup files, 16 bytes, so that a wrong key is told from damage."""
-        return self._seed(Purpose.BACKUP, b"name")[:_NAME_BYTES]
+        root = self._root
+        if root is None:
+            raise locked()
+        return _name_of(root)
 
     def transport_seed(self) -> bytes:
         """X25519 secret of the node's own channel key; never locked."""

@@ -19,7 +19,7 @@ from node.storage import faults
 from node.storage.connection import open_writer
 from node.storage.examination import Examination
 from node.storage.exchange import draft_path, exchange, forget_draft
-from node.storage.migrations import migrate, version_of
+from node.storage.migrations import migrate, migrations, version_of
 from node.storage.scrub import (
     COUNTED,
     Damage,
@@ -129,7 +129,8 @@ def _make(database: Path, places: Sequence[Place], origin: bytes) -> None:
         with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as old:
             old.row_factory = sqlite3.Row
             with closing(open_writer(draft)) as new:
-                migrate(new, draft)
+                # As the damaged file was: an older file takes its steps afterwards, like any other.
+                migrate(new, draft, migrations()[: version_of(old)])
                 _require_same_tables(old, new)
                 _copy(old, new, places, origin)
     except BaseException:

@@ -308,3 +308,18 @@ def test_a_lost_root_is_not_replaced_by_a_new_identity(
     assert refused.value.code == "E-KEYS-NONE"
     assert "24 words" in refused.value.fix
     assert not (tmp_path / "root.key").exists()
+
+
+def test_a_running_node_takes_back_its_own_root_only():
+    keyring = Keyring(ROOT)
+    keyring.lock()
+    with pytest.raises(KeystoreError) as refused:
+        keyring.unlock(bytes(32))
+    assert (refused.value.code, keyring.is_locked) == ("E-KEYS-OTHER", True)
+    keyring.unlock(ROOT)
+    assert not keyring.is_locked
+    started_locked = Keyring(None, NodeSeeds.derived(ROOT))
+    started_locked.unlock(ROOT)
+    started_locked.lock()
+    with pytest.raises(KeystoreError):
+        started_locked.unlock(bytes(32))

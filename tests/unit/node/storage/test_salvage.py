@@ -10,10 +10,12 @@ import pytest
 
 from node.clock import ManualClock
 from node.errors import StorageError
+from node.storage import migrations as steps
 from node.storage import salvage as room
 from node.storage.database import Storage
 from node.storage.examination import Examination, examine
 from node.storage.exchange import draft_path, kept_path
+from node.storage.migrations import Migration, migrations
 from node.storage.salvage import Salvage, salvage
 from tests.parties import make_cast
 from tests.unit.node.storage.furniture import furnished, page_with, places, spoil
@@ -122,6 +124,19 @@ async def test_a_file_too_broken_to_read_stays_untouched(path, clock):
     assert not any(each.mended for each in result.damages)
     assert path.read_bytes() == content
     assert not draft_path(path).exists()
+
+
+async def test_a_home_of_an_older_program_is_salvaged_as_it_was(path, clock, monkeypatch):
+    await furnished(path, clock)
+    spoil(path, page_with(path, "objects", index=True))
+    ids = rows(path, "SELECT id FROM objects ORDER BY seq")
+    shipped = migrations()
+    later = Migration(version=len(shipped) + 1, name="later.sql", sql="CREATE TABLE later (x)")
+    for module in (room, steps):
+        monkeypatch.setattr(module, "migrations", lambda: (*shipped, later), raising=False)
+    assert salvage(path, examine(path)).is_made
+    assert rows(path, "PRAGMA user_version") == [(len(shipped),)]
+    assert rows(path, "SELECT id FROM objects ORDER BY seq") == ids
 
 
 async def test_tables_of_another_program_stay_untouched(path, clock, monkeypatch):
