@@ -177,12 +177,12 @@ class BoxReader:
 
     def online(self) -> None:
         """Somebody can be reached again after nobody could: look for every mailbox now."""
-        for reachable in self._reachable.values():
-            reachable.set()
+        for mailbox in list(self._reachable):
+            self.link_up(mailbox)
 
     def link_up(self, node_id: NodeId) -> None:
         """Read again at once what this mailbox holds, if it was out of reach."""
-        reachable = self._reachable.get(node_id)
+        reachable = self._reachable.pop(node_id, None)
         if reachable is not None:
             reachable.set()
 
@@ -200,10 +200,13 @@ class BoxReader:
         way = (reader, mailbox)
         tries = 0
         while self._box(reader) is not None:
+            # Had before the dial: the mailbox may come to us while our own way to it fails.
+            reachable = self._reachable.setdefault(mailbox, asyncio.Event())
             try:
                 # Letters lie where they are meanwhile; the mailbox is no worse for it.
                 await self._keys.until_unlocked()
                 link = await self._carrier.link(mailbox)
+                reachable = self._reachable.setdefault(mailbox, asyncio.Event())
                 while (box := self._box(reader)) is not None:
                     await self._read_for_a_while(link, box, mailbox)
                     tries = 0
@@ -214,14 +217,16 @@ class BoxReader:
                 tries = 1 if way not in self.failing_since else tries + 1
                 self.failing_since.setdefault(way, self._clock.now().wall_ms)
                 self._attendance.failed(way, is_refused=error.code == _REFUSED)
-                await self._pause(mailbox, tries)
+                await self._pause(reachable, tries)
         if reader in self._boxes:
             self.unwatch(reader)
 
-    async def _pause(self, mailbox: NodeId, tries: int) -> None:
+    async def _pause(self, reachable: asyncio.Event, tries: int) -> None:
         """Wait for the next try, or for a link to the mailbox."""
-        reachable = self._reachable.setdefault(mailbox, asyncio.Event())
-        reachable.clear()
+        if reachable.is_set():
+            # One that comes and goes is not followed at its own pace.
+            await asyncio.sleep(_PAUSE_MS / _MS)
+            return
         try:
             async with asyncio.timeout(self._backoff.wait_ms(tries, self._entropy) / _MS):
                 await reachable.wait()

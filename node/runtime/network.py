@@ -307,15 +307,24 @@ class Network:
         """
         if node_id == self.node_id:
             raise TransportError("that is this node itself", code="E-PEER-SELF")
-        if link := self._links.get(node_id):
-            self._use(node_id)
+        if link := self._linked(node_id):
             return link
         try:
             return await self._dial_known(node_id)
         except TransportError as error:
-            if not await self._ask_where(node_id):
+            is_new = await self._ask_where(node_id)
+            # It may have come to us meanwhile.
+            if link := self._linked(node_id):
+                return link
+            if not is_new:
                 raise error from None
         return await self._dial_known(node_id)
+
+    def _linked(self, node_id: NodeId) -> Connection | None:
+        link = self._links.get(node_id)
+        if link is not None:
+            self._use(node_id)
+        return link
 
     def mailboxes(self) -> list[NodeRecord]:
         """List fresh records of nodes that hold letters for others, our own among them."""

@@ -104,3 +104,22 @@ async def test_another_node_at_a_known_address_is_not_believed(tmp_path: Path):
     assert caught.value.code == "E-PEER-KEY"
     for each in (hermit, relay):
         await each.close()
+
+
+async def test_a_node_that_comes_while_no_way_to_it_is_found_is_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    relay, guest = Cottage("relay", tmp_path), Cottage("guest", tmp_path, listens=False)
+    await relay.open()
+    await guest.open()
+
+    async def meanwhile(_node_id: NodeId) -> bool:
+        await guest.network.dial(parse_peer(relay.address)[0])
+        await until(lambda: relay.peer_count == 1)
+        return False
+
+    monkeypatch.setattr(relay.network, "_ask_where", meanwhile)
+    link = await relay.network.connect(guest.network.node_id)
+    assert link.peer_id == guest.network.node_id
+    for each in (guest, relay):
+        await each.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from node.errors import TransportError
 from node.storage import boxes_own
 from protocol.channel.messages import BoxChallenge, BoxRead, Letters, Refused
 from protocol.errors import Reason
@@ -108,6 +109,27 @@ async def test_a_link_that_comes_up_ends_the_wait(town: Town):
     await mia.start()
     ana.post.link_up(mia.node_id)
     await eventually(lambda: way in ana.post.read_since)
+
+
+async def test_a_link_that_comes_up_during_a_failing_dial_is_not_missed(town: Town, monkeypatch):
+    monkeypatch.setattr("node.post.reader._PAUSE_MS", 1)
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    reader = ana.post._reader
+    reader._backoff = type(reader._backoff)(base_ms=600_000, cap_ms=600_000)
+    dials = []
+    plain = reader._carrier.link
+
+    async def fail_once(mailbox):
+        dials.append(mailbox)
+        if len(dials) == 1:
+            ana.post.link_up(mailbox)
+            raise TransportError("no way", code="E-PEER-TIMEOUT")
+        return await plain(mailbox)
+
+    monkeypatch.setattr(reader._carrier, "link", fail_once)
+    await ana.post.watch(ana.own_box(mia))
+    await eventually(lambda: (ana.reader, mia.node_id) in ana.post.read_since)
 
 
 async def test_no_room_to_park_means_reading_again(town: Town, monkeypatch):
