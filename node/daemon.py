@@ -14,6 +14,7 @@ import os
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,7 @@ from node.runtime.upkeep import keep_house
 from node.storage import origin
 from node.storage.boxes_own import OwnBox
 from node.storage.database import Storage
+from node.storage.examination import is_lived_in
 from node.storage.lock import HomeLock
 from node.timekeeper import Timekeeper
 from node.vendor.storekeeper import Storekeeper
@@ -153,7 +155,11 @@ class Daemon:
         # With a passphrase this takes half a second of a processor.
         passphrase, self._passphrase = self._passphrase, None
         keyring, made = await asyncio.to_thread(
-            open_keyring, home, self._entropy, passphrase=passphrase
+            open_keyring,
+            home,
+            self._entropy,
+            passphrase=passphrase,
+            is_lived_in=partial(is_lived_in, home / DATABASE_FILE),
         )
         storage = await Storage.open(home / DATABASE_FILE, clock=self._clock)
         self._stack.push_async_callback(storage.close)

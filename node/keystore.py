@@ -9,6 +9,7 @@ relaying. The root never leaves and is never logged.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -223,6 +224,7 @@ def open_keyring(
     *,
     passphrase: Passphrase | None = None,
     cost: Cost = MODERATE,
+    is_lived_in: Callable[[], bool] = lambda: False,
 ) -> tuple[Keyring, bool]:
     """Read the home's keys, or make them on first run; with a passphrase, from a thread.
 
@@ -232,6 +234,8 @@ def open_keyring(
         passphrase: unlocks a sealed root, and seals one that is made now. Without it a sealed root
             gives a locked keyring.
         cost: of a root sealed now.
+        is_lived_in: asked where there is no root: whether the home's database is somebody's. Not
+            every file there is: a feed may be imported before the first run.
 
     Returns:
         The keyring, and whether the root was made just now.
@@ -243,7 +247,7 @@ def open_keyring(
     forget_drafts(home)
     kept, node = read_root(home), read_node(home)
     if kept is None:
-        _check_first_run(home)
+        _check_first_run(home, is_lived_in)
         root = entropy.bytes(ROOT_BYTES)
         node = node or NodeSeeds.drawn(entropy)
         # First: a home with a root and no node.key is one of an earlier program.
@@ -262,9 +266,14 @@ def open_keyring(
     return Keyring(found, node), False
 
 
-def _check_first_run(home: Path) -> None:
-    """Refuse to put a new identity into the home of another one whose file was lost."""
-    if any((home / name).exists() for name in (TOKEN_FILE, CONFIRMED_FILE)):
+def _check_first_run(home: Path, is_lived_in: Callable[[], bool]) -> None:
+    """Refuse to put a new identity into the home of another one whose file was lost.
+
+    A first run writes its root before a node signs the database, so that one that died half way
+    is no such home.
+    """
+    traces = (home / TOKEN_FILE, home / CONFIRMED_FILE)
+    if any(path.exists() for path in traces) or is_lived_in():
         raise KeystoreError(
             f"the key file of the home {home} is gone",
             code="E-KEYS-NONE",

@@ -1,8 +1,8 @@
 """The sender: carries every letter of the outbox until its recipient's own receipt, or its end.
 
 Enters: pending rows, links that come up. Leaves: letters at mailboxes, rows that end acked, refused
-or expired. Never: a row that ends on one mailbox's word, a letter changed between two tries, a wait
-that a restart forgets. Source: docs/protocol/08-post.md, "Retry".
+or expired. Never: a row that ends on one mailbox's word, a letter changed between two tries, or by
+a damaged disk, a wait that a restart forgets. Source: docs/protocol/08-post.md, "Retry".
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from node.errors import KeystoreError, StorageError, TransportError
 from node.post.carrier import ASK_MS, Carrier, Keys, Link, Spawner
 from node.post.labour import labour
 from node.post.retry import Backoff
-from node.storage import audit, outbox
+from node.storage import audit, outbox, wanted
 from node.storage.database import Storage
 from node.storage.outbox import Outgoing
+from node.storage.wanted import Wanted
 from protocol import limits
 from protocol.channel.messages import Put, PutDone, ReceiptAnswer, ReceiptQuery, Refused
 from protocol.errors import LocalProtocolError, Reason, RemoteProtocolError
@@ -283,6 +284,8 @@ class Sender:
         """Visit every mailbox of a letter once, then set the time of the next round."""
         progress = self._track(row)
         try:
+            if not outbox.is_whole(row):
+                await self._note_damaged(row)
             await asyncio.gather(*(self._visit(row, progress, box) for box in row.mailboxes))
             if not progress.has_ended and not await self._is_given_up(row, progress):
                 await self._count_try(row)
@@ -348,7 +351,7 @@ class Sender:
                 link = await self._carrier.link(mailbox)
                 if (row.tries or mailbox in row.put_at) and not self._keys.is_locked:
                     await self._ask_receipt(row, progress, link)
-                if not progress.has_ended and self._is_put_due(progress, mailbox):
+                if not progress.has_ended and self._is_put_due(row, progress, mailbox):
                     await self._put(row, progress, mailbox, link)
             except (TransportError, LocalProtocolError) as error:
                 _LOG.info("mailbox %s: %s", mailbox.hex()[:8], error)
@@ -370,7 +373,20 @@ class Sender:
         if len(self._down) > _DOWN_MAX:
             self._down.popitem(last=False)
 
-    def _is_put_due(self, progress: _Progress, mailbox: NodeId) -> bool:
+    async def _note_damaged(self, row: Outgoing) -> None:
+        """Want the letter sealed again: what lies here is not what was sealed, and goes nowhere."""
+        _LOG.error("the letter %s is damaged on this disk", row.letter_hash.hex()[:8])
+        now_ms = self._clock.now().wall_ms
+
+        def note(conn: sqlite3.Connection) -> None:
+            if _is_current(conn, row):
+                wanted.want(conn, Wanted(id=row.envelope_id, deal_id=None, found_ms=now_ms))
+
+        await self._storage.write(note, promise=False)
+
+    def _is_put_due(self, row: Outgoing, progress: _Progress, mailbox: NodeId) -> bool:
+        if not outbox.is_whole(row):
+            return False
         put_ms = progress.put_ms.get(mailbox)
         return put_ms is None or self._clock.now().mono_ms - put_ms >= _PUT_AGAIN_MS
 

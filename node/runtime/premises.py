@@ -27,7 +27,8 @@ from node.home import ADDRESS_FILE, DATABASE_FILE, LOCK_FILE, TOKEN_FILE
 from node.keystore import is_sealed, words_confirmed
 from node.runtime.findings import Finding, State, counted, failed, ok, size_text, skipped
 from node.storage import health
-from node.storage.faults import RESTORE_FIX, SCRUB_FIX
+from node.storage.exchange import finish
+from node.storage.faults import RESTORE_FIX, SCRUB_FIX, storage_error
 from node.storage.health import Health
 from node.storage.lock import HomeLock
 from node.storage.mending import scrub_closed
@@ -188,6 +189,8 @@ async def _look_into(
     path: Path, clock: Clock, *, scrub: bool, held: HomeLock | None
 ) -> list[Finding]:
     contents = []
+    if held is not None:
+        await asyncio.to_thread(_finish, path)
     if scrub and held is None:
         contents = [skipped("contents", "the home cannot be written to, so nothing can be mended")]
     elif scrub and await asyncio.to_thread(path.exists):
@@ -200,6 +203,18 @@ async def _look_into(
     if found is None:
         return [skipped("database", "there is none yet", "intentcast up")]
     return [judge_health(found, has_scrubbed=bool(contents)), *contents]
+
+
+def _finish(path: Path) -> None:
+    """End a mending that was interrupted, as the next start would.
+
+    Raises:
+        StorageError: E-DB-WRITE.
+    """
+    try:
+        finish(path)
+    except OSError as error:
+        raise storage_error(error, path) from error
 
 
 def _unread(error: StorageError, *, has_scrubbed: bool) -> Finding:
@@ -219,6 +234,14 @@ def judge_health(found: Health, *, has_scrubbed: bool = False) -> Finding:
         f"{size_text(found.file_bytes)} and a log of {size_text(found.log_bytes)}; "
         f"schema {found.schema} of {found.newest}"
     )
+    if found.trouble == "mending":
+        return Finding(
+            name="database",
+            state=State.WARN,
+            cause="a mending was interrupted; the next start finishes it",
+            proof="a new database lies ready beside the damaged one",
+            fix="Let its owner write to the home, then:  intentcast up",
+        )
     if found.trouble:
         pages = f"; {counted(found.pages, 'damaged page')}" if found.pages else ""
         is_mendable = found.trouble == "pages" and not has_scrubbed

@@ -18,7 +18,7 @@ import aiosqlite
 from node.clock import Clock
 from node.errors import StorageError
 from node.storage import bounds, faults
-from node.storage.guard import Guard, page_damage
+from node.storage.guard import Guard, page_damage, sums_damage
 from node.storage.housekeeping import Swept, sweep_step
 from node.storage.migrations import copy_database
 from node.storage.readers import Readers
@@ -59,7 +59,10 @@ class Storage:
         try:
             await readers.start()
         except BaseException:
-            await writer.close()
+            try:
+                await readers.close()
+            finally:
+                await writer.close()
             raise
         return cls(path, writer, readers)
 
@@ -136,9 +139,18 @@ class Storage:
             # It cannot even be read through; its pages can say where.
             found = ScrubReport(damages=(file_damage(error),))
         bad = await self.damaged_pages()
-        return found.with_damages(
-            *(page_damage(self._path, number) for number in bad), pages=self._writer.guard.pages
+        guard = self._writer.guard
+        found = found.with_damages(
+            *(page_damage(self._path, number) for number in bad), pages=guard.pages
         )
+        is_whole = found.clean
+        if await self.write(lambda _conn: guard.renew(is_whole=is_whole)):
+            found = found.with_damages(sums_damage(self._path, mended=is_whole))
+        elif guard.is_renewed:
+            # At the opening; said once.
+            found = found.with_damages(sums_damage(self._path, mended=True))
+        guard.is_renewed = False
+        return found
 
     async def damaged_pages(self) -> list[int]:
         """Compare every page with its sum, a few at a time between other changes.

@@ -7,7 +7,7 @@ page. Only reads. Source of the rules: docs/decisions/0015-sums-of-pages.md.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,7 +16,15 @@ from typing import BinaryIO
 
 from node.storage.journal import Journal, read_journal
 from node.storage.objects import checksum
-from node.storage.page_sums import SUM_BYTES, UNKNOWN, Mark, PageSums, page_sum
+from node.storage.page_sums import (
+    SUM_BYTES,
+    Mark,
+    PageSums,
+    never_written,
+    page_sum,
+    sum_holds,
+    sums_path,
+)
 
 _PAGES_TOGETHER = 256
 _HEADER_BYTES = 100
@@ -58,6 +66,9 @@ class Examination:
     """The log is damaged, but all it held is in the file: it can be thrown away."""
     is_brought_home: bool = False
     """Another program brought the log home: the sums are older than the file, and useless."""
+    are_sums_damaged: bool = False
+    """The sums, or some of them, are not what was written: of the file that says nothing, and
+    something else has to vouch for it."""
 
 
 def page_bytes_of(file: BinaryIO) -> int:
@@ -92,39 +103,53 @@ def sums_of_file(file: BinaryIO, page_bytes: int) -> bytes:
     return b"".join(page_sum(number, page) for number, page in read_pages(file, page_bytes))
 
 
-def damaged_pages(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Pages held against their sums."""
+
+    damaged: tuple[int, ...] = ()
+    """Pages whose sum holds, and is another's."""
+    unproven: tuple[int, ...] = ()
+    """Pages whose sum itself is not what was written."""
+
+
+def compare(
     file: BinaryIO,
-    mark: Mark,
+    page_bytes: int,
     sums: bytes,
-    overlaid: Collection[int],
     *,
     first: int = 1,
-    last: int = PAGES_MAX,
-) -> list[int]:
-    """List the pages that differ from their sums; those the log holds anew do not count.
+    overlaid: Container[int] = frozenset(),
+    unsettled: Container[int] = frozenset(),
+) -> Compared:
+    """Hold a range of pages against their sums.
 
     Args:
         file: the database.
-        mark: the head of the sums.
-        sums: those of all its pages, in order.
-        overlaid: pages whose newest version stands in the log.
-        first: where to begin, counted from 1.
-        last: where to end; no further than the sums reach.
+        page_bytes: size of a page.
+        sums: 16 bytes for each page of the range, in order.
+        first: where it begins, counted from 1.
+        overlaid: pages whose newest version stands in the log: what is in the file does not count.
+        unsettled: those of them whose sum may be in writing just now, and does not count either.
     """
-    last = min(last, mark.pages)
-    found = []
-    number = first - 1
-    for number, page in read_pages(file, mark.page_bytes, first, last):
-        known = sums[(number - 1) * SUM_BYTES : number * SUM_BYTES]
-        if known not in (UNKNOWN, page_sum(number, page)) and number not in overlaid:
-            found.append(number)
-    missing = range(number + 1, last + 1)
-    # A place that was never written may lie beyond the end of the file.
-    return found + [
-        each
-        for each in missing
-        if each not in overlaid and sums[(each - 1) * SUM_BYTES : each * SUM_BYTES] != UNKNOWN
-    ]
+    damaged, unproven = [], []
+    last = first + len(sums) // SUM_BYTES - 1
+    pages = read_pages(file, page_bytes, first, last)
+    number, page = next(pages, (0, b""))
+    for each in range(first, last + 1):
+        known = sums[(each - first) * SUM_BYTES : (each - first + 1) * SUM_BYTES]
+        is_here = number == each
+        fits = is_here and known == page_sum(each, page)
+        if is_here:
+            number, page = next(pages, (0, b""))
+        if fits or each in unsettled:
+            continue
+        if not sum_holds(each, known):
+            unproven.append(each)
+        # A place that was never written may lie beyond the end of the file.
+        elif each not in overlaid and known != never_written(each):
+            damaged.append(each)
+    return Compared(damaged=tuple(damaged), unproven=tuple(unproven))
 
 
 def examine(database: Path) -> Examination:
@@ -134,10 +159,14 @@ def examine(database: Path) -> Examination:
         OSError: something cannot be read.
     """
     sums = PageSums.load(database)
-    if sums is None:
+    if sums is not None:
+        with closing(sums):
+            return _examine(database, sums)
+    if not sums_path(database).exists():
         return Examination()
-    with closing(sums):
-        return _examine(database, sums)
+    # Of sums without a head nothing is known but that there were some.
+    trouble = None if database.exists() else Trouble.MISSING
+    return Examination(trouble=trouble, are_sums_damaged=trouble is None)
 
 
 def _examine(database: Path, sums: PageSums) -> Examination:
@@ -145,17 +174,31 @@ def _examine(database: Path, sums: PageSums) -> Examination:
     if not database.exists():
         return Examination(trouble=Trouble.MISSING, mark=mark)
     journal = read_journal(database)
-    whole = journal is not None and journal.salts == mark.salts and journal.frames >= mark.told
-    spoiled = journal is not None and journal.salts == mark.salts and not whole
+    is_same_log = journal is not None and journal.salts == mark.salts
+    whole = journal is not None and is_same_log and journal.frames >= mark.told
+    spoiled = is_same_log and not whole
     overlaid = {} if journal is None or spoiled else journal.newest
+    settled = mark.covered if is_same_log else 0
     with database.open("rb") as file:
-        bad = damaged_pages(file, mark, sums.sums(), overlaid)
-    facts = Examination(pages=tuple(bad), checked=mark.pages, mark=mark, journal=journal)
-    if bad and (stranger := _stranger(database, mark)) is not None:
+        found = compare(
+            file,
+            mark.page_bytes,
+            sums.sums(),
+            overlaid=overlaid,
+            unsettled={page for page, frame in overlaid.items() if frame > settled},
+        )
+    facts = Examination(
+        pages=found.damaged,
+        checked=mark.pages,
+        mark=mark,
+        journal=journal,
+        are_sums_damaged=bool(found.unproven),
+    )
+    if (found.damaged or found.unproven) and (stranger := _stranger(database, mark)) is not None:
         return replace(facts, trouble=Trouble.FOREIGN, stranger=stranger)
     if whole or mark.told == mark.covered:
         # Every change told of is in the log, or has its pages in the file.
-        trouble = Trouble.PAGES if bad else None
+        trouble = Trouble.PAGES if found.damaged else None
         return replace(facts, trouble=trouble, is_log_spoiled=spoiled)
     if not spoiled and _was_brought_home(database, mark):
         return replace(facts, is_brought_home=True)
@@ -195,8 +238,28 @@ def _was_brought_home(database: Path, mark: Mark) -> bool:
         pages = list(read_pages(file, mark.page_bytes, mark.last_page, mark.last_page))
     if all(page_sum(number, page) != mark.last_sum for number, page in pages):
         return False
+    return reads_well(database)
+
+
+def reads_well(database: Path) -> bool:
+    """Tell whether SQLite finds a closed file whole, and each object in it holds."""
     said = ask_file(database, "PRAGMA integrity_check(1)")
     rows = ask_file(database, "SELECT id, raw, checksum FROM objects")
     if said is None or rows is None or [row[0] for row in said] != ["ok"]:
         return False
     return all(checksum(row["id"], row["raw"]) == row["checksum"] for row in rows)
+
+
+def is_lived_in(database: Path) -> bool:
+    """Tell whether a node ever ran on a closed file; also when it cannot say so any more.
+
+    A shop's feed may be imported before its node's first run: such a file is nobody's yet.
+    """
+    if not database.exists():
+        return sums_path(database).exists()
+    tables = ask_file(database, "SELECT name FROM sqlite_schema WHERE name = 'origin'")
+    if not tables:
+        # It does not answer, or is no further than its first steps.
+        return tables is None
+    rows = ask_file(database, "SELECT made_by FROM origin")
+    return rows is None or any(row["made_by"] != "" for row in rows)

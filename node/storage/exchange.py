@@ -1,8 +1,9 @@
 """One database file in the place of another, whole or not at all.
 
 Enters: a new file, complete, beside the one it shall replace. Leaves: the new one in its place, the
-old one kept under another name. A power cut in the middle is ended by `finish`, which every opening
-of a home calls first. Never: a moment in which a start would take an empty home for a new one.
+old one and its log kept under another name. A power cut in the middle is ended by `finish`, which
+every opening of a home calls first. Never: a moment in which a start would take an empty home for a
+new one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from node.crashpoint import crashpoint
 from node.storage.journal import index_path, journal_path
 from node.storage.page_sums import sums_path, sync_folder
 
@@ -41,7 +43,13 @@ def exchange(database: Path) -> None:
         os.fsync(file.fileno())
     note_path(database).touch(mode=_OWNER_ONLY)
     sync_folder(database.parent)
+    crashpoint("exchange.after_note")
     finish(database)
+
+
+def is_begun(database: Path) -> bool:
+    """Tell whether an exchange waits to be ended: until then there may be no database at all."""
+    return note_path(database).exists() and draft_path(database).exists()
 
 
 def finish(database: Path) -> None:
@@ -54,14 +62,31 @@ def finish(database: Path) -> None:
     if not note.exists():
         return
     if draft.exists():
-        if database.exists():
-            database.replace(kept_path(database))
-        for path in (journal_path(database), index_path(database), sums_path(database)):
+        _keep(database)
+        for path in (index_path(database), sums_path(database)):
             path.unlink(missing_ok=True)
+        # Nothing of the old file may stand beside the new one, whenever the power goes.
+        sync_folder(database.parent)
+        crashpoint("exchange.before_replace")
         draft.replace(database)
         sync_folder(database.parent)
+        crashpoint("exchange.after_replace")
     note.unlink(missing_ok=True)
     sync_folder(database.parent)
+
+
+def _keep(database: Path) -> None:
+    """Put the old file aside with its log, in which its last changes may stand."""
+    kept, log = kept_path(database), journal_path(database)
+    if database.exists():
+        # One kept before may have left a log that is not this one's.
+        for path in (journal_path(kept), index_path(kept)):
+            path.unlink(missing_ok=True)
+        database.replace(kept)
+        crashpoint("exchange.after_keep")
+    if log.exists():
+        log.replace(journal_path(kept))
+        crashpoint("exchange.after_log")
 
 
 def forget_draft(database: Path) -> None:

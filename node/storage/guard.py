@@ -8,9 +8,12 @@ a page going home from the log without its sum; the writer alone brings pages ho
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import sqlite3
 import struct
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -22,24 +25,27 @@ from node.storage.examination import (
     Examination,
     Trouble,
     ask_file,
-    damaged_pages,
+    compare,
     examine,
     page_bytes_of,
+    read_pages,
     sums_of_file,
 )
 from node.storage.exchange import finish
-from node.storage.journal import index_path, journal_path, page_of_frame
+from node.storage.journal import index_path, journal_path, numbers_of_frames, page_of_frame
 from node.storage.objects import checksum
 from node.storage.page_sums import (
+    NO_SUM,
     SUM_BYTES,
-    UNKNOWN,
     Mark,
     PageSums,
+    never_written,
     page_sum,
     sums_path,
     sync_folder,
 )
 from node.storage.scrub import Damage, DamageKind
+from node.storage.testimony import is_newer, wrongs_of
 from node.storage.trees import Place, in_words, places_of
 from protocol.ids import ID_BYTES, to_text
 
@@ -47,6 +53,8 @@ _LOG = logging.getLogger(__name__)
 _INDEX_HEAD = struct.Struct("=16xII8x8s")
 """Of the log's index, "WAL-Index Header": last whole frame, pages after it, and the salts. Source:
 https://www.sqlite.org/walformat.html#the_wal_index_header."""
+_BROUGHT_HOME_AT = slice(96, 100)
+"""Of the same: how many frames are in the file and synced, `nBackfill`."""
 
 
 def check(database: Path) -> Examination:
@@ -65,9 +73,20 @@ def check(database: Path) -> Examination:
         for path in (journal_path(database), index_path(database)):
             path.unlink(missing_ok=True)
         sync_folder(database.parent)
+    if found.are_sums_damaged and is_newer(database):
+        # Its opening is refused, and all of it stays as it is.
+        return found
+    if found.are_sums_damaged:
+        if wrongs := wrongs_of(database):
+            raise unproven(database, wrongs)
+        _LOG.warning("%s is damaged; the database itself is whole", sums_path(database).name)
     if found.is_brought_home:
-        _LOG.warning("another program opened %s; its sums are made anew", database.name)
+        _LOG.warning("another program opened %s", database.name)
+    if found.are_sums_damaged or found.is_brought_home:
+        _LOG.warning("the sums of %s are made anew", database.name)
         sums_path(database).unlink(missing_ok=True)
+        # Or a power cut would bring them back, beside a file that has gone on without them.
+        sync_folder(database.parent)
     return found
 
 
@@ -93,6 +112,28 @@ def page_damage(database: Path, number: int) -> Damage:
         id=number.to_bytes(8, "big"),
         sentence=f"page {number} of {database.name} is not what was written",
         fix="Stop the node, then run intentcast doctor --scrub",
+    )
+
+
+def unproven(database: Path, wrongs: list[str]) -> StorageError:
+    """Say what is wrong with a database whose sums are damaged too, so that nothing vouches."""
+    sums = sums_path(database).name
+    error = faults.damaged(database, "; ".join(wrongs[: faults.NAMED_MAX]))
+    return StorageError(
+        f"{error.sentence}, and so is {sums}",
+        code=error.code,
+        fix=f"{faults.RESTORE_FIX}; or, to keep what is left, remove {sums}, then run "
+        "intentcast doctor --scrub",
+    )
+
+
+def sums_damage(database: Path, *, mended: bool) -> Damage:
+    """Say that sums of a file are damaged, which says nothing of the file."""
+    return Damage(
+        what=DamageKind.PAGE,
+        sentence=f"{sums_path(database).name} was damaged, the sums of pages and not the pages",
+        fix="" if mended else "Stop the node, then run intentcast doctor --scrub",
+        mended=mended,
     )
 
 
@@ -148,15 +189,24 @@ class Guard:
         self._index = index
         self._log = log
         self._tried = 0
+        self._failed = 0
+        self._newest: dict[int, int] = {}
+        self._seen = (0, b"")
+        self._unproven: set[int] = set()
+        self._are_gone = False
         self.is_kept = True
+        self.is_renewed = False
 
     @classmethod
-    def adopt(cls, conn: sqlite3.Connection, database: Path) -> Guard:
+    def adopt(
+        cls, conn: sqlite3.Connection, database: Path, *, found: Examination | None = None
+    ) -> Guard:
         """Bring home what the log holds and begin to keep sums.
 
         Args:
             conn: the writing connection, in no transaction; its file was checked.
             database: its path.
+            found: what the check found.
 
         Raises:
             sqlite3.Error: the log cannot be brought home.
@@ -173,6 +223,7 @@ class Guard:
                 sums = _first_sums(conn, database, file)
             stack.callback(sums.close)
             guard = cls(database, sums, file=file, index=index, log=log)
+            guard.is_renewed = found is not None and found.are_sums_damaged
             guard.committed()
             guard.bring_home(conn, "TRUNCATE")
             stack.pop_all()
@@ -185,7 +236,7 @@ class Guard:
         try:
             self._note()
         except OSError as error:
-            self._give_up(error)
+            self.give_up(error)
 
     def _note(self) -> None:
         frames, _pages, salts = self._index_head()
@@ -195,13 +246,18 @@ class Guard:
         if salts != mark.salts:
             mark = replace(mark, salts=salts, covered=0)
             self._tried = 0
-        number, page = page_of_frame(self._log, frames, mark.page_bytes) if frames else (0, b"")
-        last_sum = page_sum(number, page) if frames else UNKNOWN
+        number, page = self._frame(frames) if frames else (0, b"")
+        last_sum = page_sum(number, page) if frames else NO_SUM
         self._sums.note(replace(mark, told=frames, last_page=number, last_sum=last_sum))
 
     def is_due(self) -> bool:
         """Tell whether the log is long enough to be brought home."""
-        frames = self._index_head()[0]
+        try:
+            frames = self._index_head()[0]
+        except OSError as error:
+            # Nobody knows how long it is: better now than never.
+            self.give_up(error)
+            return True
         return frames >= bounds.wal_pages and frames - self._tried >= bounds.wal_pages // 4
 
     def bring_home(self, conn: sqlite3.Connection, how: str = "PASSIVE") -> None:
@@ -214,30 +270,43 @@ class Guard:
         Raises:
             sqlite3.Error: pages cannot be written; the log stays.
         """
-        self._tried = self._index_head()[0]
-        try:
-            self._cover()
-        except OSError as error:
-            # Without room for their sums, pages stay in the log.
-            _LOG.error("the log of %s has to wait: %s", self._database.name, error)
+        if not (self._are_covered() if self.is_kept else self._drop()):
             return
         crashpoint("storage.before_checkpoint")
         conn.execute(f"PRAGMA wal_checkpoint({how})")
         crashpoint("storage.after_checkpoint")
 
+    def _are_covered(self) -> bool:
+        """Cover the log, or give up on sums that cannot be written; tell whether pages may go."""
+        try:
+            self._tried = self._index_head()[0]
+            self._cover()
+        except OSError as error:
+            self._failed += 1
+            log_bytes = self._tried * self._sums.mark.page_bytes
+            if self._failed < bounds.sums_tries_max and log_bytes <= bounds.wal_bytes_kept:
+                # Without room for their sums, pages stay in the log.
+                _LOG.error("the log of %s has to wait: %s", self._database.name, error)
+                return False
+            # A log that grows for ever would end with the disk full.
+            self.give_up(error)
+            return self._are_gone
+        self._failed = 0
+        return True
+
     def _cover(self) -> None:
         """Sum the newest version of each page in the log."""
         frames, pages, salts = self._index_head()
         mark = self._sums.mark
-        if not self.is_kept or not frames or (salts == mark.salts and frames == mark.covered):
+        if not frames or (salts == mark.salts and frames == mark.covered):
             return
         first = mark.covered + 1 if salts == mark.salts else 1
-        newest: dict[int, bytes] = {}
-        number, page = 0, b""
-        for frame in range(first, frames + 1):
-            number, page = page_of_frame(self._log, frame, mark.page_bytes)
-            newest[number] = page
-        sums = {each: page_sum(each, content) for each, content in newest.items()}
+        sums = {
+            number: page_sum(number, self._page(number, frame))
+            for number, frame in self._in_log().items()
+            if frame >= first
+        }
+        number, _page = self._frame(frames)
         self._sums.put(
             sums,
             replace(
@@ -254,43 +323,134 @@ class Guard:
     def damaged(self, first: int, last: int) -> list[int]:
         """List damaged pages of a range; call in the writer's thread, which alone moves pages.
 
+        Pages whose sum is damaged are no such; they are kept in mind for `renew`.
+
         Raises:
             OSError: the file cannot be read.
         """
         if not self.is_kept:
             return []
-        overlaid = self._in_log()
-        return damaged_pages(
-            self._file, self._sums.mark, self._sums.sums(), overlaid, first=first, last=last
+        mark = self._sums.mark
+        last = min(last, mark.pages)
+        in_log, home = self._in_log(), self._brought_home()
+        found = compare(
+            self._file,
+            mark.page_bytes,
+            self._sums.sums(first, last),
+            first=first,
+            overlaid=_since(in_log, home, first, last),
+            unsettled=_since(in_log, mark.covered, first, last),
         )
+        self._unproven.update(found.unproven)
+        return list(found.damaged)
+
+    def renew(self, *, is_whole: bool) -> bool:
+        """Make the sums anew that `damaged` could not believe, where all else vouches for the file.
+
+        Returns:
+            Whether there were any.
+        """
+        unproven, self._unproven = self._unproven, set()
+        if not self.is_kept or not unproven:
+            return False
+        _LOG.warning(
+            "%d sums of %s are damaged%s",
+            len(unproven),
+            self._database.name,
+            "; they are made anew" if is_whole else "",
+        )
+        if is_whole:
+            try:
+                self._sums.put({each: self._sum_now(each) for each in unproven}, self._sums.mark)
+            except OSError as error:
+                self.give_up(error)
+        return True
+
+    def _sum_now(self, number: int) -> bytes:
+        page_bytes = self._sums.mark.page_bytes
+        if frame := self._in_log().get(number):
+            return page_sum(number, self._page(number, frame))
+        for _, page in read_pages(self._file, page_bytes, number, number):
+            return page_sum(number, page)
+        return never_written(number)
 
     @property
     def pages(self) -> int:
         """How many pages have sums."""
         return self._sums.mark.pages if self.is_kept else 0
 
-    def _in_log(self) -> dict[int, int]:
-        found = {}
-        for frame in range(1, self._index_head()[0] + 1):
-            found[page_of_frame(self._log, frame, self._sums.mark.page_bytes)[0]] = frame
-        return found
+    def _in_log(self) -> Mapping[int, int]:
+        """Map each page in the log to its newest frame; each frame is read once."""
+        frames, _pages, salts = self._index_head()
+        seen, of = self._seen
+        if salts != of or frames < seen:
+            self._newest.clear()
+            seen = 0
+        numbers = numbers_of_frames(self._index, seen + 1, frames)
+        self._newest.update(zip(numbers, range(seen + 1, frames + 1), strict=True))
+        self._seen = (frames, salts)
+        return self._newest
+
+    def _frame(self, frame: int) -> tuple[int, bytes]:
+        number, page = page_of_frame(self._log, frame, self._sums.mark.page_bytes)
+        if not number or len(page) < self._sums.mark.page_bytes:
+            raise OSError(errno.EIO, "the log is shorter than its index says")
+        return number, page
+
+    def _page(self, number: int, frame: int) -> bytes:
+        found, page = self._frame(frame)
+        if found != number:
+            raise OSError(errno.EIO, "the log is another than its index says")
+        return page
 
     def _index_head(self) -> tuple[int, int, bytes]:
         """Read how many whole frames the log has, how large the database is, and its salts."""
         self._index.seek(0)
-        frames, pages, salts = _INDEX_HEAD.unpack(self._index.read(_INDEX_HEAD.size))
+        head = self._index.read(_INDEX_HEAD.size)
+        if len(head) < _INDEX_HEAD.size:
+            raise OSError(errno.EIO, "the index of the log is cut short")
+        frames, pages, salts = _INDEX_HEAD.unpack(head)
         return frames, pages, salts
 
-    def _give_up(self, error: OSError) -> None:
+    def _brought_home(self) -> int:
+        self._index.seek(_BROUGHT_HOME_AT.start)
+        found = self._index.read(_BROUGHT_HOME_AT.stop - _BROUGHT_HOME_AT.start)
+        return int.from_bytes(found, sys.byteorder)
+
+    def give_up(self, error: BaseException) -> None:
         """Go on without sums rather than with wrong ones; the next start makes them anew."""
-        _LOG.error("sums of %s cannot be kept: %s", self._database.name, error)
+        if self.is_kept:
+            _LOG.error("sums of %s cannot be kept: %s", self._database.name, error)
         self.is_kept = False
-        sums_path(self._database).unlink(missing_ok=True)
+        self._drop()
+
+    def _drop(self) -> bool:
+        """Take the file of sums away, or all belief in it; tell whether that is done for good.
+
+        Until then pages stay in the log: beside sums that are older they would look damaged.
+        """
+        if not self._are_gone:
+            path = sums_path(self._database)
+            try:
+                path.unlink(missing_ok=True)
+                sync_folder(path.parent)
+                self._are_gone = True
+            except OSError as error:
+                _LOG.error("the sums of %s cannot be removed: %s", self._database.name, error)
+                with contextlib.suppress(OSError):
+                    self._sums.spoil()
+                    self._are_gone = True
+        return self._are_gone
 
     def close(self) -> None:
         """Let go of the files, before the connection does."""
         for file in (self._sums, self._file, self._index, self._log):
             file.close()
+
+
+def _since(in_log: Mapping[int, int], frame: int, first: int, last: int) -> set[int]:
+    """List the pages of a range whose newest version came after a frame."""
+    return {each for each in range(first, last + 1) if in_log.get(each, 0) > frame}
 
 
 def _first_sums(conn: sqlite3.Connection, database: Path, file: BinaryIO) -> PageSums:

@@ -20,6 +20,7 @@ from node.storage import faults
 from node.storage.columns import load_every
 from node.storage.connection import APPLICATION_ID, SQLITE_VERSION_MIN
 from node.storage.examination import examine
+from node.storage.exchange import is_begun
 from node.storage.journal import journal_path
 from node.storage.migrations import migrations
 
@@ -46,7 +47,8 @@ class Health:
     said: tuple[str, ...] = ()
     """What SQLite's quick check says, at most five sentences; nothing is good."""
     trouble: str = ""
-    """What the sums of its pages say: `pages`, `missing`, `lost`, `foreign`."""
+    """What the sums of its pages say: `pages`, `missing`, `lost`, `foreign`; or `mending`: a new
+    file is about to take its place."""
     pages: int = 0
     """Damaged pages by those sums."""
 
@@ -80,6 +82,9 @@ def look(path: Path) -> Health | None:
     Raises:
         StorageError: E-DB-DAMAGED, it cannot be read through; E-DB-WRITE, it cannot be opened.
     """
+    if is_begun(path):
+        # In the middle of it there may be no file at all, and nothing is lost.
+        return _missing("mending")
     try:
         found = examine(path)
         trouble = found.trouble.value if found.trouble else ""

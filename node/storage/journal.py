@@ -7,6 +7,7 @@ SQLite's own page on the WAL, https://www.sqlite.org/fileformat2.html#walformat.
 
 from __future__ import annotations
 
+import errno
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,10 @@ HEADER_BYTES = 32
 FRAME_BYTES = 24
 _MAGIC = 0x377F0682
 _SUMMED_BYTES = 24
+_NUMBER_BYTES = 4
+_INDEX_HEADER_NUMBERS = 136 // _NUMBER_BYTES
+_BLOCK_BYTES = 32_768
+_BLOCK_NUMBERS = 4_096
 _MASK = 0xFFFFFFFF
 _PAGE_BYTES = frozenset(1 << power for power in range(9, 17))
 
@@ -56,6 +61,30 @@ def page_of_frame(file: BinaryIO, frame: int, page_bytes: int) -> tuple[int, byt
     file.seek(page_place(frame, page_bytes) - FRAME_BYTES)
     head = file.read(FRAME_BYTES)
     return int.from_bytes(head[:4], "big"), file.read(page_bytes)
+
+
+def numbers_of_frames(index: BinaryIO, first: int, last: int) -> list[int]:
+    """Read which pages a range of frames holds, from the index of the log that is in use.
+
+    > The page-number array begins after the 136 bytes of the header; each block of 32,768 bytes
+    > has one, of 4,096 numbers less what the header takes, and a hash table after it.
+
+    Source: https://www.sqlite.org/walformat.html#the_wal_index_file_format.
+
+    Raises:
+        OSError: it cannot be read, or does not reach so far.
+    """
+    found: list[int] = []
+    while first <= last:
+        block, place = divmod(first - 1 + _INDEX_HEADER_NUMBERS, _BLOCK_NUMBERS)
+        count = min(last - first + 1, _BLOCK_NUMBERS - place)
+        index.seek(block * _BLOCK_BYTES + place * _NUMBER_BYTES)
+        raw = index.read(count * _NUMBER_BYTES)
+        if len(raw) < count * _NUMBER_BYTES:
+            raise OSError(errno.EIO, "the index of the log is cut short")
+        found += struct.unpack(f"={count}I", raw)
+        first += count
+    return found
 
 
 def read_journal(database: Path) -> Journal | None:

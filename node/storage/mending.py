@@ -17,12 +17,13 @@ from typing import Any
 
 from node.clock import Clock
 from node.errors import StorageError
-from node.storage import faults, objects, wanted
+from node.storage import faults, objects, references, wanted
 from node.storage.columns import every, one
 from node.storage.database import Storage
 from node.storage.examination import Trouble, examine
 from node.storage.exchange import finish
 from node.storage.guard import refusal
+from node.storage.outbox import OutgoingState
 from node.storage.salvage import recount, salvage
 from node.storage.scrub import (
     Damage,
@@ -30,16 +31,19 @@ from node.storage.scrub import (
     Progress,
     ScrubReport,
     file_damage,
+    letter_holds,
 )
 from node.storage.wanted import Wanted
 from protocol import limits
-from protocol.encoding import decode
 from protocol.errors import RemoteProtocolError
 from protocol.objects.envelope import Verified, check_work, open_stored, read_candidate
-from protocol.objects.offer import Offer
+from protocol.objects.header import Kind
 
+_KINDS = frozenset(kind.value for kind in Kind)
 _INDEX_WORDS = ("index", "non-unique entry")
 """How SQLite begins or goes on when only an index is wrong."""
+_OF_THE_FILE = frozenset({"E-DB-DAMAGED", "E-STORAGE"})
+"""Codes that say something of the file, and nothing of the disk or of what else goes on."""
 
 
 async def mend(storage: Storage, found: ScrubReport, now_ms: int) -> ScrubReport:
@@ -53,10 +57,21 @@ async def mend(storage: Storage, found: ScrubReport, now_ms: int) -> ScrubReport
     Returns:
         The same damages, each with what became of it.
     """
+    if any(each.what is DamageKind.FILE for each in found.damages):
+        # First of all: rows are found, and changed, by their indexes.
+        found = await _reindexed(storage, found)
+    if any(each.what is DamageKind.FILE and not each.mended for each in found.damages):
+        # The tables themselves are broken: what is written into them now may break more.
+        left = [each if each.mended else replace(each, fix=_backup(each)) for each in found.damages]
+        return replace(found, damages=tuple(left))
     if found.clean:
         return found
     mended = await storage.write(lambda conn: _mend_rows(conn, found.damages, now_ms))
     return replace(found, damages=tuple(mended))
+
+
+def _backup(damage: Damage) -> str:
+    return faults.RESTORE_FIX if damage.fix == faults.SCRUB_FIX else damage.fix
 
 
 async def scrub_closed(
@@ -80,7 +95,7 @@ async def scrub_closed(
         StorageError: E-DISK-FULL, E-DB-WRITE, E-DB-BUSY, E-DB-NEWER: it could not be looked at.
     """
     try:
-        before, is_whole = await asyncio.to_thread(_examined, path)
+        before, is_whole = await asyncio.to_thread(_examined, path, clock.now().wall_ms)
     except (OSError, sqlite3.Error) as error:
         raise faults.storage_error(error, path) from error
     if not is_whole:
@@ -95,10 +110,17 @@ async def scrub_closed(
         found = await mend(storage, await storage.scrub(progress), clock.now().wall_ms)
     finally:
         await storage.close()
-    return found.with_damages(*before)
+    told = {each.id for each in before if _is_object(each)}
+    # An object whose row is lost is missing, too: once is enough.
+    fresh = tuple(each for each in found.damages if not (each.id in told and _is_object(each)))
+    return replace(found, damages=fresh).with_damages(*before)
 
 
-def _examined(path: Path) -> tuple[list[Damage], bool]:
+def _is_object(damage: Damage) -> bool:
+    return damage.what is DamageKind.OBJECT
+
+
+def _examined(path: Path, now_ms: int) -> tuple[list[Damage], bool]:
     """Examine the closed file and salvage it; give what was wrong, and whether it can be opened."""
     finish(path)
     found = examine(path)
@@ -106,7 +128,7 @@ def _examined(path: Path) -> tuple[list[Damage], bool]:
         return [], True
     if found.trouble is not Trouble.PAGES:
         return [file_damage(refusal(path, found))], False
-    result = salvage(path, found)
+    result = salvage(path, found, now_ms)
     return result.damages, result.is_made
 
 
@@ -114,10 +136,8 @@ def _examined(path: Path) -> tuple[list[Damage], bool]:
 
 
 def _mend_rows(conn: sqlite3.Connection, found: Sequence[Damage], now_ms: int) -> list[Damage]:
-    deal_of = _deals_by_object(conn)
+    deal_of = references.deals_by_object(conn)
     result = [_mend_one(conn, each, deal_of, now_ms) for each in found]
-    if any(each.what is DamageKind.FILE for each in found):
-        result = _reindexed(conn, result)
     if any(_is_counted(each) for each in found):
         recount(conn)
         result = [replace(each, mended=True) if _is_counted(each) else each for each in result]
@@ -147,72 +167,81 @@ def _mend_one(
             return damage
 
 
-def _reindexed(conn: sqlite3.Connection, damages: list[Damage]) -> list[Damage]:
-    """Make all indexes anew when that is all that is wrong with the file."""
-    said = [each.sentence for each in damages if each.what is DamageKind.FILE]
-    if not all(any(word in sentence for word in _INDEX_WORDS) for sentence in said):
-        return damages
-    conn.execute("REINDEX")
-    left = [row[0] for row in every(conn, "PRAGMA integrity_check(1)")]
-    is_mended = left == ["ok"]
-    return [
-        replace(each, mended=is_mended) if each.what is DamageKind.FILE else each
-        for each in damages
-    ]
-
-
-def _deals_by_object(conn: sqlite3.Connection) -> dict[bytes, bytes]:
-    """Map every object a deal of ours needs to that deal."""
-    found: dict[bytes, bytes] = {}
-    for row in every(conn, "SELECT deal_id, offer_id, confirmed_id, agreed_id FROM deals"):
-        deal_id = row["deal_id"]
-        named = [row["offer_id"], deal_id, row["confirmed_id"], row["agreed_id"]]
-        if offer := one(conn, "SELECT raw FROM objects WHERE id = ?", (row["offer_id"],)):
-            named += _named_by_offer(offer["raw"])
-        found |= {each: deal_id for each in named if each is not None}
-    return found
-
-
-def _named_by_offer(raw: bytes) -> list[bytes]:
+async def _reindexed(storage: Storage, found: ScrubReport) -> ScrubReport:
+    """Make all indexes anew when that is all that is wrong with the file, and look again."""
+    said = [each for each in found.damages if each.what is DamageKind.FILE]
+    if not all(any(word in each.sentence for word in _INDEX_WORDS) for each in said):
+        return found
     try:
-        body: Any = open_stored(raw, net=_net_of(raw)).body
-    except RemoteProtocolError:
-        return []
-    return [body.cast, body.profile] if isinstance(body, Offer) else []
+        is_mended = await storage.write(_reindex)
+    except StorageError as error:
+        if error.code not in _OF_THE_FILE:
+            raise
+        # Two rows of one name, for instance: the index is not all that is wrong.
+        is_mended = False
+    if not is_mended:
+        return found
+    # What was looked up by a broken index may be there after all.
+    again = await storage.scrub()
+    return again.with_damages(*(replace(each, mended=True) for each in said))
 
 
-def _net_of(raw: bytes) -> str:
-    signed = read_candidate(raw, peer=None, bytes_max=limits.sealed_bytes_max).signed
-    tree = decode(signed, bytes_max=limits.sealed_bytes_max)
-    return str(tree[1]) if type(tree) is list and len(tree) > 1 else ""
+def _reindex(conn: sqlite3.Connection) -> bool:
+    conn.execute("REINDEX")
+    return [row[0] for row in every(conn, "PRAGMA integrity_check(1)")] == ["ok"]
 
 
 def _mend_object(
     conn: sqlite3.Connection, damage: Damage, deal_of: dict[bytes, bytes], now_ms: int
 ) -> Damage:
-    row = one(conn, "SELECT own, pinned, to_key, raw FROM objects WHERE id = ?", (damage.id,))
+    sql = "SELECT own, pinned, kind, to_key, thread, raw FROM objects WHERE id = ?"
+    row = one(conn, sql, (damage.id,))
     if row is None:
-        return replace(damage, mended=True)
+        return _mend_missing(conn, damage, deal_of, now_ms)
     if (verified := _proven(row["raw"])) is not None and objects.rewrite(conn, damage.id, verified):
         # The bytes are right; only what stands beside them was not.
         return replace(damage, mended=True)
-    deal_id = deal_of.get(damage.id)
-    is_carried = not row["own"] and not row["pinned"] and deal_id is None
-    if is_carried:
+    is_needed = damage.id in deal_of or references.is_named(conn, damage.id)
+    if not (row["own"] or row["pinned"] or is_needed):
         conn.execute("DELETE FROM objects WHERE id = ?", (damage.id,))
         return replace(damage, mended=True, fix="The network brings it again")
-    wanted.want(conn, Wanted(id=damage.id, deal_id=deal_id, found_ms=now_ms))
-    if deal_id is not None:
-        return replace(damage, mended=True, fix="It is asked again of the other party of its deal")
-    if row["to_key"] is None:
-        return replace(damage, mended=True, fix="It is asked again of other nodes")
-    return replace(damage, fix=faults.RESTORE_FIX)
+    holder = references.holder_of(
+        conn, damage.id, deal_of, thread=row["thread"], is_public=row["to_key"] is None
+    )
+    if holder is None:
+        return replace(damage, fix=faults.RESTORE_FIX)
+    wanted.want(conn, Wanted(id=damage.id, deal_id=holder.of, found_ms=now_ms))
+    if row["kind"] not in _KINDS:
+        # Nothing of the row can be read; it would only stand in the way of the good copy.
+        conn.execute("DELETE FROM objects WHERE id = ?", (damage.id,))
+    return replace(damage, mended=True, fix=holder.words)
+
+
+def _mend_missing(
+    conn: sqlite3.Connection, damage: Damage, deal_of: dict[bytes, bytes], now_ms: int
+) -> Damage:
+    """Ask for an object that is not here, if anything here speaks of it."""
+    if damage.id not in deal_of and not references.is_named(conn, damage.id):
+        # It went by itself, since the look: it was only carried.
+        return replace(damage, mended=True)
+    is_public = _is_public_name(conn, damage.id)
+    holder = references.holder_of(conn, damage.id, deal_of, thread=None, is_public=is_public)
+    if holder is None:
+        return replace(damage, fix=faults.RESTORE_FIX)
+    wanted.want(conn, Wanted(id=damage.id, deal_id=holder.of, found_ms=now_ms))
+    return replace(damage, mended=True, fix=holder.words)
+
+
+def _is_public_name(conn: sqlite3.Connection, object_id: bytes) -> bool:
+    """Tell whether what is missing is a request of ours: any node may have it."""
+    sql = "SELECT 1 FROM casts WHERE ? IN (cast_id, root_id)"
+    return one(conn, sql, (object_id,)) is not None
 
 
 def _proven(raw: bytes) -> Verified[Any] | None:
     """Open an envelope by its own signature and work, whatever its row says."""
     try:
-        verified: Verified[Any] = open_stored(raw, net=_net_of(raw))
+        verified: Verified[Any] = open_stored(raw, net=references.net_of(raw))
         if verified.header.to is None:
             candidate = read_candidate(raw, peer=None, bytes_max=limits.sealed_bytes_max)
             check_work(candidate, verified.header)
@@ -228,7 +257,7 @@ def _mend_deal(conn: sqlite3.Connection, damage: Damage, now_ms: int) -> Damage:
         return replace(damage, fix=faults.RESTORE_FIX)
     named = [row[name] for name in ("offer_id", "deal_id", "confirmed_id", "agreed_id")]
     if offer := one(conn, "SELECT raw FROM objects WHERE id = ?", (row["offer_id"],)):
-        named += _named_by_offer(offer["raw"])
+        named += references.named_by_offer(offer["raw"])
     missing = [
         each
         for each in named
@@ -242,13 +271,21 @@ def _mend_deal(conn: sqlite3.Connection, damage: Damage, now_ms: int) -> Damage:
 
 
 def _mend_letter(conn: sqlite3.Connection, damage: Damage, now_ms: int) -> Damage:
-    conn.execute("DELETE FROM served_letters WHERE letter_hash = ?", (damage.id,))
-    row = one(conn, "SELECT envelope_id, state FROM outbox WHERE letter_hash = ?", (damage.id,))
-    if row is None:
-        return replace(damage, mended=True, fix="Its sender puts it again")
-    if row["state"] != "pending":
-        # It has ended: nobody needs its bytes any more.
-        conn.execute("DELETE FROM outbox WHERE letter_hash = ?", (damage.id,))
-        return replace(damage, mended=True)
-    wanted.want(conn, Wanted(id=row["envelope_id"], deal_id=None, found_ms=now_ms))
-    return replace(damage, mended=True, fix="It is sealed again when the node runs")
+    """Let go what is rotten of a letter now; a whole copy of it that lies elsewhere stays."""
+    fix = damage.fix
+    sql = "SELECT seq, letter, letter_hash FROM served_letters WHERE letter_hash = ?"
+    for row in every(conn, sql, (damage.id,)):
+        if not letter_holds(row):
+            conn.execute("DELETE FROM served_letters WHERE seq = ?", (row["seq"],))
+            fix = "Its sender puts it again"
+    sql = "SELECT id, envelope_id, state, letter, letter_hash FROM outbox WHERE letter_hash = ?"
+    for row in every(conn, sql, (damage.id,)):
+        if letter_holds(row):
+            continue
+        if row["state"] == OutgoingState.PENDING.value:
+            wanted.want(conn, Wanted(id=row["envelope_id"], deal_id=None, found_ms=now_ms))
+            fix = "It is sealed again when the node runs"
+        else:
+            # It has ended: how, its owner may still ask; its bytes nobody needs any more.
+            conn.execute("UPDATE outbox SET letter = x'' WHERE id = ?", (row["id"],))
+    return replace(damage, mended=True, fix=fix)

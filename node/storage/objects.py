@@ -27,6 +27,7 @@ from protocol.objects.revoke import Revoke
 _CHECKSUM_BYTES = 16
 _SIGNED_HASH_BYTES = 16
 """Tells twins apart: two texts of one author that share it would only keep one of them out."""
+_KINDS = frozenset(kind.value for kind in Kind)
 _IDS_PER_QUESTION = 500
 """SQLite's oldest default allows 999 parameters."""
 
@@ -169,9 +170,13 @@ def _checked(row: sqlite3.Row) -> bytes:
 
 def _object_row(row: sqlite3.Row) -> ObjectRow:
     replaced_by = row["replaced_by"]
+    try:
+        kind = Kind(row["kind"])
+    except ValueError as error:
+        raise _damaged(row["id"]) from error
     return ObjectRow(
         id=ObjectId(row["id"]),
-        kind=Kind(row["kind"]),
+        kind=kind,
         key=row["key"],
         to=row["to_key"],
         thread=row["thread"],
@@ -182,6 +187,11 @@ def _object_row(row: sqlite3.Row) -> ObjectRow:
         replaced_by=None if replaced_by is None else ObjectId(replaced_by),
         stored_ms=row["stored_ms"],
     )
+
+
+def _readable_rows(rows: Iterable[sqlite3.Row]) -> list[ObjectRow]:
+    """Describe the objects of a list; one that is damaged counts as one that is not here."""
+    return [_object_row(row) for row in rows if row["kind"] in _KINDS]
 
 
 # --- changes -------------------------------------------------------------------------------------
@@ -372,7 +382,11 @@ def raw_of(conn: sqlite3.Connection, object_id: bytes) -> bytes | None:
 
 
 def row_of(conn: sqlite3.Connection, object_id: bytes) -> ObjectRow | None:
-    """Describe an object."""
+    """Describe an object.
+
+    Raises:
+        StorageError: E-DB-DAMAGED, naming the object.
+    """
     row = one(conn, _SELECT_ROW, (object_id,))
     return None if row is None else _object_row(row)
 
@@ -402,16 +416,21 @@ def newest_profile(conn: sqlite3.Connection, key: bytes) -> bytes | None:
 
 def thread_of(conn: sqlite3.Connection, root_id: bytes) -> list[ObjectRow]:
     """List a cast and everything in its threads, in the order it was stored."""
-    return [_object_row(row) for row in every(conn, _SELECT_THREAD, (root_id,))]
+    return _readable_rows(every(conn, _SELECT_THREAD, (root_id,)))
 
 
 def live_index(conn: sqlite3.Connection, now_ms: int) -> list[LiveEntry]:
     """List the public objects that may be carried, in order of arrival; reads the table through."""
-    return [_live_entry(row) for row in every(conn, _SELECT_LIVE, (now_ms,))]
+    return _live_entries(every(conn, _SELECT_LIVE, (now_ms,)))
 
 
-def _live_entry(row: sqlite3.Row) -> LiveEntry:
-    return LiveEntry(at=row["at"], id=ObjectId(row["id"]), kind=Kind(row["kind"]), exp=row["exp"])
+def _live_entries(rows: Iterable[sqlite3.Row]) -> list[LiveEntry]:
+    """Leave out what is damaged: it cannot be carried, and must not stop a node from starting."""
+    return [
+        LiveEntry(at=row["at"], id=ObjectId(row["id"]), kind=Kind(row["kind"]), exp=row["exp"])
+        for row in rows
+        if row["kind"] in _KINDS
+    ]
 
 
 # --- questions of readers ------------------------------------------------------------------------
@@ -441,7 +460,11 @@ async def load_raws(db: aiosqlite.Connection, ids: Sequence[bytes]) -> dict[Obje
 
 
 async def load_row(db: aiosqlite.Connection, object_id: bytes) -> ObjectRow | None:
-    """Describe an object."""
+    """Describe an object.
+
+    Raises:
+        StorageError: E-DB-DAMAGED, naming the object.
+    """
     row = await load_one(db, _SELECT_ROW, (object_id,))
     return None if row is None else _object_row(row)
 
@@ -458,7 +481,7 @@ async def load_newest_profile(db: aiosqlite.Connection, key: bytes) -> bytes | N
 
 async def load_thread(db: aiosqlite.Connection, root_id: bytes) -> list[ObjectRow]:
     """List a cast and everything in its threads, in the order it was stored."""
-    return [_object_row(row) for row in await load_every(db, _SELECT_THREAD, (root_id,))]
+    return _readable_rows(await load_every(db, _SELECT_THREAD, (root_id,)))
 
 
 async def load_recent_public(db: aiosqlite.Connection, *, rows: int) -> list[ObjectId]:
@@ -472,7 +495,7 @@ async def load_recent_public(db: aiosqlite.Connection, *, rows: int) -> list[Obj
 
 async def load_live_index(db: aiosqlite.Connection, now_ms: int) -> list[LiveEntry]:
     """List the public objects that may be carried."""
-    return [_live_entry(row) for row in await load_every(db, _SELECT_LIVE, (now_ms,))]
+    return _live_entries(await load_every(db, _SELECT_LIVE, (now_ms,)))
 
 
 async def load_by_handle(

@@ -44,6 +44,9 @@ class Readers:
         except (sqlite3.Error, OSError) as error:
             await self.close()
             raise faults.storage_error(error, self._path) from error
+        except BaseException:
+            await self.close()
+            raise
         self._open = True
 
     async def read(

@@ -1,21 +1,23 @@
 """A new file out of a damaged one: what is whole, and what proves itself.
 
 Enters: a closed database some of whose pages are damaged. Leaves: a new file with every row that
-stands on whole pages, and those on damaged ones that carry a hash; the damaged file stays beside
-it. Never: a row that nobody can vouch for. When a damaged page may hold rows that neither prove
-themselves nor can be had again, nothing is changed at all and the pages are named.
+stands on whole pages, and those on damaged ones that carry a hash; objects that are lost are asked
+for or named; the damaged file stays beside it. Never: a row that nobody can vouch for, or a number
+used twice. When a damaged page may hold rows that neither prove themselves nor can be had again,
+nothing is changed at all and the pages are named.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
-from node.storage import faults
+from node.storage import bounds, faults, losses
 from node.storage.connection import open_writer
 from node.storage.examination import Examination
 from node.storage.exchange import draft_path, exchange, forget_draft
@@ -56,8 +58,19 @@ _MADE_ANEW = frozenset({"sizes", "sqlite_schema", "sqlite_sequence", "sqlite_sta
 """Tables that are made anew, from the others or from this program."""
 _KEPT_WHATEVER = frozenset({"objects"})
 """Rows that stay although damaged, marked by their checksum: their ids are known and asked for."""
-_SKIP = 1_000_000
-"""How far numbering goes on past the highest row that is left."""
+_SKIPPED: Final = {
+    "audit": bounds.audit_rows_max // 20,
+    "dropped": bounds.dropped_rows_max // 20,
+    "idempotency": bounds.idempotency_rows_max // 20,
+}
+"""How far numbering goes on past the highest row that is left, when the counter itself is damaged.
+These tables let go what is so many numbers behind the newest: a long step would empty them."""
+_SKIPPED_ELSE: Final = 1_000_000
+"""The same of tables whose numbers tell no age."""
+_FLAGS: Final = ("own", "pinned")
+"""Columns of objects that are 0 or 1."""
+_COUNTING: Final = "SELECT name FROM sqlite_schema WHERE sql LIKE '%AUTOINCREMENT%'"
+"""Tables whose numbers are never used twice."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,12 +90,13 @@ def _rescues(place: Place) -> bool:
     return place.table in _PROVES_ITSELF or place.table in _LET_GO
 
 
-def salvage(database: Path, found: Examination) -> Salvage:
+def salvage(database: Path, found: Examination, now_ms: int) -> Salvage:
     """Make a new file out of a damaged one, if everything in it can be vouched for.
 
     Args:
         database: its path; the home is locked and nobody has it open.
         found: what the examination said: damaged pages.
+        now_ms: wall clock, Unix ms.
 
     Raises:
         StorageError: E-DISK-FULL or E-DB-WRITE; nothing was changed.
@@ -97,12 +111,13 @@ def salvage(database: Path, found: Examination) -> Salvage:
     if lost:
         return result
     try:
-        _make(database, list(places.values()), found.mark.origin)
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        result.damages += _make(database, list(places.values()), found.mark.origin, now_ms)
+    except (sqlite3.DatabaseError, UnicodeDecodeError, losses.NamelessError) as error:
         code = faults.primary_code(error) if isinstance(error, sqlite3.Error) else 0
         if isinstance(error, sqlite3.Error) and code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             raise faults.storage_error(error, database) from error
-        # Too broken to be read through: the pages are named, and a backup has to help.
+        # Too broken to be read through, or to say what is lost: the pages are named, and a backup
+        # has to help.
         result.damages = [_page_damage(n, place, lost=True) for n, place in places.items()]
         return result
     except OSError as error:
@@ -121,7 +136,8 @@ def _page_damage(number: int, place: Place, *, lost: bool) -> Damage:
     )
 
 
-def _make(database: Path, places: Sequence[Place], origin: bytes) -> None:
+def _make(database: Path, places: Sequence[Place], origin: bytes, now_ms: int) -> Sequence[Damage]:
+    """Make the new file and let it take the other's place; give the objects that are lost."""
     draft = draft_path(database)
     forget_draft(database)
     uri = f"{database.absolute().as_uri()}?mode=ro"
@@ -132,11 +148,12 @@ def _make(database: Path, places: Sequence[Place], origin: bytes) -> None:
                 # As the damaged file was: an older file takes its steps afterwards, like any other.
                 migrate(new, draft, migrations()[: version_of(old)])
                 _require_same_tables(old, new)
-                _copy(old, new, places, origin)
+                lost = _copy(old, new, places, origin, now_ms)
     except BaseException:
         forget_draft(database)
         raise
     exchange(database)
+    return lost
 
 
 def _require_same_tables(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
@@ -147,8 +164,12 @@ def _require_same_tables(old: sqlite3.Connection, new: sqlite3.Connection) -> No
 
 
 def _copy(
-    old: sqlite3.Connection, new: sqlite3.Connection, places: Sequence[Place], origin: bytes
-) -> None:
+    old: sqlite3.Connection,
+    new: sqlite3.Connection,
+    places: Sequence[Place],
+    origin: bytes,
+    now_ms: int,
+) -> Sequence[Damage]:
     new.execute("PRAGMA foreign_keys = OFF")
     new.execute("BEGIN IMMEDIATE")
     triggers = [
@@ -158,6 +179,20 @@ def _copy(
     for name, _ in triggers:
         # Counters are counted at the end; a trigger would count what is counted already.
         new.execute(f"DROP TRIGGER {name}")
+    lost = _copy_tables(old, new, places, now_ms)
+    if new.execute("SELECT count(*) FROM origin").fetchone()[0] == 0:
+        new.execute("INSERT INTO origin (id, made_by) VALUES (?, '')", (origin,))
+    recount(new)
+    _number_on(old, new, places)
+    for _, sql in triggers:
+        new.execute(sql)
+    new.execute("COMMIT")
+    return lost
+
+
+def _copy_tables(
+    old: sqlite3.Connection, new: sqlite3.Connection, places: Sequence[Place], now_ms: int
+) -> Sequence[Damage]:
     tables = [
         row["name"]
         for row in new.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
@@ -165,31 +200,47 @@ def _copy(
     ]
     for table in tables:
         new.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of our own schema
-        doubted = [each for each in places if each.table == table and not each.index]
-        _copy_table(old, new, table, doubted)
-    if new.execute("SELECT count(*) FROM origin").fetchone()[0] == 0:
-        new.execute("INSERT INTO origin (id, made_by) VALUES (?, '')", (origin,))
-    recount(new)
-    _number_on(new, tables)
-    for _, sql in triggers:
-        new.execute(sql)
-    new.execute("COMMIT")
+    doubted = {name: [p for p in places if p.table == name and not p.index] for name in tables}
+    for table in tables:
+        if table != losses.TABLE:
+            _copy_table(old, new, table, doubted[table])
+    if not doubted[losses.TABLE]:
+        _copy_table(old, new, losses.TABLE, [])
+        return []
+    listing = losses.listing_of(old, places)
+    kept = _copy_table(old, new, losses.TABLE, doubted[losses.TABLE], listing.names)
+    lost = losses.note_lost(new, listing, kept, now_ms)
+    losses.make_safe(new, listing, [number for number, in_doubt in kept.items() if in_doubt])
+    return lost
 
 
 def _copy_table(
-    old: sqlite3.Connection, new: sqlite3.Connection, table: str, doubted: Sequence[Place]
-) -> None:
+    old: sqlite3.Connection,
+    new: sqlite3.Connection,
+    table: str,
+    doubted: Sequence[Place],
+    names: Mapping[int, bytes] | None = None,
+) -> dict[int, bool]:
+    """Copy what proves itself, or need not; give the rows that stay, and which are in doubt."""
     columns = [row["name"] for row in new.execute(f"PRAGMA table_info({table})")]
     marks = ", ".join("?" * len(columns))
     sql = f"INSERT OR IGNORE INTO {table} VALUES ({marks})"  # noqa: S608 - our own schema
     holds = _PROVES_ITSELF.get(table)
+    kept: dict[int, bool] = {}
     for number, row in _rows(old, table, broken=bool(doubted)):
         in_doubt = any(place.low <= number <= place.high for place in doubted)
         if in_doubt and table not in _KEPT_WHATEVER and not (holds and _asked(holds, row)):
             continue
+        values = {column: row[column] for column in columns}
+        if in_doubt and names is not None:
+            values |= {flag: 1 for flag in _FLAGS if values[flag] not in (0, 1)}
+            # The index stands on whole pages: it knows the row's name better.
+            values["id"] = names.get(number, values["id"])
         # A damaged row may be none the table takes.
         with contextlib.suppress(sqlite3.IntegrityError) if in_doubt else contextlib.nullcontext():
-            new.execute(sql, [row[column] for column in columns])
+            if new.execute(sql, list(values.values())).rowcount == 1:
+                kept[number] = in_doubt
+    return kept
 
 
 def _asked(holds: Callable[[sqlite3.Row], bool], row: sqlite3.Row) -> bool:
@@ -260,12 +311,30 @@ def recount(conn: sqlite3.Connection) -> None:
         )
 
 
-def _number_on(new: sqlite3.Connection, tables: Sequence[str]) -> None:
-    """Let numbers that are never used twice go on well past those that are left."""
-    counted = {row[0] for row in new.execute("SELECT name FROM sqlite_sequence")}
-    for table in tables:
-        if table in counted:
-            highest = new.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0] or 0  # noqa: S608
-            new.execute(
-                "UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (highest + _SKIP, table)
-            )
+def _number_on(old: sqlite3.Connection, new: sqlite3.Connection, places: Sequence[Place]) -> None:
+    """Let numbers that are never used twice go on where they were, or well past what is left."""
+    known = _counters(old, places)
+    for row in new.execute(_COUNTING).fetchall():
+        table = row["name"]
+        seen = [place.low for place in places if place.table == table and place.low > 0]
+        left = new.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0] or 0  # noqa: S608
+        highest = max(left, *seen) if seen else left
+        if table in known:
+            number = max(highest, known[table])
+        else:
+            number = highest + _SKIPPED.get(table, _SKIPPED_ELSE)
+        new.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        new.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number))
+
+
+def _counters(old: sqlite3.Connection, places: Sequence[Place]) -> dict[str, int]:
+    """Read how far each numbering had come; nothing when that itself is damaged."""
+    if any(place.table == "sqlite_sequence" for place in places):
+        return {}
+    with contextlib.suppress(sqlite3.DatabaseError, UnicodeDecodeError):
+        rows = old.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
+        # A table without a row there has never had one.
+        return dict.fromkeys((row["name"] for row in old.execute(_COUNTING)), 0) | {
+            row["name"]: row["seq"] for row in rows if isinstance(row["seq"], int)
+        }
+    return {}

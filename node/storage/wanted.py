@@ -1,13 +1,13 @@
-"""Objects of our own that were found damaged or missing, and how often the other party was asked.
+"""Objects we need that were found damaged or missing, and how often the other party was asked.
 
 A row of `wanted` stands until a good copy has come. A row of
-`askings` counts the questions about one deal, so that nobody is worn out by them.
+`askings` counts the questions about one deal or thread, so that nobody is worn out by them.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiosqlite
 
@@ -21,9 +21,12 @@ class Wanted:
     id: bytes
     """Its id."""
     deal_id: bytes | None
-    """A deal it is part of: the other party holds it too."""
+    """A deal it is part of, or without one the root cast of its thread: the other party holds it
+    too. None: nobody but whoever carries it."""
     found_ms: int
     """When the damage was found."""
+    seq: int = field(default=0, compare=False)
+    """Its number, given by the table; order of finding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +41,20 @@ class Asking:
     """How often."""
 
 
-_SELECT_ALL = "SELECT * FROM wanted ORDER BY seq LIMIT ?"
+_SELECT_ALL = "SELECT * FROM wanted WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
 def _wanted(row: sqlite3.Row) -> Wanted:
-    return Wanted(id=row["id"], deal_id=row["deal_id"], found_ms=row["found_ms"])
+    return Wanted(id=row["id"], deal_id=row["deal_id"], found_ms=row["found_ms"], seq=row["seq"])
 
 
 def want(conn: sqlite3.Connection, wanted: Wanted) -> None:
-    """Note a damaged object; one noted before stays as it is."""
+    """Note a damaged object; one noted before stays, and learns who holds it if it did not know."""
     conn.execute(
-        "INSERT INTO wanted (id, deal_id, found_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO wanted (id, deal_id, found_ms) VALUES (?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET deal_id = coalesce(deal_id, excluded.deal_id)
+        """,
         (wanted.id, wanted.deal_id, wanted.found_ms),
     )
 
@@ -71,12 +77,12 @@ def of_deal(conn: sqlite3.Connection, deal_id: bytes) -> list[Wanted]:
 
 def all_of(conn: sqlite3.Connection, *, limit: int) -> list[Wanted]:
     """List what is damaged, the first found first."""
-    return [_wanted(row) for row in every(conn, _SELECT_ALL, (limit,))]
+    return [_wanted(row) for row in every(conn, _SELECT_ALL, (0, limit))]
 
 
-async def load_all(db: aiosqlite.Connection, *, limit: int) -> list[Wanted]:
-    """List what is damaged, the first found first."""
-    return [_wanted(row) for row in await load_every(db, _SELECT_ALL, (limit,))]
+async def load_all(db: aiosqlite.Connection, *, limit: int, after: int = 0) -> list[Wanted]:
+    """List what is damaged, past a number alone, the first found first."""
+    return [_wanted(row) for row in await load_every(db, _SELECT_ALL, (after, limit))]
 
 
 def asking_of(conn: sqlite3.Connection, deal_id: bytes) -> Asking:

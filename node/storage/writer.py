@@ -50,6 +50,16 @@ class _Done:
     error: Exception | None = None
 
 
+def _over() -> StorageError:
+    """Say that this process writes no more."""
+    return StorageError(
+        "the database is not written any more: its writer has stopped; nothing of this was "
+        "recorded",
+        code="E-DB-WRITE",
+        fix="Look into the node's log, then stop the node and start it again",
+    )
+
+
 class _GroupLostError(Exception):
     """The file cannot take this group; the cause says why."""
 
@@ -72,6 +82,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._guard: Guard
         self._open = False
+        self._is_over = False
 
     @property
     def waiting(self) -> int:
@@ -98,10 +109,12 @@ class Writer:
         try:
             await opened
         except BaseException:
-            # Whoever gave up on the opening gets no thread that lives on.
+            # Whoever gave up on the opening gets no thread that lives on, or holds the file still
+            # when the lock on the home is let go.
             self._queue.put(None)
+            await _joined(self._thread)
             raise
-        self._open = True
+        self._open = not self._is_over
 
     async def write(self, txn: Callable[[sqlite3.Connection], T], *, promise: bool = True) -> T:
         """Run `txn` whole, commit it, then return what it returned.
@@ -116,6 +129,8 @@ class Writer:
             StorageError: nothing of it was recorded.
             Exception: whatever `txn` raised; nothing of it was recorded.
         """
+        if self._is_over:
+            raise _over()
         if not self._open:
             raise faults.closed()
         if self._waiting >= bounds.changes_waiting_max:
@@ -136,7 +151,7 @@ class Writer:
         self._open = False
         thread, self._thread = self._thread, None
         self._queue.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, thread.join)
+        await _joined(thread)
 
     # --- in the thread ---------------------------------------------------------------------------
 
@@ -149,17 +164,26 @@ class Writer:
         self._tell(self._settle, [(opened, _Done())])
         try:
             self._serve(conn)
+        except BaseException as error:  # noqa: BLE001 - told to everybody who waits
+            # Whatever it was: nobody may wait for ever, and nothing is promised any more.
+            _LOG.critical("the writer of %s has stopped", self._path.name, exc_info=True)
+            self._tell(self._end, [])
+            # SQLite brings the log home when it closes, and no sum with it.
+            with contextlib.suppress(Exception):
+                self._guard.give_up(error)
         finally:
-            self._guard.close()
-            conn.close()
+            with contextlib.suppress(OSError):
+                self._guard.close()
+            with contextlib.suppress(sqlite3.Error):
+                conn.close()
 
     def _open_file(self) -> sqlite3.Connection:
         try:
-            check(self._path)
+            found = check(self._path)
             conn = open_writer(self._path)
             try:
                 migrate(conn, self._path)
-                self._guard = Guard.adopt(conn, self._path)
+                self._guard = Guard.adopt(conn, self._path, found=found)
             except BaseException:
                 conn.close()
                 raise
@@ -168,19 +192,30 @@ class Writer:
         return conn
 
     def _serve(self, conn: sqlite3.Connection) -> None:
-        last = False
-        while not last:
-            group, last = self._gather()
-            if group:
-                outcomes = self._commit(conn, group)
-                told = (change.told for change in group)
-                self._tell(self._settle_group, list(zip(told, outcomes, strict=True)))
-                if self._guard.is_due():
-                    self._bring_home(conn, "PASSIVE")
+        while not self._take_turn(conn):
+            if self._guard.is_due():
+                self._bring_home(conn, "PASSIVE")
         crashpoint("stop.before_checkpoint")
         with contextlib.suppress(sqlite3.Error):
             conn.execute("PRAGMA optimize")
         self._bring_home(conn, "TRUNCATE")
+
+    def _take_turn(self, conn: sqlite3.Connection) -> bool:
+        """Commit one group; tell whether the end was asked for."""
+        group: list[_Change] = []
+        outcomes: list[_Done] = []
+        try:
+            last = self._gather(group)
+            if group:
+                outcomes = self._commit(conn, group)
+                crashpoint("storage.after_commit")
+                self._guard.committed()
+        finally:
+            # Even when something broke: what was committed is told as such, all else as not.
+            outcomes = outcomes or [_Done(error=_over()) for _ in group]
+            told = (change.told for change in group)
+            self._tell(self._settle_group, list(zip(told, outcomes, strict=True)))
+        return last
 
     def _bring_home(self, conn: sqlite3.Connection, how: str) -> None:
         try:
@@ -189,12 +224,12 @@ class Writer:
             # All is committed; the log that stays is tried again, or read at the next opening.
             _LOG.warning("the log of %s stays for now", self._path.name, exc_info=True)
 
-    def _gather(self) -> tuple[list[_Change], bool]:
+    def _gather(self, group: list[_Change]) -> bool:
         """Wait for a change, take along what waits too; tell whether the end was asked for."""
         first = self._queue.get()
         if first is None:
-            return [], True
-        group = [first]
+            return True
+        group.append(first)
         hurried = first.promise
         end_ms = self._clock.now().mono_ms + bounds.company_ms
         while len(group) < bounds.group_changes_max:
@@ -205,10 +240,10 @@ class Writer:
             except queue.Empty:
                 break
             if change is None:
-                return group, True
+                return True
             group.append(change)
             hurried = hurried or change.promise
-        return group, False
+        return False
 
     def _commit(self, conn: sqlite3.Connection, group: list[_Change]) -> list[_Done]:
         try:
@@ -220,8 +255,6 @@ class Writer:
             conn.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - told to every caller of the group
             return [self._lost(conn, error)] * len(group)
-        crashpoint("storage.after_commit")
-        self._guard.committed()
         return outcomes
 
     def _run_one(self, conn: sqlite3.Connection, txn: Callable[[sqlite3.Connection], Any]) -> _Done:
@@ -277,6 +310,17 @@ class Writer:
         self._waiting -= len(outcomes)
         self._settle(outcomes)
 
+    def _end(self, _outcomes: list[tuple[asyncio.Future[Any], _Done]]) -> None:
+        """Refuse every change from now on, and those that wait."""
+        self._open = False
+        self._is_over = True
+        left = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                left.append(self._queue.get_nowait())
+        waiting = [change.told for change in left if change is not None]
+        self._settle_group([(told, _Done(error=_over())) for told in waiting])
+
     @staticmethod
     def _settle(outcomes: list[tuple[asyncio.Future[Any], _Done]]) -> None:
         for told, done in outcomes:
@@ -287,3 +331,16 @@ class Writer:
                 told.set_exception(done.error)
             else:
                 told.set_result(done.value)
+
+
+async def _joined(thread: threading.Thread) -> None:
+    """Wait for a thread to end; a cancel is obeyed when it has."""
+    joining = asyncio.get_running_loop().run_in_executor(None, thread.join)
+    cancelled: asyncio.CancelledError | None = None
+    while not joining.done():
+        try:
+            await asyncio.shield(joining)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

@@ -1,4 +1,4 @@
-"""Scenarios that need a home of their own: a first run, an older file, a clock that is days ahead.
+"""Scenarios that need a home of their own: a first run, an older or damaged file, a later clock.
 
 Enters: a street and a cell. Leaves: how often the point was hit, and what the judge found.
 """
@@ -16,7 +16,11 @@ from typing import TypeAlias
 
 from node.crashpoint import EXIT_CODE
 from node.storage.connection import open_writer
-from node.storage.migrations import copy_path, migrate, migrations
+from node.storage.examination import examine
+from node.storage.exchange import kept_path
+from node.storage.journal import journal_path
+from node.storage.migrations import copy_database, copy_path, migrate, migrations
+from node.storage.trees import Trees
 from protocol.now import DAY_MS
 from tests.faults.checker import ask_disk
 from tests.faults.house import DiedError, House, environment
@@ -37,6 +41,28 @@ async def opened():
 
 asyncio.run(opened())
 """
+_LEAVING = """
+import asyncio, os, pathlib, sys
+from node.clock import SystemClock
+from node.storage import audit
+from node.storage.database import Storage
+
+async def left():
+    storage = await Storage.open(pathlib.Path(sys.argv[1]), clock=SystemClock())
+    await storage.write(lambda conn: audit.append(conn, at=1, what="left.behind"))
+    os._exit(0)
+
+asyncio.run(left())
+"""
+_SCRUBBING = """
+import asyncio, pathlib, sys
+from node.clock import SystemClock
+from node.storage.mending import scrub_closed
+
+report = asyncio.run(scrub_closed(pathlib.Path(sys.argv[1]), clock=SystemClock()))
+sys.exit(0 if report.is_mended else 3)
+"""
+_PAGE_BYTES = 4_096
 
 
 async def first_run(street: Street, cell: Cell) -> Found:
@@ -186,14 +212,61 @@ def _version(path: Path) -> int:
         return int(conn.execute("PRAGMA user_version").fetchone()[0])
 
 
-async def opening(path: Path, crash: str) -> int:
+async def opening(path: Path, crash: str, script: str = _OPENING) -> int:
     """Open a database in a process of its own; give how it ended."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-c", _OPENING, str(path)),
+        *(sys.executable, "-P", "-c", script, str(path)),
         env=environment(crash),
         stderr=asyncio.subprocess.DEVNULL,
     )
     return await process.wait()
+
+
+# --- a damaged file ------------------------------------------------------------------------------
+
+
+async def damaged_home(street: Street, cell: Cell) -> Found:
+    """A damaged home is scrubbed and dies over it; the next start finds all of it."""
+    await Story(street, f"{cell}").cast()
+    home = street.folder / f"damaged-{cell.point}-{cell.seed}"
+    home.mkdir(mode=0o700)
+    path = home / "node.db"
+    newest = f"{(street.buyer.home / 'node.db').absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(newest, uri=True)) as conn:
+        copy_database(conn, path)
+    # Its last change stands in the log alone, as after a power cut.
+    faults = [] if await opening(path, "", _LEAVING) == 0 else ["it was never a home"]
+    before = content_of(path)
+    spoil_an_index(path, cell.seed)
+    hits = int(await opening(path, cell.point, _SCRUBBING) == EXIT_CODE)
+    if code := await opening(path, ""):
+        faults.append(f"after a death in the middle of a mending the file opens with {code}")
+    left = {each.name for each in home.glob("node.db*")} - {"node.db", "node.db-sums"}
+    if left:
+        faults.append(f"{sorted(left)} were left behind")
+    if content_of(path) != before:
+        faults.append("the mended file does not hold what the damaged one held")
+    if not journal_path(kept_path(path)).exists():
+        faults.append("the damaged file was kept without its log")
+    for key in street.buyer.home.glob("*.key"):
+        shutil.copy(key, home)
+    house = House("mended", home, dict(BASE))
+    await house.start()
+    await house.kill()
+    return hits, faults + ([] if hits else ["the point was never reached"])
+
+
+def spoil_an_index(path: Path, seed: int) -> None:
+    """Overwrite part of a page that an index fills, and that the log does not hold anew."""
+    found = examine(path)
+    assert found.mark is not None, "it has no sums"
+    assert found.trouble is None, found.trouble
+    places = Trees(path, found.mark.page_bytes, found.journal, ()).places()
+    in_log = found.journal.newest if found.journal is not None else {}
+    pages = sorted(n for n, place in places.items() if place.index and n not in in_log)
+    with path.open("r+b") as file:
+        file.seek((pages[seed % len(pages)] - 1) * _PAGE_BYTES + _PAGE_BYTES // 2)
+        file.write(b"\xa5" * 64)
 
 
 # --- later ---------------------------------------------------------------------------------------
@@ -260,6 +333,7 @@ def _hits(street: Street) -> int:
 
 
 SCENARIOS: dict[str, Callable[[Street, Cell], Awaitable[Found]]] = {
+    "damaged_home": damaged_home,
     "ends": ends,
     "first_run": first_run,
     "older_home": older_home,

@@ -39,6 +39,7 @@ WAYS = {
     "deal": Way("deal", PARTIES),
     "decide": Way("deal", (VENDOR,)),
     "disclose": Way("deal", (BUYER,)),
+    "exchange": Way("damaged_home", (BUYER,)),
     "ends": Way("ends", (BUYER,)),
     "file": Way("deal", ALL),
     "idempotency": Way("deal", (BUYER,)),

@@ -254,8 +254,12 @@ class Disk:
 def judge(folder: Path, told: set[int], *, check_guard: bool) -> str:
     """Open what is left and say what is wrong with it; empty when nothing is."""
     database = folder / DATABASE
-    if check_guard and (trouble := examine(database).trouble) is not None:
-        return f"the guard calls it {trouble}"
+    if check_guard:
+        found = examine(database)
+        if found.trouble is not None:
+            return f"the guard calls it {found.trouble}"
+        if found.are_sums_damaged:
+            return "the guard does not believe its sums"
     if not database.exists():
         return "lost: the file" if told else ""
     try:

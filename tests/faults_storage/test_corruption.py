@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 
 from node.errors import StorageError
-from node.storage.page_sums import sums_path
+from node.storage.examination import examine, sums_of_file
+from node.storage.page_sums import PageSums, sums_path
 from tests.faults_storage import lodging
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,6 +130,55 @@ def test_every_harmful_overwrite_is_refused(
             assert isinstance(told, StorageError), "a harmful overwrite was not noticed"
     print(json.dumps({"state": state, "file": f"home.db{suffix}", **found}))
     assert found["harmful"] > 0
+
+
+def sums_are_true(home: Path) -> bool:
+    """Tell whether a closed home has the very sum of each of its pages."""
+    sums = PageSums.load(home)
+    if sums is None:
+        return False
+    try:
+        with home.open("rb") as file:
+            return sums.sums() == sums_of_file(file, sums.mark.page_bytes)
+    finally:
+        sums.close()
+
+
+@pytest.mark.parametrize("state", ["clean", "killed"])
+def test_overwritten_sums_cost_no_byte_and_are_made_anew(
+    clean: Path, killed: Path, expected: str, tmp_path: Path, state: str
+):
+    dice = random.Random(f"{SEED} {state} sums")
+    found: Counter[str] = Counter()
+    for _ in range(OVERWRITES // 3):
+        home = copied(clean if state == "clean" else killed, tmp_path / "home")
+        overwrite(sums_path(home), dice)
+        found["noticed"] += examine(home).are_sums_damaged
+        assert lodging.answered(home) == expected, "whole data was refused, or served wrong"
+        assert sums_are_true(home), "what is damaged next would not be noticed"
+        found["overwritten"] += 1
+    print(json.dumps({"state": state, "file": "home.db-sums", **found}))
+    assert found["noticed"] > 0
+
+
+@pytest.mark.parametrize("left", [0, 100, 512, 3_000])
+def test_sums_cut_short_are_made_anew(clean: Path, expected: str, tmp_path: Path, left: int):
+    home = copied(clean, tmp_path / "home")
+    os.truncate(sums_path(home), left)
+    assert lodging.answered(home) == expected
+    assert sums_are_true(home)
+
+
+def test_damage_is_noticed_although_the_sums_are_damaged_too(clean: Path, tmp_path: Path):
+    home = copied(clean, tmp_path / "home")
+    content = home.read_bytes()
+    at = content.find(lodging.cast_of(3).raw) + 300
+    home.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    os.truncate(sums_path(home), 512)
+    error = lodging.answered(home)
+    assert isinstance(error, StorageError)
+    assert is_told_well(error)
+    assert "home.db-sums" in error.sentence
 
 
 def test_a_whole_home_is_not_refused(clean: Path, killed: Path, expected: str, tmp_path: Path):

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from node.clock import SystemClock
 from node.config import Settings
 from node.daemon import Daemon, Ready, log_to_file, run_daemon
 from node.errors import ConfigError, TransportError
-from node.home import ADDRESS_FILE, LOG_FILE
+from node.home import ADDRESS_FILE, DATABASE_FILE, LOG_FILE, TOKEN_FILE
+from node.storage.database import Storage
 from protocol.errors import IntentcastError
 from protocol.market.deal import DealState
 from tests.integration.fair import DRAFT, HOST, NET, Fair, accept, cast, eventually, offers
@@ -66,6 +68,20 @@ async def test_a_second_daemon_on_one_home_is_refused_and_harms_nothing(tmp_path
     assert json.loads((tmp_path / ADDRESS_FILE).read_text())["url"] == ready.api_url
     assert (await first.handle.status())["schema"] == "intentcast.status/1"
     await first.stop()
+
+
+async def test_a_home_that_lost_its_root_gets_no_new_identity(tmp_path: Path):
+    # A feed may be imported before the first run: that database is nobody's yet.
+    await (await Storage.open(tmp_path / DATABASE_FILE, clock=SystemClock())).close()
+    daemon = Daemon(tmp_path, QUIET)
+    assert (await daemon.start()).made_identity
+    await daemon.stop()
+    for name in ("root.key", TOKEN_FILE):
+        (tmp_path / name).unlink()
+    with pytest.raises(IntentcastError) as refused:
+        await Daemon(tmp_path, QUIET).start()
+    assert refused.value.code == "E-KEYS-NONE"
+    assert not (tmp_path / "root.key").exists()
 
 
 @pytest.mark.parametrize("setting", ["listen_port", "api_port"])

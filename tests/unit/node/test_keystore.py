@@ -310,6 +310,36 @@ def test_a_lost_root_is_not_replaced_by_a_new_identity(
     assert not (tmp_path / "root.key").exists()
 
 
+def test_a_lost_root_of_a_database_in_use_is_not_replaced_either(
+    tmp_path: Path, drawn: SeededEntropy
+):
+    asked: list[str] = []
+
+    def lived_in() -> bool:
+        asked.append("now")
+        return True
+
+    with pytest.raises(KeystoreError) as refused:
+        open_keyring(tmp_path, drawn, is_lived_in=lived_in)
+    assert refused.value.code == "E-KEYS-NONE"
+    assert not list(tmp_path.iterdir())
+    write_root(tmp_path, ROOT)
+    assert open_keyring(tmp_path, drawn, is_lived_in=lived_in)[0].words()
+    assert asked == ["now"], "a home with a root is not asked"
+
+
+def test_a_first_run_that_died_half_way_goes_on_after_an_import(
+    tmp_path: Path, drawn: SeededEntropy
+):
+    open_keyring(tmp_path, drawn)
+    node = (tmp_path / "node.key").read_bytes()
+    (tmp_path / "root.key").unlink()
+    # A feed was imported before: there is a database, and nobody's yet.
+    _, made = open_keyring(tmp_path, drawn, is_lived_in=lambda: False)
+    assert made
+    assert (tmp_path / "node.key").read_bytes() == node
+
+
 def test_a_running_node_takes_back_its_own_root_only():
     keyring = Keyring(ROOT)
     keyring.lock()

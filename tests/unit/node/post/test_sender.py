@@ -8,7 +8,7 @@ from typing import Any
 from node.errors import StorageError
 from node.post.retry import Backoff
 from node.post.sender import PUTS_PER_MAILBOX, is_put
-from node.storage import audit, outbox
+from node.storage import audit, outbox, wanted
 from node.storage.outbox import Outgoing, OutgoingState
 from protocol import limits, sealing
 from protocol.channel.messages import Put, PutDone, ReceiptAnswer, ReceiptQuery, Refused
@@ -379,6 +379,27 @@ async def test_a_letter_all_mailboxes_refuse_is_given_up_after_its_bound(town: T
     await eventually(lambda: (sent, "refused") in bo.ended)
     lines = await bo.storage.read(lambda db: audit.load_newest(db, limit=5))
     assert [line.what for line in lines].count("letter_refused") == 1
+
+
+async def test_a_damaged_letter_goes_nowhere_and_is_wanted(town: Town, monkeypatch):
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    bo = await town.citizen("vendor_bo")
+    reply = await ana.open_box(mia)
+    puts = answering(mia, monkeypatch, Put, lambda _ask: None)
+
+    def queue(conn):
+        bo.post.queue(conn, letter)
+        conn.execute("UPDATE outbox SET letter = zeroblob(length(letter))")
+
+    letter = bo.letter("an offer", ana, reply)
+    await bo.storage.write(queue)
+    bo.post.nudge()
+    row = await bo.until_row(letter.envelope_id, lambda row: row.tries >= 2)
+    assert row.state is OutgoingState.PENDING
+    assert puts == []
+    found = await bo.storage.read(lambda db: wanted.load_all(db, limit=9))
+    assert [each.id for each in found] == [letter.envelope_id]
 
 
 async def test_one_mailbox_that_takes_it_ends_the_count(town: Town):

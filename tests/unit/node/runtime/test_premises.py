@@ -29,6 +29,7 @@ from node.runtime.premises import (
 )
 from node.storage import health
 from node.storage.database import Storage
+from node.storage.exchange import draft_path, kept_path, note_path
 from node.storage.faults import SCRUB_FIX
 from node.storage.health import Engine, Health
 from node.storage.lock import HomeLock
@@ -137,6 +138,48 @@ async def test_a_sound_database(home: Path):
 async def test_no_database_yet(home: Path):
     (found,) = await look_into(home, scrub=True)
     says(found, State.SKIPPED, "none yet")
+
+
+def cut(path: Path) -> None:
+    """Leave a mending as a power cut between its two renames would."""
+    draft_path(path).write_bytes(path.read_bytes())
+    note_path(path).touch()
+    path.replace(kept_path(path))
+
+
+@pytest.mark.parametrize("scrub", [False, True])
+async def test_a_mending_that_was_cut_is_ended_by_whoever_looks(home: Path, *, scrub: bool):
+    path = await made(home)
+    cut(path)
+    found = await look_into(home, scrub=scrub)
+    assert [each.name for each in found] == ["database", "contents"][: 1 + scrub]
+    assert all(each.state is State.OK for each in found)
+    assert path.exists()
+    assert not note_path(path).exists()
+
+
+async def test_a_mending_that_cannot_be_ended_here_is_named(home: Path):
+    path = await made(home)
+    cut(path)
+    (home / LOCK_FILE).unlink(missing_ok=True)
+    (home / LOCK_FILE).mkdir()
+    (found,) = await look_into(home, scrub=False)
+    says(
+        found, State.WARN, "a mending was interrupted; the next start finishes it", "intentcast up"
+    )
+    assert "restore" not in found.fix
+    assert not found.damaged
+
+
+async def test_a_mending_the_disk_does_not_let_end(home: Path, monkeypatch: pytest.MonkeyPatch):
+    await made(home)
+
+    def refuse(_path: Path) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(premises, "finish", refuse)
+    (found,) = await look_into(home, scrub=False)
+    says(found, State.BAD, "E-DB-WRITE")
 
 
 async def test_bytes_that_were_overwritten(home: Path):

@@ -10,11 +10,19 @@ from pathlib import Path
 import pytest
 
 from node.clock import ManualClock
-from node.storage import audit
+from node.storage import audit, origin
 from node.storage.database import Storage
-from node.storage.examination import Trouble, ask_file, examine, page_bytes_of
+from node.storage.examination import (
+    Trouble,
+    ask_file,
+    compare,
+    examine,
+    is_lived_in,
+    page_bytes_of,
+    reads_well,
+)
 from node.storage.journal import journal_path
-from node.storage.page_sums import sums_path
+from node.storage.page_sums import HEAD_BYTES, SUM_BYTES, never_written, page_sum, sums_path
 from tests.unit.node.storage.furniture import furnish, furnished, page_with, spoil
 
 
@@ -158,3 +166,93 @@ async def test_a_schema_with_damaged_names_says_nothing(path: Path, clock: Manua
 def test_a_file_that_does_not_answer_says_nothing(path: Path, content: bytes):
     path.write_bytes(content)
     assert ask_file(path, "SELECT * FROM origin") is None
+
+
+async def test_a_flipped_bit_in_the_sums_is_no_damage_of_the_file(path: Path, clock: ManualClock):
+    await furnished(path, clock)
+    for at in (0, 20, HEAD_BYTES, HEAD_BYTES + 5 * SUM_BYTES + 3, HEAD_BYTES + 6 * SUM_BYTES - 1):
+        flip(sums_path(path), at)
+        found = examine(path)
+        assert (found.trouble, found.are_sums_damaged) == (None, True)
+        flip(sums_path(path), at)
+    assert not examine(path).are_sums_damaged
+
+
+@pytest.mark.parametrize("left", [0, 100, HEAD_BYTES, HEAD_BYTES + 100])
+async def test_sums_cut_short_are_not_believed(path: Path, clock: ManualClock, left: int):
+    await furnished(path, clock)
+    os.truncate(sums_path(path), left)
+    assert examine(path).are_sums_damaged
+    os.truncate(sums_path(path), 100_000)
+    assert examine(path).are_sums_damaged, "zeros are no sums either"
+    path.unlink()
+    found = examine(path)
+    assert (found.trouble, found.are_sums_damaged) == (Trouble.MISSING, False)
+
+
+async def test_damaged_sums_excuse_no_other_page(path: Path, clock: ManualClock):
+    await furnished(path, clock)
+    flip(sums_path(path), HEAD_BYTES + 5 * SUM_BYTES)
+    flip(path, 4_096 * 2 + 1)
+    found = examine(path)
+    assert (found.trouble, found.pages) == (Trouble.PAGES, (3,))
+    assert found.are_sums_damaged
+
+
+async def test_sums_in_writing_at_a_power_cut_do_not_count(
+    path: Path, clock: ManualClock, tmp_path: Path
+):
+    left = await killed(path, clock, tmp_path / "left")
+    found = examine(left)
+    assert found.journal is not None
+    assert found.mark is not None
+    inside = [page for page in found.journal.newest if page <= found.mark.pages]
+    for page in inside:
+        flip(sums_path(left), HEAD_BYTES + (page - 1) * SUM_BYTES)
+    assert not examine(left).are_sums_damaged
+    settled = next(n for n in range(1, found.mark.pages + 1) if n not in found.journal.newest)
+    flip(sums_path(left), HEAD_BYTES + (settled - 1) * SUM_BYTES)
+    assert examine(left).are_sums_damaged
+
+
+def test_pages_are_held_against_their_sums_in_ranges(path: Path):
+    pages = [bytes([n]) * 512 for n in range(1, 5)]
+    path.write_bytes(b"".join(pages))
+    sums = [page_sum(n, page) for n, page in enumerate(pages, 1)] + [never_written(5)]
+    with path.open("rb") as file:
+        assert compare(file, 512, b"".join(sums)) == compare(file, 512, b"")
+        wrong = [sums[0], page_sum(2, b"x"), never_written(3), bytes(16), sums[4], page_sum(6, b"")]
+        found = compare(file, 512, b"".join(wrong))
+        assert (found.damaged, found.unproven) == ((2, 6), (4,))
+        part = b"".join(wrong[1:4])
+        found = compare(file, 512, part, first=2, overlaid={2, 4})
+        assert (found.damaged, found.unproven) == ((), (4,))
+        assert compare(file, 512, part, first=2, overlaid={2, 4}, unsettled={4}).unproven == ()
+
+
+async def test_whether_a_node_ever_ran_on_a_file(path: Path, clock: ManualClock):
+    assert not is_lived_in(path)
+    path.touch()
+    assert not is_lived_in(path)
+    storage = await Storage.open(path, clock=clock)
+    assert not is_lived_in(path), "a feed may be imported before the first run"
+    await storage.write(lambda conn: origin.sign(conn, "node-x"))
+    await storage.close()
+    assert is_lived_in(path)
+    spoil(path, 1, at=0)
+    assert is_lived_in(path), "it cannot say so any more"
+    path.unlink()
+    assert is_lived_in(path)
+    sums_path(path).unlink()
+    assert not is_lived_in(path)
+
+
+async def test_a_killed_home_is_only_asked_whose_it_is(
+    path: Path, clock: ManualClock, tmp_path: Path
+):
+    left = await killed(path, clock, tmp_path / "left")
+    before = [each.read_bytes() for each in (left, journal_path(left))]
+    assert not is_lived_in(left)
+    assert reads_well(left)
+    assert [each.read_bytes() for each in (left, journal_path(left))] == before
+    assert examine(left).trouble is None

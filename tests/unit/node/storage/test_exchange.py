@@ -11,10 +11,11 @@ from node.storage.exchange import (
     exchange,
     finish,
     forget_draft,
+    is_begun,
     kept_path,
     note_path,
 )
-from node.storage.journal import journal_path
+from node.storage.journal import index_path, journal_path
 from node.storage.page_sums import sums_path
 
 
@@ -32,7 +33,8 @@ def assert_new(path: Path) -> None:
     assert kept_path(path).read_bytes() == b"old"
     assert kept_path(path).name == "home.damaged.db"
     left = {each.name for each in path.parent.iterdir()}
-    assert left == {"home.db", "home.damaged.db"}
+    assert left == {"home.db", "home.damaged.db", "home.damaged.db-wal"}
+    assert journal_path(kept_path(path)).read_bytes() == b"of the old one"
 
 
 def test_the_new_file_takes_the_place_of_the_old(both: Path):
@@ -47,6 +49,31 @@ def test_what_was_begun_is_ended(both: Path):
     assert_new(both)
     finish(both)
     assert_new(both)
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_wherever_it_was_cut_it_is_ended(both: Path, step: int):
+    note_path(both).touch()
+    assert is_begun(both)
+    if step > 0:
+        both.replace(kept_path(both))
+    if step > 1:
+        journal_path(both).replace(journal_path(kept_path(both)))
+    if step > 2:
+        sums_path(both).unlink()
+    if step > 3:
+        draft_path(both).replace(both)
+        assert not is_begun(both)
+    finish(both)
+    assert_new(both)
+
+
+def test_a_log_kept_before_does_not_stand_beside_another_file(both: Path):
+    journal_path(both).unlink()
+    journal_path(kept_path(both)).write_bytes(b"of one long ago")
+    index_path(kept_path(both)).write_bytes(b"of one long ago")
+    exchange(both)
+    assert {each.name for each in both.parent.iterdir()} == {"home.db", "home.damaged.db"}
 
 
 def test_what_was_not_begun_is_not_ended(both: Path):

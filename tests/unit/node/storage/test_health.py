@@ -11,6 +11,7 @@ from node.clock import ManualClock
 from node.errors import StorageError
 from node.storage import audit, health
 from node.storage.database import Storage
+from node.storage.exchange import draft_path, finish, kept_path, note_path
 from node.storage.health import engine, look, look_while_open
 from node.storage.page_sums import sums_path
 
@@ -53,6 +54,21 @@ async def test_a_file_that_is_gone_is_one(database: Path):
     found = look(database)
     assert found is not None
     assert found.trouble == "missing"
+
+
+async def test_a_mending_that_was_cut_is_no_loss(database: Path):
+    draft_path(database).write_bytes(database.read_bytes())
+    note_path(database).touch()
+    database.replace(kept_path(database))
+    before = everything(database.parent)
+    found = look(database)
+    assert found is not None
+    assert found.trouble == "mending"
+    assert everything(database.parent) == before
+    finish(database)
+    again = look(database)
+    assert again is not None
+    assert (again.trouble, again.said) == ("", ())
 
 
 async def test_overwritten_pages_are_seen(database: Path):

@@ -13,6 +13,7 @@ from node.storage.journal import (
     HEADER_BYTES,
     index_path,
     journal_path,
+    numbers_of_frames,
     page_of_frame,
     page_place,
     read_journal,
@@ -112,3 +113,27 @@ def test_a_log_written_the_other_way_round_reads_alike(logged: sqlite3.Connectio
     content[3] ^= 1
     log.write_bytes(content)
     assert read_journal(path) is None, "the sums are of the first order"
+
+
+def test_the_index_knows_which_pages_frames_hold(path: Path):
+    conn = sqlite3.connect(path, isolation_level=None)
+    conn.execute("PRAGMA journal_mode = WAL")
+    conn.execute("PRAGMA wal_autocheckpoint = 0")
+    conn.execute("CREATE TABLE t (x)")
+    conn.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000) "
+        "INSERT INTO t SELECT zeroblob(4000) FROM n"
+    )
+    found = read_journal(path)
+    assert found is not None
+    assert found.frames > 2 * 4_096, "more than two blocks"
+    with journal_path(path).open("rb") as log, index_path(path).open("rb", buffering=0) as index:
+        numbers = numbers_of_frames(index, 1, found.frames)
+        step = 97
+        for frame in {*range(1, found.frames, step), 4_062, 4_063, 8_158, 8_159}:
+            assert numbers[frame - 1] == page_of_frame(log, frame, 4_096)[0]
+        for first, last in ((1, 1), (4_060, 4_070), (4_063, 8_158), (5_000, 4_999)):
+            assert numbers_of_frames(index, first, last) == numbers[first - 1 : last]
+        with pytest.raises(OSError, match="cut short"):
+            numbers_of_frames(index, 1, 1_000_000)
+    conn.close()

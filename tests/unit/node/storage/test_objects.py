@@ -192,6 +192,18 @@ async def test_a_shortened_id_finds_its_object(storage: Storage):
         await storage.read(lambda db: objects.load_by_handle(db, "cast", "!!"))
 
 
+def test_a_row_whose_kind_cannot_be_read_is_damaged_and_stops_no_list(conn: sqlite3.Connection):
+    whole, broken = make_cast(title="whole"), make_cast(title="broken")
+    for each in (whole, broken):
+        insert(conn, each)
+    conn.execute("UPDATE objects SET kind = 'odd', thread = ? WHERE id = ?", (whole.id, broken.id))
+    with pytest.raises(StorageError) as refused:
+        objects.row_of(conn, broken.id)
+    assert refused.value.code == "E-DB-DAMAGED"
+    assert [row.id for row in objects.thread_of(conn, whole.id)] == [whole.id]
+    assert [row.id for row in objects.live_index(conn, NOW_MS)] == [whole.id]
+
+
 # --- revokes -------------------------------------------------------------------------------------
 
 

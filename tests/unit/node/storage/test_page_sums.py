@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from node.storage import page_sums
-from node.storage.page_sums import HEAD_BYTES, SUM_BYTES, Mark, PageSums, page_sum, sums_path
+from node.storage.page_sums import (
+    HEAD_BYTES,
+    NO_SUM,
+    SUM_BYTES,
+    Mark,
+    PageSums,
+    never_written,
+    page_sum,
+    sum_holds,
+    sums_path,
+)
 
 MARK = Mark(origin=b"o" * 16, page_bytes=4_096, pages=3)
 SUMS = b"".join(page_sum(n, bytes([n]) * 4_096) for n in (1, 2, 3))
@@ -64,7 +77,7 @@ def test_sums_are_synced_before_the_head_that_counts_on_them(path: Path, monkeyp
     assert second[:HEAD_BYTES] == grown.written()
     found = PageSums.load(path)
     assert found is not None
-    assert found.sums() == SUMS[:16] + b"2" * 16 + SUMS[32:48] + bytes(16) + b"5" * 16
+    assert found.sums() == SUMS[:16] + b"2" * 16 + SUMS[32:48] + never_written(4) + b"5" * 16
     found.close()
 
 
@@ -78,6 +91,56 @@ def test_a_head_that_is_not_whole_is_not_believed(path: Path, at: int):
     assert PageSums.load(path) is None
     file.write_bytes(content[:100])
     assert PageSums.load(path) is None
+
+
+def test_every_bit_of_a_sum_counts():
+    for known in (page_sum(7, b"x" * 512), never_written(7)):
+        assert sum_holds(7, known)
+        assert not sum_holds(8, known)
+        for bit in range(SUM_BYTES * 8):
+            other = (int.from_bytes(known, "big") ^ 1 << bit).to_bytes(SUM_BYTES, "big")
+            assert not sum_holds(7, other)
+    assert not any(sum_holds(number, NO_SUM) for number in range(1, 10_000))
+
+
+def test_a_part_of_the_sums_can_be_read_and_what_is_missing_is_no_sum(path: Path):
+    sums = made(path)
+    assert sums.sums(2, 3) == SUMS[16:]
+    os.truncate(sums_path(path), HEAD_BYTES + 20)
+    assert sums.sums() == SUMS[:20] + bytes(28)
+    assert sums.sums(3, 3) == NO_SUM
+    sums.spoil()
+    sums.close()
+    assert sums_path(path).stat().st_size == 0
+    assert PageSums.load(path) is None
+
+
+class Disk(io.BytesIO):
+    """A file on a disk that fails, or takes little at once."""
+
+    def __init__(self, code: int = 0):
+        super().__init__()
+        self.code = code
+        self.taken = b""
+
+    def read(self, _count: int | None = None) -> bytes:
+        raise OSError(self.code, os.strerror(self.code))
+
+    def write(self, data: Any) -> int:
+        self.taken += bytes(data[:100])
+        return len(data[:100])
+
+
+def test_sums_the_disk_does_not_give_are_none():
+    assert PageSums(Disk(errno.EIO), MARK).sums() == bytes(48)
+    with pytest.raises(PermissionError):
+        PageSums(Disk(errno.EACCES), MARK).sums()
+
+
+def test_a_disk_that_takes_little_at_once_gets_all_of_it():
+    disk = Disk()
+    PageSums(disk, MARK).note(MARK)
+    assert disk.taken == MARK.written()
 
 
 def test_another_form_is_not_believed(path: Path, monkeypatch):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+import aiosqlite
 import pytest
 
 from node.errors import StorageError
-from node.storage import audit, bounds
+from node.storage import audit, bounds, readers
 from node.storage.columns import load_every
+from node.storage.connection import open_reader
 from node.storage.database import Storage
+from node.storage.readers import Readers
 
 
 def line(what: str):
@@ -133,3 +137,21 @@ async def test_damaged_text_is_said_as_damage(storage: Storage):
     with pytest.raises(StorageError) as refused:
         await storage.read(damaged)
     assert refused.value.code == "E-DB-DAMAGED"
+
+
+async def test_an_opening_that_is_cancelled_closes_what_it_opened(
+    storage: Storage, path: Path, monkeypatch
+):
+    opened: list[aiosqlite.Connection] = []
+
+    async def slow(where: Path) -> aiosqlite.Connection:
+        if opened:
+            raise asyncio.CancelledError
+        opened.append(await open_reader(where))
+        return opened[-1]
+
+    monkeypatch.setattr(readers, "open_reader", slow)
+    with pytest.raises(asyncio.CancelledError):
+        await Readers(path).start()
+    with pytest.raises(ValueError, match="no active connection"):
+        await opened[0].execute("SELECT 1")

@@ -9,6 +9,7 @@ from node.storage.database import Storage
 from node.storage.objects import checksum
 from protocol.ids import LetterHash, NodeId, ObjectId, blake2b_256
 from tests.parties import NOW_MS, make_cast
+from tests.unit.node.storage.test_references import add_cast
 
 HASH = LetterHash(blake2b_256(b"letter"))
 
@@ -103,6 +104,24 @@ async def test_an_object_under_a_wrong_name_is_found(filled: Storage, raw: bytes
 async def test_a_changed_letter_is_found(filled: Storage, table: str):
     await damage(filled, f"UPDATE {table} SET letter = x'00'")
     assert (await filled.scrub()).letters == (HASH,)
+
+
+async def test_an_ended_letter_may_be_empty(filled: Storage):
+    await damage(filled, "UPDATE outbox SET letter = x''")
+    assert (await filled.scrub()).letters == (HASH,)
+    await damage(filled, "UPDATE outbox SET state = 'acked'")
+    assert (await filled.scrub()).clean
+
+
+async def test_an_object_that_is_spoken_of_has_to_be_here(filled: Storage):
+    cast = make_cast(title="3")
+    await filled.write(lambda conn: add_cast(conn, cast.id, cast.id))
+    assert (await filled.scrub()).clean
+    await damage(filled, "DELETE FROM objects WHERE id = ?", cast.id)
+    report = await filled.scrub()
+    assert report.objects == (cast.id,)
+    assert "of which a request speaks, is missing" in report.damages[0].sentence
+    assert report.damages[0].fix
 
 
 async def test_what_sqlite_says_is_passed_on(filled: Storage):

@@ -21,10 +21,20 @@ async def test_what_is_wanted_is_listed_until_it_is_here(storage: Storage):
         return wanted.all_of(conn, limit=10)
 
     assert await storage.write(note) == [first, second]
+    assert await storage.read(lambda db: wanted.load_all(db, limit=9, after=1)) == [second]
     assert await storage.read(lambda db: wanted.load_all(db, limit=1)) == [first]
     await storage.write(lambda conn: wanted.settle(conn, ONE))
     assert await storage.read(lambda db: wanted.load_all(db, limit=9)) == [second]
     assert not await storage.write(lambda conn: wanted.is_wanted(conn, ONE))
+
+
+async def test_who_holds_it_may_be_learnt_later(storage: Storage):
+    def note(conn):
+        for deal_id in (None, DEAL, b"e" * 32, None):
+            wanted.want(conn, Wanted(id=ONE, deal_id=deal_id, found_ms=1))
+        return wanted.all_of(conn, limit=10)
+
+    assert await storage.write(note) == [Wanted(id=ONE, deal_id=DEAL, found_ms=1)]
 
 
 async def test_questions_are_counted_by_deal(storage: Storage):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import threading
 from pathlib import Path
@@ -14,6 +15,9 @@ from node.errors import StorageError
 from node.storage import audit, bounds, writer
 from node.storage.connection import open_writer
 from node.storage.database import Storage
+from node.storage.guard import Guard
+from node.storage.migrations import migrate
+from node.storage.page_sums import PageSums
 from node.storage.writer import Writer
 
 
@@ -385,6 +389,113 @@ async def test_giving_up_on_the_opening_leaves_no_thread(path: Path, clock: Manu
         await task
     await one.close()
     assert [t for t in threading.enumerate() if t.name == "intentcast-writer"] == []
+
+
+async def test_a_cancelled_opening_waits_for_its_thread(path: Path, clock, monkeypatch):
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow(conn, where):
+        entered.set()
+        assert go_on.wait(10)
+        migrate(conn, where)
+
+    monkeypatch.setattr(writer, "migrate", slow)
+    task = asyncio.get_running_loop().create_task(Writer(path, clock=clock).start())
+    await asyncio.to_thread(entered.wait, 10)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.wait([task], timeout=0.01)
+        assert not task.done(), "the lock on the home could go while the file is being migrated"
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [t for t in threading.enumerate() if t.name == "intentcast-writer"] == []
+
+
+class Broken(BaseException):
+    """Nothing anybody expects."""
+
+
+def breaking(*_args):
+    raise Broken
+
+
+async def over(storage: Storage, what: str) -> None:
+    with pytest.raises(StorageError) as refused:
+        await asyncio.wait_for(storage.write(line(what)), 5)
+    assert refused.value.code == "E-DB-WRITE"
+    assert "stop the node and start it again" in refused.value.fix
+
+
+@pytest.mark.parametrize("where", ["committed", "is_due", "bring_home"])
+async def test_when_the_writer_dies_what_was_committed_is_told_and_nobody_waits(
+    path: Path, clock: ManualClock, monkeypatch, caplog, where: str
+):
+    monkeypatch.setattr(bounds, "wal_pages", 1)
+    storage = await Storage.open(path, clock=clock)
+    gate = Gate()
+    first = asyncio.gather(storage.write(gate))
+    await gate.wait()
+    monkeypatch.setattr(Guard, where, breaking)
+    monkeypatch.setattr(bounds, "group_changes_max", 1)
+    behind = asyncio.gather(
+        *(storage.write(line("behind")) for _ in range(3)), return_exceptions=True
+    )
+    await asyncio.sleep(0)
+    gate.go_on.set()
+    assert list(await asyncio.wait_for(first, 5)) == [1], "it was committed, whatever came after"
+    codes = [getattr(each, "code", each) for each in await asyncio.wait_for(behind, 5)]
+    assert codes == ["E-DB-WRITE"] * 3
+    assert storage.waiting == 0
+    assert "the writer of home.db has stopped" in caplog.text
+    await over(storage, "late")
+    assert await lines(storage) == ["gate"]
+    await storage.close()
+    assert committed(path) == ["gate"]
+    monkeypatch.undo()
+    again = await Storage.open(path, clock=clock)
+    assert await lines(again) == ["gate"]
+    assert (await again.scrub()).clean
+    await again.close()
+
+
+async def test_a_group_that_was_not_committed_is_never_told_as_such(
+    path: Path, clock: ManualClock, caplog
+):
+    storage = await Storage.open(path, clock=clock)
+    await storage.write(line("before"))
+    results = await asyncio.wait_for(
+        asyncio.gather(
+            storage.write(line("with it")), storage.write(breaking), return_exceptions=True
+        ),
+        5,
+    )
+    kept = [each for each in results if not isinstance(each, StorageError)]
+    await over(storage, "late")
+    await storage.close()
+    assert committed(path) == ["before", "with it"][: 1 + len(kept)]
+    assert "has stopped" in caplog.text
+
+
+async def test_sums_that_can_be_neither_kept_nor_removed_stop_nobody(
+    path: Path, clock: ManualClock, monkeypatch, caplog
+):
+    storage = await Storage.open(path, clock=clock)
+
+    def no_longer(*_args, **_options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(PageSums, "note", no_longer)
+    monkeypatch.setattr(PageSums, "spoil", no_longer)
+    monkeypatch.setattr(Path, "unlink", no_longer)
+    for number in (1, 2):
+        assert await asyncio.wait_for(storage.write(line("x")), 5) == number
+    assert "cannot be removed" in caplog.text
+    monkeypatch.undo()
+    await storage.close()
+    again = await Storage.open(path, clock=clock)
+    assert (await again.scrub()).clean
+    await again.close()
 
 
 def test_a_loop_that_ended_is_not_told(path: Path):
