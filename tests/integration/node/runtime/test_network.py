@@ -114,7 +114,7 @@ async def test_a_node_that_comes_while_no_way_to_it_is_found_is_linked(
     await guest.open()
 
     async def meanwhile(_node_id: NodeId) -> bool:
-        await guest.network.dial(parse_peer(relay.address)[0])
+        await guest.network.dial(relay.address, relay.network.node_id)
         await until(lambda: relay.peer_count == 1)
         return False
 
