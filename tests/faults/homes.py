@@ -197,7 +197,8 @@ def content_faults(path: Path, before: dict[str, list[tuple[object, ...]]]) -> l
         for name, rows in before.items():
             table, _, listed = name.rstrip(")").partition("(")
             now = sorted(conn.execute(f"SELECT {listed} FROM {table}"), key=repr)
-            if now != rows:
+            # A step may begin to count more; what was counted stays.
+            if set(rows) - set(now) if table == "sizes" else now != rows:
                 faults.append(f"{table} does not hold what it held")
     copy = copy_path(path, len(migrations()))
     if not copy.exists():

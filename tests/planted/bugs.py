@@ -153,8 +153,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="void while the acceptance still binds",
         file="protocol/market/deal.py",
-        old="        if now.wall_ms <= bound_until or read is None or read <= bound_until:",
-        new="        if read is None:",
+        old="        if now.wall_ms <= bound_until or not (is_read or is_lost):",
+        new="        if read is None and not is_lost:",
         tests=DEAL,
     ),
     Bug(
@@ -232,7 +232,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="take a letter whose parent is missing",
         file="node/market/letters.py",
-        old="    return parent is not None and objects.row_of(conn, parent) is None",
+        old="    return dropped.dropped_of(conn, ctx, verified.header.key, parent) is None",
         new="    return False",
         tests=MARKET,
     ),

@@ -53,10 +53,7 @@ def test_there_are_enough() -> None:
     assert len({bug.name for bug in BUGS}) == len(BUGS)
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("bug", CHOSEN, ids=lambda bug: bug.name)
-def test_the_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
+def copy_tree(tree: Path) -> Path:
     tree.mkdir()
     for part in PARTS:
         source = ROOT / part
@@ -64,6 +61,21 @@ def test_the_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
             shutil.copytree(source, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, tree / part)
+    return tree
+
+
+@pytest.mark.timeout(1_500 if IS_LONG else 300)
+def test_without_a_plant_they_all_pass(tmp_path: Path) -> None:
+    tree = copy_tree(tmp_path / "tree")
+    for tests in sorted({bug.tests for bug in CHOSEN}):
+        done = run_tests(tree, tests)
+        assert done.returncode == 0, f"{tests} fail by themselves:\n{done.stdout[-2_000:]}"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("bug", CHOSEN, ids=lambda bug: bug.name)
+def test_the_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
+    tree = copy_tree(tmp_path / "tree")
     file = tree / bug.file
     file.write_text(plant(bug, file.read_text(encoding="utf-8")), encoding="utf-8")
     done = run_tests(tree, bug.tests)
