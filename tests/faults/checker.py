@@ -28,7 +28,7 @@ from tests.faults.house import Ack
 TABLES = (
     *("objects", "casts", "threads", "deals", "offers_sent", "outbox", "boxes_own"),
     *("served_boxes", "served_letters", "served_receipts", "audit", "idempotency", "disclosed"),
-    *("restorations", "copies"),
+    *("restorations", "copies", "sizes"),
 )
 HOLDS_NO_MORE = {"declined", "voided", "cancelled"}
 Row = Mapping[str, Any]
@@ -133,6 +133,41 @@ def check_letters(disk: Disk) -> Iterator[str]:
         is_own = (row["thread"], row["to_key"]) in others and row["to_key"] is not None
         if is_own and row["id"] not in sent:
             yield f"{row['kind']} {hexed(row['id'])} was signed and never put into the outbox"
+
+
+def check_kept(disk: Disk) -> Iterator[str]:
+    """What we are bound by outlives its expiry: it is marked as ours on disk, or as pinned."""
+    bound = {row["envelope_id"] for row in disk.tables["outbox"]}
+    for row in disk.tables["deals"]:
+        bound |= {row[f"{what}_id"] for what in ("deal", "offer", "confirmed", "agreed")}
+    bound |= {row["cast_id"] for row in disk.tables["casts"]}
+    for row in disk.tables["objects"]:
+        if row["id"] in bound and not (row["own"] or row["pinned"]):
+            yield f"{row['kind']} {hexed(row['id'])} would be let go when it expires"
+
+
+def check_counts(disk: Disk) -> Iterator[str]:
+    """What triggers count is there; a change that left half would show here."""
+    for row in disk.tables["sizes"]:
+        if row["rows"] != len(disk.tables[row["name"]]):
+            yield f"{row['name']} counts {row['rows']} and holds {len(disk.tables[row['name']])}"
+    letters = Counter(row["reader"] for row in disk.tables["served_letters"])
+    for row in disk.tables["served_boxes"]:
+        if row["letters"] != letters[row["reader"]]:
+            yield f"a served box counts {row['letters']} and holds {letters[row['reader']]}"
+
+
+_ONCE = ("cast.open", "offer.sent", "deal.agreed", "deal.confirmed", "letter_acked")
+
+
+def check_history(disk: Disk) -> Iterator[str]:
+    """What happens once is told once."""
+    told = Counter(
+        (row["what"], row["ids"]) for row in disk.tables["audit"] if row["what"] in _ONCE
+    )
+    for (what, ids), count in told.items():
+        if count > 1:
+            yield f"the history tells '{what}' of {ids[:40]} {count} times"
 
 
 def check_threads(disk: Disk) -> Iterator[str]:
@@ -264,6 +299,7 @@ def check_home(disk: Disk) -> list[str]:
     checks = (
         *(check_bytes, check_letters, check_threads),
         *(check_casts, check_deals, check_disclosure),
+        *(check_kept, check_counts, check_history),
     )
     return [f"{disk.name}: {fault}" for check in checks for fault in check(disk)]
 
@@ -329,6 +365,9 @@ def check_stuck(disk: Disk, ended_casts: set[bytes]) -> Iterator[str]:
             continue
         name = f"{row['kind']} {hexed(row['envelope_id'])}"
         yield f"{disk.name}: {name} is on its way after {row['tries']} tries"
+    for row in disk.rows("outbox", state="expired"):
+        if row["kind"] not in ("offer", "note"):
+            yield f"{disk.name}: {row['kind']} {hexed(row['envelope_id'])} never arrived"
     for row in disk.rows("outbox", state="refused"):
         yield f"{disk.name}: {row['kind']} was refused: {row['reason']}"
     for row in disk.rows("casts", state="draft"):
@@ -360,8 +399,12 @@ def check_shown(disk: Disk, shown: set[str]) -> Iterator[str]:
 
 
 def check_acks(disk: Disk, acks: Iterable[Ack]) -> Iterator[str]:
-    """Whatever the API answered with success is true for ever."""
+    """Whatever the API answered with success is true for ever, and known under its key."""
+    answered = {row["key"] for row in disk.tables["idempotency"] if row["answer"]}
     for ack in acks:
+        # A second life knows those of its backup alone.
+        if ack.key not in answered and not disk.tables["restorations"]:
+            yield f"{disk.name}: answered {ack.path}, and does not know its key"
         for fault in _ack_faults(disk, ack):
             yield f"{disk.name}: answered {ack.path}, and {fault}"
 

@@ -58,6 +58,20 @@ WRONGS = (
         f"UPDATE outbox SET state = 'pending' WHERE id = {LAST_EVENT}",
         "is on its way after",
     ),
+    Wrong("buyer", "UPDATE objects SET own = 0 WHERE kind = 'offer'", "would be let go"),
+    Wrong("buyer", "UPDATE objects SET own = 0 WHERE kind = 'intentcast'", "would be let go"),
+    Wrong("vendor", "UPDATE sizes SET rows = rows + 1 WHERE name = 'outbox'", "outbox counts"),
+    Wrong(
+        "buyer",
+        "INSERT INTO audit (at, what, ids, detail) "
+        "SELECT at, what, ids, detail FROM audit WHERE what = 'deal.agreed'",
+        "the history tells 'deal.agreed'",
+    ),
+    Wrong("buyer", "DELETE FROM idempotency", "does not know its key"),
+    Wrong("buyer", "UPDATE idempotency SET answer = x''", "does not know its key"),
+    Wrong(
+        "vendor", f"UPDATE outbox SET state = 'expired' WHERE id = {LAST_EVENT}", "never arrived"
+    ),
     Wrong("vendor", f"UPDATE outbox SET letter = x'00' WHERE id = {LAST_EVENT}", "other bytes"),
     Wrong("vendor", "UPDATE threads SET last_other_id = zeroblob(32)", "is not on disk"),
     Wrong(
