@@ -31,6 +31,16 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
+LONGEST = ("test_crash_points.py", "test_power_loss.py", "test_kill_loop.py", "test_corruption.py")
+"""Files of few and long tests. Begun first, none is left over for one worker at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files before all others; the order of the others stays as drawn."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of public data and vectors beside the checkout; skips where there is none.
