@@ -135,10 +135,12 @@ async def older_home(street: Street, cell: Cell) -> Found:
         if code:
             faults.append(f"after a death in step {number} the file opens with {code}")
         faults += [f"step {number}: {fault}" for fault in content_faults(path, before)]
-    # The last of them becomes a node again, alone: its identity lives elsewhere too.
+    # The last of them becomes a node again: its identity lives elsewhere too.
     for key in street.buyer.home.glob("*.key"):
         shutil.copy(key, home)
     house = House("older", home, dict(BASE))
+    # It knows addresses of the street: while it is up it reads what its other copy left for it.
+    street.elsewhere.append(house)
     await house.start()
     await house.kill()
     if hits != len(migrations()) - 1:

@@ -124,8 +124,10 @@ async def restore(street: Street, cell: Cell) -> Found:
     is_there = (home / "node.db").exists()
     code, _found = await command(home, *words)
     faults = [] if code == (5 if is_there else 0) else [f"restore ended with {code} in the end"]
-    # Alone: its identity lives elsewhere too.
+    # Its identity lives elsewhere too.
     house = House("second", home, dict(BASE))
+    # It knows addresses of the street: while it is up it reads what its other copy left for it.
+    street.elsewhere.append(house)
     await house.start()
     told = (await house.get("/v1/deals"))["deals"]
     await house.kill()
