@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def backup(
         keyring = (
             _keyring_of_words(session, words_file)
             if uses_words
-            else _keyring_of_home(session, passphrase_file)
+            else _keyring_to_check(session, file, passphrase_file)
         )
         _show_proof(session, asyncio.run(_proved(session, file, keyring, net)))
         return
@@ -147,6 +148,23 @@ def _keyring_of_words(session: Session, words_file: str | None) -> Keyring:
     from node.words import root_from_words
 
     return Keyring(root_from_words(words_text(session.console, words_file)))
+
+
+def _keyring_to_check(session: Session, file: Path, passphrase_file: str | None) -> Keyring:
+    """Give the home's own; without one, say that words do, and make nobody a new identity."""
+    from node.errors import KeystoreError
+
+    try:
+        return _keyring_of_home(session, passphrase_file)
+    except KeystoreError as error:
+        if error.code != "E-KEYS-NONE":
+            raise
+        raise KeystoreError(
+            f"the home {session.home} has no keys to read a backup with",
+            code=error.code,
+            fix=f"Check it with your words:  intentcast backup verify {shlex.quote(str(file))} "
+            "--words",
+        ) from error
 
 
 def _keyring_of_home(session: Session, passphrase_file: str | None) -> Keyring:

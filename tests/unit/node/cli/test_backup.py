@@ -126,6 +126,17 @@ def test_a_home_without_keys(down: Shell):
     assert (found.code, "(E-KEYS-NONE)" in found.err) == (7, True)
 
 
+def test_a_check_without_a_home_asks_for_the_words_and_makes_nobody(
+    down: Shell, file: Path, tmp_path: Path
+):
+    place = tmp_path / "a home"
+    found = down.run("--home", str(place), "backup", "verify", str(file))
+    assert (found.code, "(E-KEYS-NONE)" in found.err) == (7, True)
+    assert f"backup verify {file} --words" in found.err
+    assert not any(word in found.err for word in ("intentcast up", "restore"))
+    assert not place.exists()
+
+
 def test_a_check_names_a_file_that_is_not_there_before_it_asks(down: Shell):
     make_home(down.home, sealed=True)
     found = down.run("backup", "verify", "none.icb", tty=True, typed="")
