@@ -14,6 +14,7 @@ import hashlib
 import os
 import stat
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -89,11 +90,36 @@ class Passphrase:
         return self._secret
 
 
-def read_passphrase_file(path: Path) -> Passphrase:
-    """Read a passphrase from the first line of a file.
+def given_passphrase(text: str) -> Passphrase:
+    """Take what somebody gave to open a home; what no passphrase can be is a wrong one.
 
     Raises:
-        LocalProtocolError: E-PASSPHRASE, E-FILE.
+        KeystoreError: E-PASSPHRASE-WRONG.
+    """
+    try:
+        return Passphrase(text)
+    except LocalProtocolError:
+        raise wrong_passphrase() from None
+
+
+def wrong_passphrase() -> KeystoreError:
+    """Say that a passphrase opens nothing here."""
+    return KeystoreError(
+        "that is not the passphrase of this home",
+        code="E-PASSPHRASE-WRONG",
+        fix=f"Try again; without it, your 24 words make a new home: {_FROM_WORDS}",
+    )
+
+
+def read_passphrase_file(path: Path, read: Callable[[str], Passphrase] = Passphrase) -> Passphrase:
+    """Read a passphrase from the first line of a file.
+
+    Args:
+        path: the file.
+        read: takes the line; `given_passphrase` where it is to open a home.
+
+    Raises:
+        LocalProtocolError: E-PASSPHRASE, E-FILE, and as `read`.
     """
     try:
         with path.open("rb") as file:
@@ -104,14 +130,14 @@ def read_passphrase_file(path: Path) -> Passphrase:
             code="E-FILE",
             fix="Check its name and who may read it",
         ) from error
-    return passphrase_line(raw)
+    return passphrase_line(raw, read)
 
 
-def passphrase_line(raw: bytes) -> Passphrase:
-    """Read a passphrase from the first line of some bytes.
+def passphrase_line(raw: bytes, read: Callable[[str], Passphrase] = Passphrase) -> Passphrase:
+    """Read a passphrase from the first line of some bytes, as `read_passphrase_file`.
 
     Raises:
-        LocalProtocolError: E-PASSPHRASE.
+        LocalProtocolError: E-PASSPHRASE, and as `read`.
     """
     try:
         # Cut first: what follows the line may be of any kind, and end in half a character.
@@ -121,7 +147,7 @@ def passphrase_line(raw: bytes) -> Passphrase:
         raise LocalProtocolError(
             "the passphrase is not UTF-8 text", code="E-PASSPHRASE", fix="Save it as UTF-8"
         ) from None
-    return Passphrase(text.rstrip("\r"))
+    return read(text.rstrip("\r"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,11 +213,7 @@ class SealedRoot:
                 )
             )
         except CryptoError:
-            raise KeystoreError(
-                "that is not the passphrase of this home",
-                code="E-PASSPHRASE-WRONG",
-                fix=f"Try again; without it, your 24 words make a new home: {_FROM_WORDS}",
-            ) from None
+            raise wrong_passphrase() from None
 
 
 def seal_root(

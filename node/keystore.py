@@ -311,7 +311,7 @@ def change_passphrase(
             )
         root = kept.open(old)
     elif old is not None:
-        raise not_sealed()
+        raise not_sealed(removes=new is None)
     else:
         root = kept
     sealed = root if new is None else seal_root(root, new, entropy, cost)
@@ -359,8 +359,14 @@ def is_sealed(home: Path) -> bool:
     return isinstance(kept, SealedRoot)
 
 
-def not_sealed() -> KeystoreError:
-    """Say that there is no passphrase here."""
+def not_sealed(*, removes: bool) -> KeystoreError:
+    """Say that there is no passphrase here, to whoever would remove or change it."""
+    if removes:
+        return KeystoreError(
+            "this home has no passphrase: there is none to remove",
+            code="E-PASSPHRASE-STATE",
+            fix="Nothing needs doing: the key is a plain file already",
+        )
     return KeystoreError(
         "this home has no passphrase",
         code="E-PASSPHRASE-STATE",

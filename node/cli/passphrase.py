@@ -63,7 +63,7 @@ def change(session: Session, passphrase_file: str | None, new_passphrase_file: s
 @session_options
 def remove(session: Session, passphrase_file: str | None) -> None:
     """Keep the keys in a plain file again: whoever can copy it is you."""
-    _require(session, sealed=True)
+    _require(session, sealed=True, removes=True)
     old = the_passphrase(session.console, passphrase_file)
     if session.confirm("Keep the key in a plain file?"):
         _change(session, old, None)
@@ -72,14 +72,14 @@ def remove(session: Session, passphrase_file: str | None) -> None:
         session.console.say("Nothing was changed.")
 
 
-def _require(session: Session, *, sealed: bool) -> None:
+def _require(session: Session, *, sealed: bool, removes: bool = False) -> None:
     """Say what cannot be done before anything is asked."""
     from node.errors import KeystoreError
     from node.keystore import is_sealed, not_sealed
 
     is_now = is_sealed(session.home)
     if sealed and not is_now:
-        raise not_sealed()
+        raise not_sealed(removes=removes)
     if is_now and not sealed:
         raise KeystoreError(
             "this home has a passphrase already",

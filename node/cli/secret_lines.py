@@ -57,35 +57,42 @@ def no_arguments(function: F) -> F:
 # --- passphrases ----------------------------------------------------------------------------------
 
 
-def passphrase_at_hand(file: str | None) -> Passphrase | None:
+def passphrase_at_hand(file: str | None, *, opens: bool = False) -> Passphrase | None:
     """Give the passphrase of a file, named by an option or by the environment; None without one.
+
+    Args:
+        file: what the option said.
+        opens: whether it is to open keys that have one; then what none can be is a wrong one.
 
     Raises:
         LocalProtocolError: E-FILE, E-PASSPHRASE.
+        KeystoreError: E-PASSPHRASE-WRONG.
     """
-    from node.keyfile import passphrase_line, read_passphrase_file
+    from node.keyfile import Passphrase, given_passphrase, passphrase_line, read_passphrase_file
 
+    read = given_passphrase if opens else Passphrase
     chosen = file or os.environ.get(VARIABLE)
     if not chosen:
         return None
     if chosen == _STDIN:
-        return passphrase_line(_stdin_line().encode())
-    return read_passphrase_file(Path(chosen).expanduser())
+        return passphrase_line(_stdin_line().encode(), read)
+    return read_passphrase_file(Path(chosen).expanduser(), read)
 
 
 def the_passphrase(console: Console, file: str | None) -> Passphrase:
     """Give the passphrase of this home: from a file, or from whoever sits here.
 
     Raises:
-        LocalProtocolError: E-PASSPHRASE, E-FILE.
+        LocalProtocolError: E-PASSPHRASE, nobody can be asked; E-FILE.
+        KeystoreError: E-PASSPHRASE-WRONG, no passphrase is like that.
     """
-    from node.keyfile import Passphrase
+    from node.keyfile import given_passphrase
 
-    found = passphrase_at_hand(file)
+    found = passphrase_at_hand(file, opens=True)
     if found is not None:
         return found
     typed = _asked(console, "Passphrase: ", f"add --passphrase-file FILE, or set {VARIABLE}")
-    return Passphrase(typed)
+    return given_passphrase(typed)
 
 
 def new_passphrase(

@@ -27,12 +27,11 @@ from node.clock import Clock
 from node.config import Settings
 from node.entropy import Entropy
 from node.errors import KeystoreError, StorageError
-from node.keyfile import MODERATE, Cost, Passphrase
+from node.keyfile import MODERATE, Cost, Passphrase, given_passphrase
 from node.keystore import (
     Keyring,
     change_passphrase,
     is_sealed,
-    not_sealed,
     open_root_bytes,
     words_confirmed,
 )
@@ -166,9 +165,8 @@ class Custody:
 
         Raises:
             KeystoreError: E-PASSPHRASE-WRONG, E-KEYS-DAMAGED, E-KEYS-OPEN.
-            LocalProtocolError: E-PASSPHRASE.
         """
-        given = Passphrase(passphrase)
+        given = given_passphrase(passphrase)
         async with self._turn:
             if self._keyring.is_locked:
                 root = await in_thread(open_root_bytes, self._home, given)
@@ -189,7 +187,11 @@ class Custody:
         """
         async with self._turn:
             if not await asyncio.to_thread(is_sealed, self._home):
-                raise not_sealed()
+                raise KeystoreError(
+                    "this home has no passphrase that could unlock it again, so it stays open",
+                    code="E-PASSPHRASE-STATE",
+                    fix="Give it one first:  intentcast passphrase set",
+                )
             if not self._keyring.is_locked:
                 self._keyring.lock()
                 self._on_change()
@@ -205,9 +207,9 @@ class Custody:
 
         Raises:
             KeystoreError: E-PASSPHRASE-WRONG, E-PASSPHRASE-STATE, E-KEYS.
-            LocalProtocolError: E-PASSPHRASE.
+            LocalProtocolError: E-PASSPHRASE, of the next one.
         """
-        before = None if old is None else Passphrase(old)
+        before = None if old is None else given_passphrase(old)
         after = None if new is None else Passphrase(new)
         async with self._turn:
             root = await in_thread(

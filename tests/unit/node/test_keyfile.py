@@ -19,6 +19,7 @@ from node.keyfile import (
     Passphrase,
     SealedRoot,
     forget_drafts,
+    given_passphrase,
     passphrase_line,
     read_node,
     read_passphrase_file,
@@ -56,6 +57,19 @@ def test_what_is_no_passphrase(text: str):
         Passphrase(text)
     assert refused.value.code == "E-PASSPHRASE"
     assert not text or text not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "wrong", "x" * 1_001, "line\nanother"])
+def test_what_can_be_no_passphrase_is_a_wrong_one_where_it_is_to_open(tmp_path: Path, text: str):
+    with pytest.raises(KeystoreError) as refused:
+        given_passphrase(text)
+    assert refused.value.code == "E-PASSPHRASE-WRONG"
+    assert "24 words" in refused.value.fix
+    assert refused.value.__cause__ is None
+    file = tmp_path / "phrase"
+    file.write_text("short\n")
+    with pytest.raises(KeystoreError):
+        read_passphrase_file(file, given_passphrase)
 
 
 def test_one_look_is_one_passphrase():

@@ -230,6 +230,14 @@ def test_a_change_that_may_not_be(tmp_path: Path, drawn, sealed: bool, old, code
     assert (tmp_path / "root.key").read_bytes() == before
 
 
+def test_there_is_no_passphrase_to_remove(tmp_path: Path, drawn):
+    write_root(tmp_path, ROOT)
+    with pytest.raises(KeystoreError) as refused:
+        changed(tmp_path, ONE, None, drawn)
+    assert "none to remove" in refused.value.sentence
+    assert "set" not in refused.value.fix
+
+
 def test_a_disk_that_cannot_take_it_leaves_the_old_key(tmp_path: Path, drawn, monkeypatch):
     def full(_descriptor: int, _data: bytes) -> int:
         raise OSError(28, "No space left on device")

@@ -64,6 +64,8 @@ def test_what_cannot_be_is_said_before_anything_is_asked(down: Shell):
     for verb in ("change", "remove"):
         found = down.run("passphrase", verb)
         assert (found.code, "(E-PASSPHRASE-STATE)" in found.err) == (5, True)
+        assert ("none to remove" in found.err) is (verb == "remove")
+        assert ("passphrase set" in found.err) is (verb == "change")
     make_home(down.home, sealed=True)
     found = down.run("passphrase", "set")
     assert (found.code, "passphrase change" in found.err) == (5, True)
@@ -75,6 +77,15 @@ def test_a_wrong_passphrase_changes_nothing(down: Shell, files: tuple[str, str])
     found = down.run("passphrase", "remove", "--yes", "--passphrase-file", files[1])
     assert (found.code, "(E-PASSPHRASE-WRONG)" in found.err) == (4, True)
     assert (down.home / "root.key").read_bytes() == before
+
+
+def test_an_old_one_that_is_too_short_is_a_wrong_one(down: Shell):
+    make_home(down.home, sealed=True)
+    for verb in ("change", "remove"):
+        found = down.run("passphrase", verb, tty=True, typed=f"wrong\n{NEXT}\n{NEXT}\n")
+        assert (found.code, "(E-PASSPHRASE-WRONG)" in found.err) == (4, True)
+    found = down.run("passphrase", "change", tty=True, typed=f"{PHRASE}\nshort\n")
+    assert (found.code, "(E-PASSPHRASE)" in found.err) == (2, True)
 
 
 def test_a_running_node_does_it_itself(shell: Shell, citizen: FakeCitizen, files: tuple[str, str]):

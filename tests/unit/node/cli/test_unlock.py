@@ -38,10 +38,13 @@ def test_with_a_file_with_standard_input_and_by_hand(
     assert shell.run("unlock").code == 0
 
 
-def test_a_wrong_one_is_told_with_its_code(shell: Shell):
-    found = shell.run("unlock", tty=True, typed="something else\n")
+@pytest.mark.parametrize("typed", ["something else", "wrong"])
+def test_a_wrong_one_is_told_with_its_code(shell: Shell, typed: str):
+    found = shell.run("unlock", tty=True, typed=f"{typed}\n")
     assert (found.code, "(E-PASSPHRASE-WRONG)" in found.err) == (4, True)
-    assert "something else" not in found.err
+    assert f"{typed}\n" not in found.err
+    found = shell.run("unlock", "--passphrase-file", "-", typed=f"{typed}\n")
+    assert (found.code, "(E-PASSPHRASE-WRONG)" in found.err) == (4, True)
 
 
 def test_nobody_is_asked_where_nothing_is_locked(shell: Shell, citizen: FakeCitizen):

@@ -19,7 +19,6 @@ from node.runtime import custody as rooms
 from node.runtime.custody import Custody
 from node.storage import audit
 from node.storage.database import Storage
-from protocol.errors import LocalProtocolError
 from protocol.now import DAY_MS, MINUTE_MS
 from tests.parties import NET, NOW_MS
 
@@ -100,9 +99,10 @@ async def test_locked_and_unlocked(room: Room):
     assert (found["locked"], found["passphrase"], room.keyring.is_locked) == (True, True, True)
     assert "intentcast unlock" in room.custody.notices()[0]
     await room.custody.lock()
-    for wrong, error in ((TWO, KeystoreError), ("short", LocalProtocolError)):
-        with pytest.raises(error):
+    for wrong in (TWO, "short"):
+        with pytest.raises(KeystoreError) as refused:
             await room.custody.unlock(wrong)
+        assert refused.value.code == "E-PASSPHRASE-WRONG"
         assert room.keyring.is_locked
     found = await room.custody.unlock(ONE)
     assert (found["locked"], room.keyring.sign_seed(b"x")) == (False, seed)
@@ -115,6 +115,7 @@ async def test_a_home_without_a_passphrase_cannot_be_locked(room: Room):
     with pytest.raises(KeystoreError) as refused:
         await room.custody.lock()
     assert refused.value.code == "E-PASSPHRASE-STATE"
+    assert "unlock it again" in refused.value.sentence
     assert not room.keyring.is_locked
 
 
