@@ -22,6 +22,7 @@ _PREFIX_CHARS: Final = 4
 """The list is made so that four letters name one word."""
 _TEXT_CHARS_MAX: Final = 4_096
 _SHOWN_CHARS: Final = 20
+_ALL: Final = "Type all 24 words in their order, separated by spaces"
 _ITEM: Final = re.compile(r"(?:(\d{1,2})[.:)]?\s*)?([^\s\d,;.:)]+)")
 """A word, perhaps with its number before it."""
 
@@ -58,14 +59,12 @@ def root_from_words(text: str) -> bytes:
     Raises:
         KeystoreError: E-WORDS, naming the count, the word, or the check that fails.
     """
-    given = _in_order(unicodedata.normalize("NFKC", text[:_TEXT_CHARS_MAX]).casefold())
+    given = _in_order(_read(text))
     if len(given) != COUNT:
         number = "1 word was" if len(given) == 1 else f"{len(given)} words were"
-        raise KeystoreError(
-            f"{number} given, {COUNT} are needed",
-            code="E-WORDS",
-            fix="Type all 24 words in their order, separated by spaces",
-        )
+        # Which ones are too many nobody can know: the first 24 may be another identity.
+        fix = "Leave out what is none of them or stands twice" if len(given) > COUNT else _ALL
+        raise KeystoreError(f"{number} given, {COUNT} are needed", code="E-WORDS", fix=fix)
     meant = [_meant(number, word) for number, word in enumerate(given, 1)]
     try:
         return bytes(_speller().to_entropy(meant))
@@ -77,9 +76,37 @@ def root_from_words(text: str) -> bytes:
         ) from None
 
 
-def count(text: str) -> int:
-    """Count the words in a text, without the numbers before them."""
-    return len(_ITEM.findall(unicodedata.normalize("NFKC", text[:_TEXT_CHARS_MAX])))
+def check_line(text: str, before: int) -> int:
+    """Check one of several lines as it is typed, so that a slip costs a line and not all of them.
+
+    Args:
+        text: the line.
+        before: how many words stand on the lines before it.
+
+    Returns:
+        How many words stand on it, without the numbers before them.
+
+    Raises:
+        KeystoreError: E-WORDS, naming a word that is not in the list, or how many are too many.
+    """
+    found = _ITEM.findall(_read(text))
+    for place, (number, word) in enumerate(found, before + 1):
+        if place <= COUNT:
+            _meant(int(number or place), word)
+    beyond = before + len(found) - COUNT
+    if beyond > 0:
+        # Not by name: where one stands twice, the last ones are words of the root.
+        stand = "1 word stands" if beyond == 1 else f"{beyond} words stand"
+        raise KeystoreError(
+            f"{stand} beyond word {COUNT} on this line",
+            code="E-WORDS",
+            fix="Leave out what is none of your words, or stands twice",
+        )
+    return len(found)
+
+
+def _read(text: str) -> str:
+    return unicodedata.normalize("NFKC", text[:_TEXT_CHARS_MAX]).casefold()
 
 
 def _in_order(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from node.cli.console import Console
+from node.cli.console import Console, clean
 from protocol.errors import LocalProtocolError
 
 if TYPE_CHECKING:
@@ -168,30 +168,45 @@ def _without_echo() -> Iterator[None]:
 def words_text(console: Console, file: str | None) -> str:
     """Give the text of the 24 words: from a file, from standard input, or line by line.
 
+    At a terminal each line is checked as it comes, and asked for again when it cannot be taken.
+
     Raises:
         LocalProtocolError: E-FILE.
     """
-    from node.words import count
-
     if file and file != _STDIN:
         return _words_file(Path(file).expanduser())
     if file == _STDIN or not console.is_terminal(sys.stdin):
         return sys.stdin.read(_TEXT_BYTES_MAX)
     _prompt("Your 24 words in their order, as many to a line as you like; an empty line ends.\n")
+    return _typed_words(console)
+
+
+def _typed_words(console: Console) -> str:
+    from node.errors import KeystoreError
+    from node.words import check_line
+
     text, found = "", 0
     while found < _WORDS:
         _prompt(f"{found + 1:>2}> ")
         line = sys.stdin.readline(_TEXT_BYTES_MAX)
         if not line.strip():
             break
+        try:
+            found += check_line(line, found)
+        except KeystoreError as error:
+            console.alarm(console.cross(f"{clean(error.sentence).capitalize()}."))
+            console.alarm(f"  {clean(error.fix)}")
+            console.alarm(f"  Type this line again, from word {found + 1} on:")
+            # What was pasted after it would be taken for it.
+            _forget_typed()
+            continue
         text += line
-        found = count(text)
     _forget_typed()
     return text
 
 
 def _forget_typed() -> None:
-    """Drop what was pasted beyond the last word: the shell would take it, and keep it."""
+    """Drop what was pasted in further lines: the shell would take it, and keep it."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import termios
 

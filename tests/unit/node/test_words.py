@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.errors import KeystoreError
-from node.words import count, root_from_words, word_meant, words_of
+from node.words import check_line, root_from_words, word_meant, words_of
 
 ROOT = bytes(range(32))
 WORDS = words_of(ROOT)
@@ -57,7 +57,9 @@ def test_numbers_that_do_not_name_every_word_change_no_order():
 
 def test_too_few_and_too_many_are_counted():
     assert "23 words were given" in str(wrong(" ".join(WORDS[:-1])))
-    assert "25 words were given" in str(wrong(" ".join([*WORDS, "abandon"])))
+    error = wrong(" ".join([*WORDS, "abandon"]))
+    assert "25 words were given" in str(error)
+    assert "stands twice" in error.fix
     assert "1 word was given" in str(wrong("abandon"))
     assert "0 words were given" in str(wrong(" 1 2 3 "))
 
@@ -115,6 +117,22 @@ def test_any_text_gives_a_root_or_a_sentence(text: str):
 def test_words_are_counted_without_their_numbers():
     words = words_of(bytes(range(32)))
     numbered = [f"{number:>2} {word}" for number, word in enumerate(words, 1)]
-    assert count("\n".join(numbered[:5])) == 5
-    assert count(" ".join(words)) == 24
-    assert count(" 7. ") == 0
+    assert check_line(" ".join(numbered[:5]), 0) == 5
+    assert check_line(" ".join(words), 0) == 24
+    assert check_line(" 7. ", 24) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "before", "said"),
+    [
+        (f"{WORDS[4]} mapel", 4, "word 6, 'mapel', is not in the list"),
+        ("17 mapel", 4, "word 17, 'mapel', is not in the list"),
+        (f"{WORDS[22]} {WORDS[23]} abandon", 22, "1 word stands beyond word 24 on this line"),
+        (f"{WORDS[23]} and so on", 23, "3 words stand beyond word 24 on this line"),
+    ],
+)
+def test_a_line_is_checked_by_itself(line: str, before: int, said: str):
+    with pytest.raises(KeystoreError) as refused:
+        check_line(line, before)
+    assert (refused.value.code, refused.value.sentence) == ("E-WORDS", said)
+    assert refused.value.fix

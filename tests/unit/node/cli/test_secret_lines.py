@@ -95,6 +95,52 @@ def test_words_line_by_line_from_a_pipe_and_from_a_file(
     assert refused.value.code == "E-FILE"
 
 
+def test_a_slip_costs_its_line_alone_and_is_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    lines = [
+        " ".join(WORDS[:4]),
+        f"{WORDS[4]} mapel",
+        " ".join(WORDS[4:20]),
+        " ".join([*WORDS[20:], "and", WORDS[0]]),
+        " ".join(WORDS[20:]),
+    ]
+    found = words_text(typed(monkeypatch, "\n".join(lines) + "\n"), None)
+    assert root_from_words(found) == ROOT
+    told = capsys.readouterr().err
+    assert "✗ Word 6, 'mapel', is not in the list.\n  Did you mean: maple" in told
+    assert "Type this line again, from word 5 on:\n 5> " in told
+    assert "2 words stand beyond word 24 on this line." in told
+    assert told.endswith("from word 21 on:\n21> ")
+    # What is in the list may be a word of the root, and is not repeated.
+    assert not {"and", *WORDS} & {word.strip(".,?'") for word in told.splitlines()[-4].split()}
+
+
+def test_what_is_pasted_after_a_line_with_a_slip_is_not_taken_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    leader, follower = pty.openpty()
+    first, rest = f"{WORDS[0]} mapel\n", f"{WORDS[2]} {WORDS[3]}\n"
+    os.write(leader, (first + rest).encode())
+    plain = secret_lines._prompt
+
+    def prompt(text: str) -> None:
+        plain(text)
+        if seen and text == " 1> ":
+            # A person types after the question.
+            os.write(leader, (" ".join(WORDS) + "\n").encode())
+        seen.append(text)
+
+    seen: list[str] = []
+    with os.fdopen(follower, closefd=False) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(secret_lines, "_prompt", prompt)
+        assert words_text(Console(), None).split() == WORDS
+    assert seen.count(" 1> ") == 2
+    os.close(leader)
+    os.close(follower)
+
+
 def test_one_word(monkeypatch: pytest.MonkeyPatch):
     typed(monkeypatch, " Abandon \n")
     assert (asked_word(3), asked_word(4)) == ("Abandon", "")
