@@ -10,6 +10,7 @@ import base64
 import contextlib
 import json
 import os
+import stat
 from pathlib import Path
 
 from node.crashpoint import crashpoint
@@ -24,12 +25,37 @@ LOG_FILE = "node.log"
 _TOKEN_BYTES = 32
 
 
+def check_folder(home: Path) -> None:
+    """Require that no file stands where a home is, or is to be.
+
+    Raises:
+        ConfigError: E-HOME.
+    """
+    for place in (home, *home.parents):
+        try:
+            mode = place.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            # What else is in the way is told by whoever reads or writes there.
+            return
+        if not stat.S_ISDIR(mode):
+            where = f"{home} is" if place == home else f"{home} would lie below {place},"
+            raise ConfigError(
+                f"the home {where} a file, not a folder",
+                code="E-HOME",
+                fix="Choose another:  --home DIR, or INTENTCAST_HOME",
+            )
+        return
+
+
 def prepare_home(home: Path) -> Path:
     """Make the folder, private to its owner.
 
     Raises:
         ConfigError: E-HOME when it cannot be made or is not a folder.
     """
+    check_folder(home)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
@@ -38,7 +64,7 @@ def prepare_home(home: Path) -> Path:
         raise ConfigError(
             f"the home {home} cannot be used: {error.strerror}",
             code="E-HOME",
-            fix="Choose another: --home FOLDER, or INTENTCAST_HOME",
+            fix="Choose another:  --home DIR, or INTENTCAST_HOME",
         ) from error
     return home
 

@@ -28,7 +28,7 @@ from node.config import CONFIG_FILE, Settings
 from node.crashpoint import crashpoint
 from node.entropy import Entropy
 from node.errors import RefusedError, StorageError
-from node.home import DATABASE_FILE, LOCK_FILE
+from node.home import DATABASE_FILE, LOCK_FILE, check_folder
 from node.keyfile import NodeSeeds, SealedRoot, sync_folder, write_node, write_root
 from node.keystore import Keyring, confirm_words
 from node.storage import restorations
@@ -77,6 +77,7 @@ async def restore_home(order: Order, *, clock: Clock, entropy: Entropy) -> Resto
 
     Raises:
         RefusedError: E-HOME-NOT-EMPTY, and as `read_backup`.
+        ConfigError: E-HOME.
         StorageError: E-HOME-IN-USE, E-RESTORE, and as `read_backup`; the place is as it was.
     """
     keyring = Keyring(order.root)
@@ -109,6 +110,7 @@ def check_empty(home: Path) -> None:
 
     Raises:
         RefusedError: E-HOME-NOT-EMPTY.
+        ConfigError: E-HOME, a file stands there.
         StorageError: E-RESTORE, it cannot be looked at.
     """
     with _failures_of(home):
@@ -116,10 +118,11 @@ def check_empty(home: Path) -> None:
 
 
 def _check_empty(home: Path) -> None:
+    check_folder(home)
     if not home.exists():
         return
-    found = sorted(path.name for path in home.iterdir()) if home.is_dir() else [home.name]
-    if not home.is_dir() or set(found) - _LEFT_ALONE:
+    found = sorted(path.name for path in home.iterdir())
+    if set(found) - _LEFT_ALONE:
         raise RefusedError(
             f"the home {home} is not empty: {', '.join(found[:3])} is there",
             code="E-HOME-NOT-EMPTY",

@@ -21,8 +21,8 @@ from urllib.parse import quote, urlencode
 from node.api.kinds import ErrorKind
 from node.cli.failures import AnsweredError
 from node.entropy import SystemEntropy
-from node.errors import ConfigError, TransportError
-from node.home import ADDRESS_FILE, TOKEN_FILE
+from node.errors import TransportError
+from node.home import ADDRESS_FILE, TOKEN_FILE, check_folder
 
 _ANSWER_S: Final = 30.0
 """Longest wait for an ordinary answer: signing a cast works for seconds."""
@@ -134,10 +134,7 @@ def _address(home: Path) -> tuple[str, int]:
         TransportError: E-NODE-DOWN.
         ConfigError: E-HOME when the home is no folder.
     """
-    if home.exists() and not home.is_dir():
-        raise ConfigError(
-            f"{home} is not a folder", code="E-HOME", fix="Name a folder with --home DIR"
-        )
+    check_folder(home)
     text = _small_file(home / ADDRESS_FILE)
     if text is None:
         raise node_down(home, "" if home.exists() else "this home does not exist yet")

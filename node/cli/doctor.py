@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,18 +54,19 @@ def _conclude(session: Session, found: dict[str, Any]) -> None:
 
 def _report(session: Session, *, scrub: bool) -> dict[str, Any]:
     """Ask the node, or look at its home while it is down."""
-    from node.errors import TransportError
+    from node.errors import ConfigError, TransportError
 
     if scrub:
         session.console.say("Reading every stored byte ...")
+    place = session.place
     try:
         return session.client().get_long("/v1/doctor", scrub="true" if scrub else None)
-    except TransportError as error:
-        # Down, or stuck: its home can still be looked at.
-        return _closed(session, error.sentence, scrub=scrub)
+    except (TransportError, ConfigError) as error:
+        # Down, or stuck, or no home at all: what is there can still be looked at.
+        return _closed(place, error.sentence, scrub=scrub)
 
 
-def _closed(session: Session, why: str, *, scrub: bool) -> dict[str, Any]:
+def _closed(home: Path, why: str, *, scrub: bool) -> dict[str, Any]:
     import asyncio
 
     from node.api.holder import holder_of
@@ -73,7 +75,7 @@ def _closed(session: Session, why: str, *, scrub: bool) -> dict[str, Any]:
 
     return asyncio.run(
         examine_closed(
-            session.home,
+            home,
             clock=SystemClock(),
             scrub=scrub,
             holder_of=holder_of,

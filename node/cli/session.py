@@ -57,6 +57,19 @@ class Session:
         """The node's folder; it may not exist yet.
 
         Raises:
+            ConfigError: E-HOME when none can be known, or a file stands there.
+        """
+        from node.home import check_folder
+
+        place = self.place
+        check_folder(place)
+        return place
+
+    @property
+    def place(self) -> Path:
+        """Where the node's folder is or would be, whatever stands there.
+
+        Raises:
             ConfigError: E-HOME when none can be known.
         """
         from node.config import default_home

@@ -22,8 +22,8 @@ from typing import Final
 
 from node.clock import Clock
 from node.config import Settings
-from node.errors import KeystoreError, StorageError
-from node.home import ADDRESS_FILE, DATABASE_FILE, LOCK_FILE, TOKEN_FILE
+from node.errors import ConfigError, KeystoreError, StorageError
+from node.home import ADDRESS_FILE, DATABASE_FILE, LOCK_FILE, TOKEN_FILE, check_folder
 from node.keystore import is_sealed, words_confirmed
 from node.runtime.findings import Finding, State, counted, failed, ok, size_text, skipped
 from node.storage import health
@@ -75,7 +75,10 @@ class Premises:
 def check_home(home: Path) -> Finding:
     """Tell whether the folder is there and belongs to its owner alone."""
     try:
+        check_folder(home)
         about = home.stat()
+    except ConfigError as error:
+        return failed("home", error)
     except OSError as error:
         return Finding(
             name="home",
@@ -85,14 +88,6 @@ def check_home(home: Path) -> Finding:
             else f"the home cannot be looked into: {error.strerror}",
             proof=str(home),
             fix="Make one by starting the node:  intentcast up        or name another with --home",
-        )
-    if not stat.S_ISDIR(about.st_mode):
-        return Finding(
-            name="home",
-            state=State.BAD,
-            cause="the home is not a folder",
-            proof=str(home),
-            fix="Name a folder with --home DIR",
         )
     if about.st_mode & _OTHERS:
         return Finding(

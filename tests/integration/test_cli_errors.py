@@ -206,7 +206,9 @@ def test_a_port_that_is_taken(tmp_path: Path):
 @pytest.mark.parametrize("argv", [["status"], ["up"], ["vendor", "init", "--name", "x"]])
 def test_a_home_that_is_a_file(tmp_path: Path, argv: list[str]):
     (tmp_path / "home").write_text("")
-    refused(intentcast(tmp_path / "home", *argv), Exit.USAGE, "E-HOME")
+    found = intentcast(tmp_path / "home", *argv)
+    refused(found, Exit.USAGE, "E-HOME")
+    assert f"The home {tmp_path / 'home'} is a file, not a folder (E-HOME)" in found.err
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -42,7 +42,8 @@ def test_a_file_is_no_home(tmp_path: Path):
             prepare_home(bad)
         assert refused.value.code == "E-HOME"
         assert str(bad) in str(refused.value)
-        assert refused.value.fix
+        assert "a file, not a folder" in str(refused.value)
+        assert "--home" in refused.value.fix
 
 
 def test_a_home_nobody_may_write_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -78,6 +78,18 @@ def test_a_home_that_is_not_there(down: Shell):
     assert "intentcast up" in found.out
 
 
+def test_a_home_that_is_a_file_is_a_cross_of_the_table(down: Shell):
+    down.home.write_text("")
+    found = down.run("doctor")
+    assert found.code == 1
+    assert found.out.splitlines() == [
+        f"✗ home         the home {down.home} is a file, not a folder",
+        "               E-HOME",
+        "               Choose another:  --home DIR, or INTENTCAST_HOME",
+    ]
+    assert "1 of 1 thing not working (E-DOCTOR)" in found.err
+
+
 def test_with_the_node_down_the_home_is_looked_at(down: Shell):
     down.home.mkdir(mode=0o700)
     # Another port than the one a real node of this machine may hold.

@@ -40,6 +40,30 @@ def test_no_home_is_known(down: Shell, monkeypatch: pytest.MonkeyPatch):
         _ = Session(console=Console(), yes=False, named_home=None).home
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *(("status",), ("words", "--yes-show-them"), ("paths",), ("paths", "--json"), ("lock",)),
+        *(("restore", "--words"), ("up", "--api-port", "0"), ("vendor", "serve"), ("unlock",)),
+        *(("passphrase", "set"), ("backup", "one.icb"), ("vendor", "init", "--name", "x")),
+    ],
+)
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_home_that_is_a_file_is_told_in_one_way(
+    down: Shell, tmp_path: Path, argv: tuple[str, ...], below: str
+):
+    file = tmp_path / "afile"
+    file.write_text("kept")
+    found = down.run(*argv, "--home", str(file / below))
+    assert (found.code, found.out) == (2, "")
+    said = f"The home {file / below} would lie below {file}," if below else f"The home {file} is"
+    assert found.err.splitlines() == [
+        f"✗ {said} a file, not a folder (E-HOME).",
+        "  Choose another:  --home DIR, or INTENTCAST_HOME",
+    ]
+    assert file.read_text() == "kept"
+
+
 def test_a_tilde_of_nobody(down: Shell):
     found = down.run("status", "--home", "~nobody-of-that-name/x")
     assert (found.code, "(E-HOME)" in found.err) == (2, True)

@@ -71,8 +71,16 @@ def test_a_home(home: Path):
 def test_no_home_and_no_folder(home: Path):
     says(check_home(home / "none"), State.BAD, "no home here yet", "intentcast up")
     (home / "file").write_text("x")
-    says(check_home(home / "file"), State.BAD, "not a folder")
-    says(check_home(home / "file" / "deeper"), State.BAD, "cannot be looked into")
+    says(check_home(home / "file"), State.BAD, f"{home / 'file'} is a file, not a folder", "--home")
+    says(check_home(home / "file" / "deeper"), State.BAD, f"below {home / 'file'}, a file")
+
+
+def test_a_home_nobody_may_look_into(home: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(_path, **_kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    says(check_home(home), State.BAD, "cannot be looked into: Permission denied")
 
 
 # --- the disk -------------------------------------------------------------------------------------
