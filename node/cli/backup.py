@@ -136,7 +136,7 @@ def _show_backup(session: Session, found: dict[str, Any]) -> None:
             f"{found['path']}: {size(found['bytes'])}, {', '.join(found['holds'])}."
         )
     )
-    session.console.say(f"  Check it:  intentcast backup verify {found['path']}")
+    session.console.say(f"  Check it:  intentcast backup verify {shlex.quote(found['path'])}")
     session.console.say("  It holds no key: without your 24 words nobody opens it, you included.")
 
 

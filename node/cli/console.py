@@ -12,6 +12,7 @@ import shutil
 import sys
 from typing import Any, TextIO
 
+from node.cli.hints import home_option, with_home
 from protocol.errors import LocalProtocolError
 
 _RED, _GREEN, _BOLD = "31", "32", "1"
@@ -30,10 +31,19 @@ def clean(text: object) -> str:
 class Console:
     """The three streams of one run, and how much is said."""
 
-    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
-        """Take the process's streams as they are now."""
+    def __init__(
+        self, *, quiet: bool = False, as_json: bool = False, home: str | None = None
+    ) -> None:
+        """Take the process's streams as they are now.
+
+        Args:
+            quiet: leave talk out.
+            as_json: a document is wanted.
+            home: what --home said; commands in hints carry it along.
+        """
         self.quiet = quiet
         self.as_json = as_json
+        self._home_option = home_option(home)
         self._out: TextIO | None = sys.stdout
         self._err: TextIO | None = sys.stderr
         self._in: TextIO | None = sys.stdin
@@ -53,7 +63,11 @@ class Console:
     def say(self, text: str) -> None:
         """Print talk; --quiet leaves it out."""
         if not self.quiet:
-            self._write(self._err, text)
+            self._write(self._err, self.hint(text))
+
+    def hint(self, line: str) -> str:
+        """Make what a person is told to type reach the home of this run."""
+        return with_home(line, self._home_option)
 
     def alarm(self, text: str) -> None:
         """Print what must be read, quiet or not."""

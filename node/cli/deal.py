@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -136,4 +137,5 @@ def _save(session: Session, client: NodeClient, path: str, file: Path) -> None:
         )
     else:
         session.console.data(str(file))
-    session.console.say(session.console.tick(f"Saved. Check it:  intentcast verify {file}"))
+    typed = shlex.quote(str(file))
+    session.console.say(session.console.tick(f"Saved. Check it:  intentcast verify {typed}"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from node.cli.console import clean
+from node.cli.console import Console, clean
 from node.cli.session import Session, session_options
 from node.cli.spoken import plural
 from node.cli.table import cut, pad
@@ -25,7 +25,7 @@ def doctor(session: Session, *, scrub: bool) -> None:
     if session.as_json:
         session.console.document(found)
     else:
-        for line in _lines(found, session.console.width()):
+        for line in _lines(found, session.console):
             session.console.data(line)
     _conclude(session, found)
 
@@ -84,7 +84,7 @@ def _closed(home: Path, why: str, *, scrub: bool) -> dict[str, Any]:
     )
 
 
-def _lines(found: dict[str, Any], columns: int) -> list[str]:
+def _lines(found: dict[str, Any], console: Console) -> list[str]:
     """Lay the report out for one screen: a line for what is well, three for what is not."""
     lines = []
     shared: dict[tuple[str, str], list[str]] = {}
@@ -97,15 +97,15 @@ def _lines(found: dict[str, Any], columns: int) -> list[str]:
             # What one reason leaves out is said once.
             names = shared.pop((check["cause"], check["fix"]), [])
         if names:
-            lines += _told(check, ", ".join(names), columns)
+            lines += _told(check, ", ".join(names), console)
     return lines
 
 
-def _told(check: dict[str, Any], name: str, columns: int) -> list[str]:
+def _told(check: dict[str, Any], name: str, console: Console) -> list[str]:
     mark = _MARKS.get(str(check["state"]), "?")
     head = f"{mark} {pad(clean(name), _NAME_COLUMNS, right=False)} {clean(check['cause'])}"
-    proof, fix = clean(check["proof"]), clean(check["fix"])
+    proof, fix = clean(check["proof"]), console.hint(clean(check["fix"]))
     if check["state"] == "ok":
-        return [cut(f"{head} ({proof})" if proof else head, columns)]
+        return [cut(f"{head} ({proof})" if proof else head, console.width())]
     indent = " " * (_NAME_COLUMNS + 3)
     return [head, *(f"{indent}{text}" for text in (proof, fix) if text)]

@@ -48,7 +48,7 @@ class Failure:
         sentence = clean(self.sentence).rstrip(". ")[:_SENTENCE_CHARS_MAX]
         console.alarm(console.cross(f"{_begun(sentence)} ({self.code})."))
         for line in self.fix.splitlines():
-            console.alarm(f"  {clean(line)}")
+            console.alarm(f"  {console.hint(clean(line))}")
 
 
 def _begun(sentence: str) -> str:

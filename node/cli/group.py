@@ -151,7 +151,7 @@ def root() -> LazyGroup:
 
     def keep(**values: Any) -> None:
         values.pop("version", None)
-        click.get_current_context().obj = values
+        click.get_current_context().ensure_object(dict).update(values)
 
     version = click.Option(
         ["--version"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from node.cli.console import Console
 from node.cli.exits import Exit
@@ -47,9 +48,12 @@ def _silence_stdout() -> None:
     os.close(sink)
 
 
-def _run(args: list[str]) -> int:
+def _run(args: list[str], options: dict[str, Any]) -> int:
+    """Run a command line; the options that every command takes are left in `options`."""
     _check_arguments(args)
-    code = root().main(with_default(args), prog_name="intentcast", standalone_mode=False)
+    code = root().main(
+        with_default(args), prog_name="intentcast", standalone_mode=False, obj=options
+    )
     if sys.stdout is not None and not sys.stdout.closed:
         sys.stdout.flush()
     return int(code) if isinstance(code, int) else Exit.OK
@@ -58,15 +62,16 @@ def _run(args: list[str]) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and give its exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
+    options: dict[str, Any] = {}
     try:
         _prepare_streams()
-        return _run(args)
+        return _run(args, options)
     except BrokenPipeError:
         _silence_stdout()
         return Exit.FAILED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line before the shell
         failure = explain(error)
-        failure.tell(Console())
+        failure.tell(Console(home=options.get("home")))
         return failure.exit
 
 

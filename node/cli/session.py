@@ -110,7 +110,9 @@ def session_options(function: F) -> F:
         before = ctx.find_object(dict) or {}
         own = {name: values.pop(name) or before.get(name) for name in _NAMES}
         ctx.obj = own  # a verb takes over what stands before its noun
-        console = Console(quiet=bool(own["quiet"]), as_json=bool(own["as_json"]))
+        # Whoever tells of a failure has the command line's first context alone.
+        ctx.find_root().ensure_object(dict)["home"] = own["home"]
+        console = Console(quiet=bool(own["quiet"]), as_json=bool(own["as_json"]), home=own["home"])
         session = Session(console=console, yes=bool(own["yes"]), named_home=own["home"])
         return function(session, **values)
 

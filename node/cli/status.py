@@ -20,7 +20,7 @@ def status(session: Session) -> None:
         session.console.document(found)
         return
     for line in pairs(_rows(found)):
-        session.console.data(line)
+        session.console.data(session.console.hint(line))
     for notice in found.get("notices", []):
         session.console.say(f"! {notice}")
 

@@ -15,7 +15,9 @@ from node.errors import StorageError
 NAMED_MAX = 5
 """Damaged places named in one sentence."""
 SCRUB_FIX = "Run intentcast doctor --scrub: it mends what it can and names the rest"
-RESTORE_FIX = "Restore a backup into an empty home: intentcast restore --words --from FILE"
+RESTORE_FIX = (
+    "Restore a backup into an empty home: intentcast restore --words --from FILE --home DIR"
+)
 _PRIMARY_CODE_MASK = 0xFF
 """SQLite puts the kind of an error into the lowest byte of its extended code."""
 
