@@ -75,7 +75,7 @@ def up(session: Session, **options: Any) -> int:
 @click.option("--loss", metavar="SHARE", help="Connections lost each second: 5%.")
 @click.option("--bandwidth", metavar="RATE", help="Each way: 64kB/s; 0B/s lifts the limit.")
 @click.option("--cut", is_flag=True, help="Nothing passes until it is healed.")
-@click.option("--one-way", is_flag=True, help="Cut only what A sends to B.")
+@click.option("--one-way", is_flag=True, help="With --cut: only what A sends to B.")
 @click.option("--reset", is_flag=True, help="Cut, and reset connections.")
 @click.option(
     "--cut-at",
@@ -139,7 +139,14 @@ def _change(
             code="E-FAULT",
             fix="Leave one of them out",
         )
-    way = faults.Cut.RESET if reset else faults.Cut.SILENT if cut or one_way else None
+    if one_way and not cut:
+        # Alone it would turn a whole cut into half of one, unasked.
+        raise LocalProtocolError(
+            "--one-way says which half of a cut; --cut is missing",
+            code="E-USAGE",
+            fix="Write:  --link buyer-1~relay-2 --cut --one-way",
+        )
+    way = faults.Cut.RESET if reset else faults.Cut.SILENT if cut else None
     change = faults.Change(
         link=link or "*~*",
         heal=heal,

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from node.entropy import Entropy
-from node.testnet.fault import Change, Fault
+from node.testnet.fault import Change, Cut, Fault
 from node.testnet.passage import Link
 from node.testnet.proxy import Proxy, by_head
 from protocol.errors import LocalProtocolError
@@ -29,7 +29,7 @@ class LinkView:
     """One link, for people."""
 
     first: str
-    """A node."""
+    """A node: of the two names the one that comes first, so that a link has one spelling."""
     second: str
     """The other."""
     connections: int
@@ -38,6 +38,8 @@ class LinkView:
     """Reset here so far."""
     fault: Fault
     """What is wrong with it."""
+    held: str = ""
+    """Whose bytes alone are held, where it is cut one way."""
 
     def document(self) -> dict[str, Any]:
         """Write it for JSON."""
@@ -45,7 +47,8 @@ class LinkView:
             "link": f"{self.first}~{self.second}",
             "connections": self.connections,
             "resets": self.resets,
-            "words": self.fault.words(),
+            "words": self.fault.words(self.held),
+            "held": self.held or None,
             "fault": self.fault.document(),
         }
 
@@ -124,13 +127,14 @@ class Crossing:
                 link.first, link.second = first, second
             link.set(change.apply(before))
             if link.passages or link.fault != Fault() or before != link.fault:
-                found.append(_view(link))
-        return found
+                found.append(link)
+        return _views(found)
 
     def views(self) -> list[LinkView]:
         """Describe every link that is in use or that something is wrong with."""
-        links = [link for link in self._links.values() if link.passages or link.fault != Fault()]
-        return sorted(map(_view, links), key=lambda view: (view.first, view.second))
+        return _views(
+            link for link in self._links.values() if link.passages or link.fault != Fault()
+        )
 
     def _meant(self, text: str) -> list[tuple[str, str]]:
         left, tilde, right = text.partition("~")
@@ -157,10 +161,17 @@ class Crossing:
         return found
 
 
+def _views(links: Iterable[Link]) -> list[LinkView]:
+    """Describe links, each under its one name and in one order, whoever asks."""
+    return sorted(map(_view, links), key=lambda view: (view.first, view.second))
+
+
 def _view(link: Link) -> LinkView:
+    first, second = sorted((link.first, link.second))
     return LinkView(
-        first=link.first,
-        second=link.second,
+        first=first,
+        second=second,
+        held=link.first if link.fault.cut is Cut.SILENT and link.fault.one_way else "",
         connections=len(link.passages),
         resets=link.resets,
         fault=link.fault,

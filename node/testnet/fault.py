@@ -80,8 +80,12 @@ class Fault:
         """Write it for JSON."""
         return asdict(self) | {"cut": self.cut.value}
 
-    def words(self) -> str:
-        """Say it in a line."""
+    def words(self, held: str = "") -> str:
+        """Say it in a line.
+
+        Args:
+            held: name of the node whose bytes a one-way cut holds.
+        """
         found = []
         if self.delay_ms or self.jitter_ms:
             more = f" and up to {self.jitter_ms} ms more" if self.jitter_ms else ""
@@ -89,7 +93,7 @@ class Fault:
         if self.loss:
             found.append(f"{self.loss * _PERCENT:g}% of connections lost each second")
         if self.cut is Cut.SILENT:
-            found.append("cut one way" if self.one_way else "cut")
+            found.append(f"cut one way, from {held}" if self.one_way else "cut")
         if self.cut is Cut.RESET:
             found.append("cut, connections are reset")
         if self.bytes_per_s is not None:

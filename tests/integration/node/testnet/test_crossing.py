@@ -45,6 +45,7 @@ async def test_a_link_is_known_by_both_its_ends(crossing: Crossing, echo: Echo):
             "connections": 1,
             "resets": 0,
             "words": "nothing is wrong",
+            "held": None,
             "fault": Fault().document(),
         }
     ]
@@ -78,8 +79,8 @@ async def test_a_fault_meets_the_link_whoever_dialled(crossing: Crossing, echo: 
 async def test_patterns_mean_every_link_between_those_nodes(crossing: Crossing):
     found = crossing.change(Change(link="relay-*~buyer-1", delay_ms=10))
     assert {(view.first, view.second) for view in found} == {
-        ("relay-1", "buyer-1"),
-        ("relay-2", "buyer-1"),
+        ("buyer-1", "relay-1"),
+        ("buyer-1", "relay-2"),
     }
     assert len(crossing.change(Change(link="*~*", loss=0.5))) == 6
     healed = crossing.change(Change(heal=True))
@@ -155,7 +156,20 @@ async def test_another_change_does_not_turn_a_one_way_cut_around(crossing: Cross
     link = crossing._link("buyer-1", "relay-1")
     assert link.is_held("buyer-1")
     assert not link.is_held("relay-1")
-    assert (view.first, view.second) == ("buyer-1", "relay-1")
+    assert (view.first, view.second, view.held) == ("buyer-1", "relay-1", "buyer-1")
     crossing.change(Change(link="relay-1~buyer-1", cut=Cut.SILENT, one_way=True))
     assert link.is_held("relay-1")
     assert not link.is_held("buyer-1")
+    [view] = crossing.views()
+    assert (view.document()["link"], view.held) == ("buyer-1~relay-1", "relay-1")
+    assert view.document()["words"] == "delay 10 ms, cut one way, from relay-1"
+
+
+async def test_a_link_has_one_spelling_and_the_list_one_order(crossing: Crossing):
+    cut = crossing.change(Change(link="relay-*~*", cut=Cut.SILENT))
+    listed = crossing.views()
+    healed = crossing.change(Change(link="*~*", heal=True))
+    names = [[(view.first, view.second) for view in views] for views in (cut, listed, healed)]
+    assert names[0] == names[1] == names[2] == sorted(names[0])
+    assert len(names[0]) == 5
+    assert all(first < second for first, second in names[0])

@@ -84,7 +84,10 @@ def far(monkeypatch: pytest.MonkeyPatch) -> Far:
             Change(link="a~b", delay_ms=300, jitter_ms=1_000, loss=0.05),
         ),
         (["--link", "a~b", "--cut"], Change(link="a~b", cut=Cut.SILENT, one_way=False)),
-        (["--link", "a~b", "--one-way"], Change(link="a~b", cut=Cut.SILENT, one_way=True)),
+        (
+            ["--link", "a~b", "--cut", "--one-way"],
+            Change(link="a~b", cut=Cut.SILENT, one_way=True),
+        ),
         (["--link", "a~b", "--reset"], Change(link="a~b", cut=Cut.RESET, one_way=False)),
         (
             ["--link", "a~b", "--bandwidth", "64kB/s", "--cut-at", "9"],
@@ -118,6 +121,9 @@ def test_faults_as_a_document_and_none_at_all(down: Shell, far: Far):
         (["--link", "a~b", "--bandwidth", "64"], "E-FAULT", "64kB/s"),
         (["--link", "a~b", "--bandwidth", "1B/s"], "E-FAULT", "100"),
         (["--link", "a~b", "--one-way", "--reset"], "E-FAULT", "do not go together"),
+        (["--link", "a~b", "--one-way"], "E-USAGE", "--cut --one-way"),
+        (["--link", "a~b", "--delay", "1s", "--one-way"], "E-USAGE", "--cut is missing"),
+        (["--heal", "--one-way"], "E-USAGE", "--cut is missing"),
         (["--link", "a~b", "--cut-at", "0"], "E-USAGE", "--cut-at"),
     ],
 )

@@ -106,13 +106,13 @@ def test_a_change_leaves_the_rest_as_it_is():
         (Fault(delay_ms=300, jitter_ms=50), "delay 300 ms and up to 50 ms more"),
         (Fault(loss=0.05), "5% of connections lost each second"),
         (Fault(cut=Cut.SILENT), "cut"),
-        (Fault(cut=Cut.SILENT, one_way=True), "cut one way"),
+        (Fault(cut=Cut.SILENT, one_way=True), "cut one way, from buyer-1"),
         (Fault(cut=Cut.RESET), "cut, connections are reset"),
         (Fault(bytes_per_s=64_000, cut_at=2_000), "64,000 B/s, reset once after 2,000 more bytes"),
     ],
 )
 def test_words(fault: Fault, words: str):
-    assert fault.words() == words
+    assert fault.words("buyer-1") == words
 
 
 def test_the_document_is_json_and_a_change_travels_whole():
