@@ -38,14 +38,17 @@ def _conclude(session: Session, found: dict[str, Any]) -> None:
     """
     from node.errors import StorageError
 
-    total = plural(len(found["checks"]), "thing")
+    # What can be counted on the screen: a mark for each thing seen, a name for each one left out.
+    left_out = sum(check["state"] == "skipped" for check in found["checks"])
+    total = plural(len(found["checks"]) - left_out, "thing")
+    rest = f"; {left_out} more could not be checked" if left_out else ""
     fix = "Do what stands below each ✗, then ask again:  intentcast doctor"
     if found["damaged"]:
         raise StorageError("something of this home is damaged", code="E-DAMAGED", fix=fix)
     if found["bad"]:
-        raise StorageError(f"{found['bad']} of {total} not working", code="E-DOCTOR", fix=fix)
+        raise StorageError(f"{found['bad']} of {total} not working{rest}", code="E-DOCTOR", fix=fix)
     if found["warn"]:
-        session.console.say(f"It works; {found['warn']} of {total} to be looked at.")
+        session.console.say(f"It works; {found['warn']} of {total} to be looked at{rest}.")
     elif found["up"]:
         session.console.say("All is well.")
     else:

@@ -41,7 +41,8 @@ FREE_BYTES_WARN: Final = 512 * 1024 * 1024
 _TRIAL_FILE: Final = "doctor.trial"
 _TRIAL_BYTES: Final = 4_096
 _OTHERS: Final = 0o077
-_SECRETS: Final = ("root.key", "node.key", TOKEN_FILE, DATABASE_FILE)
+_SECRETS: Final = ("node.key", TOKEN_FILE, DATABASE_FILE)
+"""Private files but the root's, of which `keys` tells: one thing wrong is one finding."""
 _DRAFT_AGE_S: Final = 60
 """A draft younger than this may be in somebody's hands."""
 _SHOWN: Final = 4

@@ -49,6 +49,23 @@ def test_what_is_wrong_takes_cause_proof_and_fix(shell: Shell, examiner: FakeExa
     assert found.err.splitlines()[0] == "✗ 1 of 2 things not working (E-DOCTOR)."
 
 
+def test_the_count_can_be_followed_line_by_line(shell: Shell, examiner: FakeExaminer):
+    examiner.states = {
+        "peers": "skipped", "clock": "skipped", "port": "bad",
+        "disk": "ok", "keys": "warn", "mailboxes": "skipped",
+    }
+    found = shell.run("doctor")
+    told = [line for line in found.out.splitlines() if not line.startswith(" ")]
+    assert sum(line[0] in "✓!✗" for line in told) == 3
+    assert "- peers, clock, mailboxes not looked at" in told
+    assert found.err.splitlines()[0] == (
+        "✗ 1 of 3 things not working; 3 more could not be checked (E-DOCTOR)."
+    )
+    examiner.states["port"] = "ok"
+    said = "It works; 1 of 3 things to be looked at; 3 more could not be checked."
+    assert said in shell.run("doctor").err
+
+
 def test_a_warning_alone_is_no_failure(shell: Shell, examiner: FakeExaminer):
     examiner.states = {"disk": "warn"}
     found = shell.run("doctor")

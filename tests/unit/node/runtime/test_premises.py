@@ -384,6 +384,16 @@ def test_files_that_lie_open(home: Path):
     says(check_files(at(home)), State.BAD, "api.token", f"chmod 600 {token}")
 
 
+def test_a_key_that_lies_open_is_one_thing_wrong(home: Path):
+    with_keys(home).chmod(0o644)
+    confirm_words(home)
+    found = [check_keys(at(home), is_locked=None), check_files(at(home))]
+    assert [each.state for each in found] == [State.BAD, State.OK]
+    (home / "node.key").write_bytes(b"")
+    (home / "node.key").chmod(0o644)
+    says(check_files(at(home)), State.BAD, "node.key", f"chmod 600 {home / 'node.key'}")
+
+
 def test_files_that_were_left_behind(home: Path):
     draft = home / "root.new"
     draft.write_bytes(b"")
