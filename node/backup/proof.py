@@ -26,6 +26,7 @@ from node.clock import Clock
 from node.errors import KeystoreError, NotFoundError, RefusedError, StorageError
 from node.home import DATABASE_FILE, LOCK_FILE
 from node.keystore import Keyring
+from node.numerals import plural
 from node.storage.database import Storage
 from node.storage.inventory import Inventory, load_inventory
 from node.storage.lock import HomeLock
@@ -161,7 +162,8 @@ async def prove_backup(
             await in_thread(shutil.rmtree, work, ignore_errors=True)
             lock.release()
     if not report.clean:
-        raise _content(f"{len(report.objects) + len(report.letters)} records do not hold")
+        bad = len(report.objects) + len(report.letters)
+        raise _content(plural(bad, "record does not hold", "records do not hold"))
     return Proved(
         head=head,
         size=size,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     # Named in types only: SQL is spoken in `node.storage` alone.
     import sqlite3
 
+_SHOWN: Final = 3
 _LEFT_ALONE: Final = frozenset({LOCK_FILE})
 """What may lie in a home that counts as empty."""
 
@@ -124,11 +125,19 @@ def _check_empty(home: Path) -> None:
     found = sorted(path.name for path in home.iterdir())
     if set(found) - _LEFT_ALONE:
         raise RefusedError(
-            f"the home {home} is not empty: {', '.join(found[:3])} is there",
+            f"the home {home} is not empty: {_listed(found)} there",
             code="E-HOME-NOT-EMPTY",
             fix="Name another place with --home DIR, or move what is there away",
         )
     _check_ours(home.resolve())
+
+
+def _listed(names: list[str]) -> str:
+    """Name some files of a folder, with the verb that goes with them."""
+    shown = names[:_SHOWN]
+    more = len(names) - len(shown)
+    told = ", ".join(shown) + (f" and {more:,} more" if more else "")
+    return f"{told} {'is' if len(names) == 1 else 'are'}"
 
 
 def _check_ours(folder: Path) -> None:

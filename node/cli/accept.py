@@ -10,6 +10,7 @@ import click
 from node.cli.client import Document, NodeClient, handle_path
 from node.cli.console import clean
 from node.cli.deadline import Deadline
+from node.cli.deal import what_to_type
 from node.cli.exits import Exit
 from node.cli.offer_text import Offer, marks, when
 from node.cli.session import Session, session_options
@@ -207,13 +208,14 @@ def _tell(session: Session, found: Document, *, waited: bool) -> Exit:
         console.data(deal["handle"])
     if deal["state"] == _GOOD:
         console.say(console.tick("Signed by both sides."))
-    elif deal["state"] in _WAITING:
+        console.say(f"  {what_to_type(deal)}")
+        return Exit.OK
+    if deal["state"] in _WAITING:
         console.say(f"  Signed by you and sent; the deal is {deal['state']}.")
     else:
         console.alarm(console.cross(f"The deal is {deal['state']} (E-DEAL-{_code(deal)})."))
-    console.say(f"  {clean(deal['next'])}   intentcast deal {deal['handle']}")
-    if deal["state"] == _GOOD:
-        return Exit.OK
+    console.say(f"  {clean(deal['next'])}")
+    console.say(f"  {what_to_type(deal)}")
     if deal["state"] in _WAITING:
         return Exit.TIMEOUT if waited else Exit.OK
     return Exit.REFUSED

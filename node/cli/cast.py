@@ -119,9 +119,9 @@ def _tell(session: Session, found: Document) -> None:
     name = made["handle"] or made.get("draft")
     if made["handle"] and made["sent_to"]:
         sent = plural(made["sent_to"], "peer")
-        session.console.say(session.console.tick(f"Signed and sent to {sent}:"))
+        session.console.say(session.console.tick(f"Signed and sent to {sent}."))
     elif made["handle"]:
-        session.console.say(session.console.tick("Signed. It goes out when a peer connects:"))
+        session.console.say(session.console.tick("Signed. It goes out when a peer connects."))
     else:
         session.console.say(session.console.tick(made["note"]))
     session.console.data(str(name))

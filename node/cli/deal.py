@@ -17,6 +17,12 @@ from node.cli.table import pairs, table
 from node.errors import RefusedError
 from protocol.errors import LocalProtocolError
 
+_ASKS = {
+    "agreed": ("Keep it", " --save FILE"),
+    "offered": ("Answer it", " --confirm        or: --refuse REASON"),
+}
+"""States of a deal in which something is to be typed: what for, and what."""
+
 
 @click.command(short_help="List deals, show one, save its agreement, answer one.")
 @click.argument("handle", metavar="[DEAL]", required=False)
@@ -109,6 +115,14 @@ def _show(session: Session, found: Document) -> None:
     for event in one["history"]:
         console.data(clean(f"  {moment(event['at'])}  {event['what']}"))
     console.say(clean(one["next"]))
+    if one["state"] in _ASKS:
+        console.say(f"  {what_to_type(one)}")
+
+
+def what_to_type(one: dict[str, Any]) -> str:
+    """Give the command that is next for a deal."""
+    verb, option = _ASKS.get(one["state"], ("See it", ""))
+    return f"{verb}:  intentcast deal {one['handle']}{option}"
 
 
 def _save(session: Session, client: NodeClient, path: str, file: Path) -> None:

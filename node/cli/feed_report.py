@@ -7,6 +7,7 @@ from typing import Any
 
 from node.cli.console import clean
 from node.cli.session import Session
+from node.cli.spoken import plural
 
 _PROBLEMS_SHOWN = 10
 _COLUMNS_SHOWN = 12
@@ -15,7 +16,7 @@ _COLUMNS_SHOWN = 12
 def print_report(session: Session, found: dict[str, Any], path: Path) -> None:
     """Print the report of one feed."""
     console = session.console
-    console.data(f"{path.name}   {clean(found['form'])}, {found['rows']:,} rows")
+    console.data(f"{path.name}   {clean(found['form'])}, {plural(found['rows'], 'row')}")
     counts = ("added", "changed", "unchanged", "removed", "refused", "warnings")
     console.data("  " + "   ".join(f"{name} {found[name]:,}" for name in counts))
     for problem in found["problems"][:_PROBLEMS_SHOWN]:
@@ -31,13 +32,16 @@ def print_report(session: Session, found: dict[str, Any], path: Path) -> None:
         console.alarm("  ! The feed was cut short: nothing was taken off the shelf.")
     if found["removals_held"]:
         console.alarm(
-            f"  ! {found['removals_held']:,} articles left the feed and were kept on offer;"
-            " if they shall go: --remove-most"
+            f"  ! {_stay(found['removals_held'])} on offer; to let them go: --remove-most"
         )
     if found["applied"]:
         console.say(console.tick(f"{found['offered']:,} on offer, {found['refused']:,} refused."))
     else:
         console.say("  A dry run: nothing was changed.")
+
+
+def _stay(count: int) -> str:
+    return plural(count, "article that left the feed stays", "articles that left the feed stay")
 
 
 def _problem(problem: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from node.cli.console import clean
-from node.cli.spoken import moment
+from node.cli.spoken import moment, plural
 from node.cli.table import pad, table, width_of
 
 Offer = dict[str, Any]
@@ -129,4 +129,4 @@ def _wish(wish: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _term(term: dict[str, Any]) -> tuple[object, ...]:
-    return term["name"], f"{term['points']} points", f"x {term['weight']}", term["words"]
+    return term["name"], plural(term["points"], "point"), f"x {term['weight']}", term["words"]

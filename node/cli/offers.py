@@ -53,7 +53,7 @@ def offers(  # noqa: PLR0917 - one parameter per option
     _print(session, found, explain=explain)
     if len(found["offers"]) < wanted:
         raise TransportError(
-            f"there are {len(found['offers'])} of {wanted} offers after {timeout:g} s",
+            f"{len(found['offers'])} of {plural(wanted, 'offer')} came within {timeout:g} s",
             code="E-TIMEOUT",
             fix=f"Wait on:  intentcast offers {handle} --watch",
         )

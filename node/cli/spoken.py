@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
+from node.numerals import plural as plural  # noqa: PLC0414 - said here with the rest
+
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _KIB = 1024
 _LONG_ID = re.compile(r"([a-z]+)((?:-[0-9A-Z]{4}){2})(?:-[0-9A-Z]{4}){12}")
@@ -57,8 +59,3 @@ def short(text: object) -> object:
     """Cut a full id to the handle people use; everything else stays."""
     found = _LONG_ID.fullmatch(text) if isinstance(text, str) else None
     return found[1] + found[2] if found else text
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """Say a number with its noun."""
-    return f"{count} {one if count == 1 else many or one + 's'}"

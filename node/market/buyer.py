@@ -21,6 +21,7 @@ from node.market.errand import settling
 from node.market.letters import Dropped, Opened, Taken, Verdict, Waits
 from node.market.places import Places
 from node.market.requests import last_day_ms, read_local
+from node.numerals import plural
 from node.storage import casts, deals, dropped, objects, restorations, successions, threads
 from node.storage.casts import OwnCast
 from node.storage.deals import Deal as DealRow
@@ -403,7 +404,7 @@ class Buyer:
         late = self._desk.wall_ms() - offer.body.valid_until
         if late >= 0:
             raise RefusedError(
-                f"that offer ended {late // 60_000} minutes ago",
+                f"that offer ended {plural(late // 60_000, 'minute')} ago",
                 code="E-OFFER-EXPIRED",
                 fix="Choose another: intentcast offers",
             )

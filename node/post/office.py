@@ -18,6 +18,7 @@ from node.clock import Clock
 from node.entropy import Entropy
 from node.errors import KeystoreError, StorageError, TransportError
 from node.keystore import is_profile
+from node.numerals import plural
 from node.post.attendance import Attendance, Linked
 from node.post.carrier import Carrier, Channel, Keys, Network, Running, Spawner
 from node.post.desk import Desk, OnLetter
@@ -286,7 +287,8 @@ class Post:
         agreed = await self._ask_all(ctx, mailboxes, until, need)
         if len(agreed) < need:
             raise TransportError(
-                f"{len(agreed)} of {len(mailboxes)} mailboxes opened a box, {need} needed",
+                f"{len(agreed)} of {plural(len(mailboxes), 'mailbox', 'mailboxes')} opened a box, "
+                f"{need} needed",
                 code="E-MAILBOX-NONE",
                 fix="Connect to more nodes with the role mailbox, then try again",
             )

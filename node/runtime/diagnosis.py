@@ -13,7 +13,8 @@ from statistics import median_low
 from typing import Final
 
 from node.network.groups import is_one_group
-from node.runtime.findings import Finding, State, counted, length_text, ok, skipped
+from node.numerals import plural
+from node.runtime.findings import Finding, State, length_text, ok, skipped
 from node.timekeeper import CLOCK_OFF_MS
 from protocol import limits
 
@@ -91,8 +92,8 @@ def judge_peers(
     if not links:
         return _no_links(net, dials, known)
     out = [link.host for link in links if link.outbound]
-    nodes = counted(known, "node")
-    proof = f"{counted(len(links), 'link')}, {len(out)} dialled by this node; {nodes} known"
+    nodes = plural(known, "node")
+    proof = f"{plural(len(links), 'link')}, {len(out)} dialled by this node; {nodes} known"
     if is_one_group(out):
         return Finding(
             name="peers",
@@ -112,7 +113,7 @@ def _no_links(net: str, dials: Sequence[DialFact], known: int) -> Finding:
             cause="no peer is configured"
             if not known
             else "no peer is configured, and none of the nodes known from earlier answers",
-            proof=f"config.toml names no peers; {counted(known, 'node')} known",
+            proof=f"config.toml names no peers; {plural(known, 'node')} known",
             fix=_NO_PEER_FIX,
         )
     wrong = [dial for dial in dials if dial.code]
@@ -121,7 +122,7 @@ def _no_links(net: str, dials: Sequence[DialFact], known: int) -> Finding:
             name="peers",
             state=State.WARN,
             cause="no peer is linked yet",
-            proof=f"dialling {counted(len(dials), 'address', 'addresses')} on the network {net}",
+            proof=f"dialling {plural(len(dials), 'address', 'addresses')} on the network {net}",
             fix="Ask again in a few seconds:  intentcast doctor",
         )
     code = Counter(dial.code for dial in wrong).most_common(1)[0][0]
@@ -145,7 +146,7 @@ def judge_clock(offsets_ms: Sequence[int]) -> Finding:
     """
     shown = ", ".join(length_text(each) for each in sorted(offsets_ms)[:10])
     count = len(offsets_ms)
-    proof = f"clocks of {counted(count, 'peer')} against this one: {shown}" if count else ""
+    proof = f"clocks of {plural(count, 'peer')} against this one: {shown}" if count else ""
     is_off = bool(offsets_ms) and all(abs(each) > CLOCK_OFF_MS for each in offsets_ms)
     if count < limits.clock_peers_min:
         if is_off:
@@ -227,9 +228,7 @@ def judge_mailboxes(boxes: Sequence[BoxFact]) -> Finding:
     places = {place for box in boxes for place in box.read_ms}
     failing = {place for box in boxes for place in box.failing}
     cut_off = [box for box in boxes if box.failing >= set(box.read_ms)]
-    proof = (
-        f"{counted(len(boxes), 'box', 'boxes')} at {counted(len(places), 'mailbox', 'mailboxes')}"
-    )
+    proof = f"{plural(len(boxes), 'box', 'boxes')} at {plural(len(places), 'mailbox', 'mailboxes')}"
     if not failing:
         return ok("mailboxes", "every box is read at all its mailboxes", proof)
     times = [_last_read(box, place) for box in cut_off or boxes for place in sorted(box.failing)]
@@ -239,7 +238,7 @@ def judge_mailboxes(boxes: Sequence[BoxFact]) -> Finding:
             name="mailboxes",
             state=State.BAD,
             cause=f"letters may wait where this node cannot fetch them: none of the mailboxes of "
-            f"{counted(len(cut_off), 'box', 'boxes')} answers",
+            f"{plural(len(cut_off), 'box', 'boxes')} answers",
             proof=proof,
             fix="It tries on by itself, and moves a box whose mailboxes stay away; check: "
             "intentcast peers",
@@ -247,7 +246,8 @@ def judge_mailboxes(boxes: Sequence[BoxFact]) -> Finding:
     return Finding(
         name="mailboxes",
         state=State.WARN,
-        cause=f"{len(failing)} of {len(places)} mailboxes do not answer; each box has another",
+        cause=f"{len(failing)} of {plural(len(places), 'mailbox', 'mailboxes')} "
+        f"{'does' if len(failing) == 1 else 'do'} not answer; each box has another",
         proof=proof,
         fix="Nothing now; it tries on by itself",
     )
@@ -289,7 +289,7 @@ def judge_files(fact: FilesFact) -> Finding:
     most = "no limit" if fact.limit is None else str(fact.limit)
     proof = (
         f"{used} in use of {most}; {fact.guests} of {fact.guests_max} incoming connections; "
-        f"{fact.refused} turned away, {fact.shortages} shortages since the start"
+        f"{fact.refused} turned away, {plural(fact.shortages, 'shortage')} since the start"
     )
     is_tight = fact.limit and fact.in_use and fact.in_use > _FILES_ROOM * fact.limit
     if fact.is_short:

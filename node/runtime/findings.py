@@ -102,11 +102,6 @@ def size_text(count: int) -> str:
     return f"{number:.1f} GiB"
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """Say a number with its noun."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
-
-
 def length_text(ms: int) -> str:
     """Say a length of time, whichever way it points: `+2.5 s`, `-3 min`, `+26 h`."""
     seconds = abs(ms) / _MS

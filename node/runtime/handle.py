@@ -28,6 +28,7 @@ from node.market.errand import Errand, on_errand
 from node.market.requests import Requests, read_local, write_local
 from node.market.seller import Seller
 from node.market.withdrawal import Withdrawal
+from node.numerals import plural
 from node.runtime import views
 from node.runtime.custody import Custody
 from node.runtime.examiner import Examiner
@@ -348,7 +349,7 @@ class Handle:
         if verdict.musts_met < len(verdict.musts) and not anyway:
             missed = len(verdict.musts) - verdict.musts_met
             raise RefusedError(
-                f"that offer misses {missed} of your {len(verdict.musts)} musts",
+                f"that offer misses {missed} of your {plural(len(verdict.musts), 'must')}",
                 code="E-MUST",
                 fix="Look at it with --explain; to take it all the same add --anyway",
             )

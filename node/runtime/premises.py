@@ -25,7 +25,8 @@ from node.config import Settings
 from node.errors import ConfigError, KeystoreError, StorageError
 from node.home import ADDRESS_FILE, DATABASE_FILE, LOCK_FILE, TOKEN_FILE, check_folder
 from node.keystore import is_sealed, words_confirmed
-from node.runtime.findings import Finding, State, counted, failed, ok, size_text, skipped
+from node.numerals import plural
+from node.runtime.findings import Finding, State, failed, ok, size_text, skipped
 from node.storage import health
 from node.storage.exchange import finish
 from node.storage.faults import RESTORE_FIX, SCRUB_FIX, storage_error
@@ -239,7 +240,7 @@ def judge_health(found: Health, *, has_scrubbed: bool = False) -> Finding:
             fix="Let its owner write to the home, then:  intentcast up",
         )
     if found.trouble:
-        pages = f"; {counted(found.pages, 'damaged page')}" if found.pages else ""
+        pages = f"; {plural(found.pages, 'damaged page')}" if found.pages else ""
         is_mendable = found.trouble == "pages" and not has_scrubbed
         cause = _TROUBLES.get(found.trouble, found.trouble)
         return _damaged(cause, proof + pages, is_mendable=is_mendable)
@@ -276,8 +277,8 @@ def _damaged(cause: str, proof: str, *, is_mendable: bool) -> Finding:
 def judge_scrub(found: ScrubReport) -> Finding:
     """Tell what a look at every stored byte found, and what of it was mended."""
     proof = (
-        f"{counted(found.checked, 'object and letter', 'objects and letters')} compared with their "
-        f"hashes, {counted(found.pages, 'page')} with their sums"
+        f"{plural(found.checked, 'object and letter', 'objects and letters')} compared with their "
+        f"hashes, {plural(found.pages, 'page')} with their sums"
     )
     if found.clean:
         return ok("contents", "every byte is what was written", proof)
@@ -290,7 +291,7 @@ def judge_scrub(found: ScrubReport) -> Finding:
         return Finding(
             name="contents",
             state=State.WARN,
-            cause=f"{counted(len(shown), 'damaged thing was', 'damaged things were')} mended, or "
+            cause=f"{plural(len(shown), 'damaged thing was', 'damaged things were')} mended, or "
             "asked for again",
             proof=f"{proof}: {'; '.join(told)}",
             fix="Let the node run until nothing is asked for any more; keep an eye on the disk",
@@ -299,7 +300,7 @@ def judge_scrub(found: ScrubReport) -> Finding:
     return Finding(
         name="contents",
         state=State.BAD,
-        cause=f"{counted(len(left), 'thing')} stored here cannot be mended",
+        cause=f"{plural(len(left), 'thing')} stored here cannot be mended",
         proof=f"{proof}: {'; '.join(told)}",
         # Whoever reads this has just scrubbed.
         fix=fixes[0] if fixes else RESTORE_FIX,

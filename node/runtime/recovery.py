@@ -18,6 +18,7 @@ from node.market.recall import Recall
 from node.market.reclaim import MoveCast, Reclaim
 from node.market.reopening import Reopened, Reopening
 from node.market.succession import Succession
+from node.numerals import plural
 from node.runtime import views
 from node.runtime.lookups import Lookups
 from node.storage import objects, restorations
@@ -135,11 +136,13 @@ class Recovery:
         """Say what the owner should know, as of the last look."""
         found = [*self._copy_notices(), *self._identity_notices()]
         if self._held and self._restoration is not None:
-            count = len(self._held)
+            requests = sum(not is_profile(each.ctx) for each in self._held)
+            who = [plural(requests, "request")] if requests else []
+            who += ["the shop"] if requests < len(self._held) else []
+            promises = "promise" if len(who) > 1 or requests > 1 else "promises"
             found.append(
-                f"Restored on {_day(self._restoration.restored_ms)}: {count} "
-                f"{'request or shop promises' if count == 1 else 'requests and shops promise'} "
-                "nothing until:  intentcast reopen"
+                f"Restored on {_day(self._restoration.restored_ms)}: {' and '.join(who)} "
+                f"{promises} nothing until:  intentcast reopen"
             )
         return found
 

@@ -17,6 +17,7 @@ import msgspec
 from node.data.vocabulary import attribute_vocabulary
 from node.market.deals import opened_of
 from node.market.requests import Local
+from node.numerals import plural
 from node.storage.audit import AuditLine
 from node.storage.casts import OwnCast
 from node.storage.deals import Deal as DealRow
@@ -51,7 +52,7 @@ def offline_note(waiting: int, next_at: int | None) -> str:
     """Say that nobody is linked, and what waits for it."""
     if not waiting:
         return "Offline: no peers. What you send waits here until one connects."
-    letters = "1 letter waits" if waiting == 1 else f"{waiting} letters wait"
+    letters = plural(waiting, "letter waits", "letters wait")
     when = f"; next try at {iso(next_at)}" if next_at is not None else ""
     return f"Offline: no peers. {letters}{when}, and at once when a peer connects."
 
@@ -106,7 +107,7 @@ def cast_note(row: OwnCast, sent_to: int) -> str:
         case CastState.DRAFT:
             return "Saved. It will go out when a node with a mailbox is connected."
         case CastState.OPEN:
-            return f"Signed and sent to {sent_to} peers; offers come in until the date."
+            return f"Signed and sent to {plural(sent_to, 'peer')}; offers come in until the date."
         case CastState.DECIDING:
             return "The date has come; choose among the offers."
         case CastState.AWARDED:
@@ -241,13 +242,13 @@ def offer_view(  # noqa: PLR0917 - one row of one table, built in one place
 
 _NEXT = {
     (Role.BUYER, DealState.ACCEPT_SENT): "Waiting for the vendor's confirmation until {by}.",
-    (Role.BUYER, DealState.AGREED): "Both sides have signed. Keep it: deal DEAL --save FILE.",
+    (Role.BUYER, DealState.AGREED): "Both sides have signed; keep the agreement in a file.",
     (Role.BUYER, DealState.DECLINED): "The vendor said no; accept another offer.",
     (Role.BUYER, DealState.VOIDED): "No confirmation came in time; accept another offer.",
     (Role.BUYER, DealState.CANCELLED): "The vendor left for want of an acknowledgement.",
-    (Role.VENDOR, DealState.OFFERED): "Until {by}: deal DEAL --confirm, or --refuse REASON.",
+    (Role.VENDOR, DealState.OFFERED): "Confirm it, or refuse it with a reason, until {by}.",
     (Role.VENDOR, DealState.CONFIRMED): "Waiting for the buyer's acknowledgement.",
-    (Role.VENDOR, DealState.AGREED): "Both sides have signed. Keep it: deal DEAL --save FILE.",
+    (Role.VENDOR, DealState.AGREED): "Both sides have signed; keep the agreement in a file.",
     (Role.VENDOR, DealState.DECLINED): "Refused; nothing more is due.",
     (Role.VENDOR, DealState.VOIDED): "Voided; nothing is due from either side.",
     (Role.VENDOR, DealState.CANCELLED): "Left for want of an acknowledgement; nothing is due.",

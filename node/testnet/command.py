@@ -18,6 +18,7 @@ from typing import Any, Final
 from node.clock import Clock, SystemClock
 from node.entropy import SeededEntropy, SystemEntropy
 from node.errors import TransportError
+from node.numerals import plural
 from node.runtime.tasks import Tasks
 from node.testnet import lines
 from node.testnet.bots import BuyerBot, Wishes
@@ -243,7 +244,9 @@ class Fair:
             TransportError: E-TIMEOUT, time was up before the goal was reached.
         """
         found = self.document()
-        counts = ", ".join(f"{number} {name}" for name, number in found["counts"].items())
+        counts = ", ".join(
+            plural(number, name.removesuffix("s"), name) for name, number in found["counts"].items()
+        )
         if self._wanted.as_json:
             lines.say(json.dumps(found, indent=2), sys.stdout)
         else:

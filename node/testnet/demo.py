@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.clock import SystemClock
+from node.numerals import plural
 from node.testnet import lines, telling
 from node.testnet.bots import is_good
 from node.testnet.door import Document, Door
@@ -206,7 +207,7 @@ class Story:
         vendors = {offer["vendor"]["key"] for offer in found}
         hold(
             len(vendors) >= _VENDORS_MIN,
-            f"only {len(vendors)} vendors offered within {_OFFERS_S:.0f} s",
+            f"only {plural(len(vendors), 'vendor')} offered within {_OFFERS_S:.0f} s",
         )
         for offer in found:
             total = sum(line["total"] for line in offer["lines"])
@@ -217,7 +218,9 @@ class Story:
         hold(positions == list(range(1, len(found) + 1)), "the offers are not ranked")
 
     async def _choose(self, found: list[Document]) -> Document:
-        self._begin("compare", f"{len(found)} offers, compared like with like; the best first.")
+        self._begin(
+            "compare", f"{plural(len(found), 'offer')}, compared like with like; the best first."
+        )
         self._say(*telling.comparison(found))
         unmet = [
             (offer, must)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from node.crashpoint import crashpoint
+from node.numerals import plural
 from node.storage import catalogue as rows
 from node.storage.catalogue import ImportRow, Item
 from node.storage.database import Storage
@@ -335,7 +336,7 @@ def _removals_held(gone: int, offered: int) -> FeedProblem:
     return problem(
         0,
         "E-FEED-REMOVALS",
-        f"{gone:,} of {offered:,} articles are no longer in the feed; they were kept",
+        f"{gone:,} of {plural(offered, 'article')} no longer in the feed; kept on offer",
         fix="Check the feed; if it is right: --remove-most",
         refused=False,
     )

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, TextIO
 
+from node.numerals import plural
 from node.vendor.feed_rows import (
     COLUMN_CHARS_MAX,
     COLUMNS_MAX,
@@ -225,7 +226,7 @@ def _wrong_width(line: int, cells: list[str], columns: list[str], delimiter: str
     return problem(
         line,
         "E-FEED-COLUMNS",
-        f"has {len(cells)} cells, the header names {len(columns)} columns",
+        f"has {plural(len(cells), 'cell')}, the header names {plural(len(columns), 'column')}",
         fix="Add the missing cells, empty if need be"
         if few
         else f"Put cells that hold a {DELIMITERS.get(delimiter, delimiter)} between "

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from node.numerals import plural
 from node.storage.catalogue import Item
 from node.vendor.rules import Rules
 from protocol.market.constraints import Fact, Outcome, Status, evaluate
@@ -237,9 +238,11 @@ def span_of(cast: Intentcast, rules: Rules, *, now_ms: int) -> Span | Skip | Non
             continue
         notice = (span.first - _today(window.tz, now_ms)).days + window.flex_days
         if notice < rules.lead_days:
-            why = f"{max(notice, 0)} days' notice, {rules.lead_days} are needed"
+            why = f"notice of {plural(max(notice, 0), 'day')}, {rules.lead_days:,} needed"
         elif not rules.days_min <= span.days <= rules.days_max:
-            why = f"{span.days} days, from {rules.days_min} to {rules.days_max} are rented"
+            why = (
+                f"{plural(span.days, 'day')}, from {rules.days_min} to {rules.days_max} are rented"
+            )
         else:
             return span
     return Skip(reason=SkipReason.DATES, words=why) if why else None

@@ -154,7 +154,7 @@ async def test_mailboxes_that_were_killed(fair: Fair):
     await cast(buyer)
     await becomes(buyer.up, "mailboxes", "ok", "1 box at 3 mailboxes")
     await relays[0].close()
-    await becomes(buyer.up, "mailboxes", "warn", "1 of 3 mailboxes do not answer")
+    await becomes(buyer.up, "mailboxes", "warn", "1 of 3 mailboxes does not answer")
     for relay in relays[1:]:
         await relay.close()
     found = await becomes(buyer.up, "mailboxes", "bad", "none of the mailboxes of 1 box")

@@ -63,7 +63,7 @@ async def test_what_may_be_wrong_with_a_file(home: Home, file: Path, tmp_path: P
     assert await code_of(home, file, net="another") == "E-BACKUP-NET"
     home.keyring.lock()
     assert await code_of(home, file) == "E-KEYS-LOCKED"
-    home.keyring.unlock(bytes(32))
+    home.keyring = Keyring(bytes(32))
     assert await code_of(home, file) == "E-BACKUP-KEY"
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from node.backup import restore
-from node.backup.restore import Order, Restored, restore_home
+from node.backup.restore import Order, Restored, check_empty, restore_home
 from node.entropy import SystemEntropy
+from node.errors import RefusedError
 from node.keyfile import Cost, Passphrase, SealedRoot, read_node, read_root, seal_root, sync_folder
 from node.keystore import open_keyring, words_confirmed
 from node.storage import restorations
@@ -132,6 +133,17 @@ async def test_an_empty_folder_and_a_forgotten_lock_are_no_home(
 
 async def test_a_home_that_is_not_empty_is_left_alone(home: Home, root: bytes, tmp_path: Path):
     assert await code_of(home, Order(home=home.path, root=root)) == "E-HOME-NOT-EMPTY"
+    place = tmp_path / "used"
+    place.mkdir()
+    for name, said in (
+        ("a", "not empty: a is there"),
+        ("b", "not empty: a, b are there"),
+        ("c", "not empty: a, b, c are there"),
+        ("d", "not empty: a, b, c and 1 more are there"),
+    ):
+        (place / name).write_text("")
+        with pytest.raises(RefusedError, match=said):
+            check_empty(place)
     (tmp_path / "file").write_text("x")
     assert await code_of(home, Order(home=tmp_path / "file", root=root)) == "E-HOME"
 

@@ -69,6 +69,14 @@ def test_what_goes_by_that_name(shell: Shell, handle: str, code: str, exit_code:
     assert (found.code, f"({code})" in found.err) == (exit_code, True)
 
 
+def test_a_deal_that_stands_says_how_to_keep_it(shell: Shell, citizen: FakeCitizen):
+    citizen.deal_states = ["agreed"]
+    found = shell.run("accept", HANDLE, "--yes")
+    assert found.err.endswith(
+        "✓ Signed by both sides.\n  Keep it:  intentcast deal deal-9ABC-DEFG --save FILE\n"
+    )
+
+
 def test_the_nodes_no_is_told(shell: Shell):
     found = shell.run("accept", "offer-GONE", "--yes")
     assert (found.code, found.out) == (5, "")

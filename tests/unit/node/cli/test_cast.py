@@ -26,7 +26,7 @@ def test_asked_and_answered_yes(shell: Shell, citizen):
     assert "Everyone on the network:  category, area of ~5 km2" in found.err
     assert "Nobody:  your name, your other casts" in found.err
     assert "Broadcast? [Y/n]" in found.err
-    assert "✓ Signed and sent to 2 peers:" in found.err
+    assert "✓ Signed and sent to 2 peers.\n" in found.err
     [(_, draft)] = sent(citizen)
     assert draft["budget"] == {"max": "300EUR"}
 

@@ -29,6 +29,7 @@ def test_one(shell: Shell):
     assert "Disclosed   name" in found.out
     assert "acceptance sent" in found.out
     assert "save it with --save" in found.err
+    assert "  Keep it:  intentcast deal deal-9ABC-DEFG --save FILE\n" in found.err
     assert shell.run("deal", "x", "--json").document()["schema"] == "intentcast.deal/1"
 
 

@@ -70,3 +70,20 @@ def test_what_must_be_read(monkeypatch: pytest.MonkeyPatch):
     assert "--remove-most" in text
     assert "c11 and 8 more" in text
     assert "more; all" not in text
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [(1, "1 article that left the feed stays"), (1_200, "1,200 articles that left the feed stay")],
+)
+def test_what_was_kept_is_counted_as_people_count(
+    capsys: pytest.CaptureFixture[str], held: int, said: str
+):
+    session = Session(console=Console(), yes=False, named_home=None)
+    counts = dict.fromkeys(("added", "changed", "unchanged", "removed", "refused", "warnings"), 0)
+    found = {"form": "CSV", "rows": held, "problems": [], "unmapped": [], "complete": True}
+    found |= counts | {"removals_held": held, "applied": False}
+    print_report(session, found, Path("feed.csv"))
+    told = capsys.readouterr()
+    assert f"! {said} on offer; to let them go: --remove-most" in told.err
+    assert f"CSV, {held:,} {'row' if held == 1 else 'rows'}\n" in told.out

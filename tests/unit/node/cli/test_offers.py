@@ -76,7 +76,7 @@ def test_not_enough_in_time(shell: Shell):
     found = shell.run("offers", HANDLE, "--wait", "3", "--timeout", "0")
     assert found.code == 6
     assert len(found.out.splitlines()) == 3
-    assert "✗ There are 2 of 3 offers after 0 s (E-TIMEOUT)." in found.err
+    assert "✗ 2 of 3 offers came within 0 s (E-TIMEOUT)." in found.err
 
 
 @pytest.mark.parametrize("text", ["", "many", "-1", "3.5", "deals>=3"])

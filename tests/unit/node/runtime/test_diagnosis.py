@@ -153,7 +153,9 @@ def test_all_read():
 
 def test_one_of_several_fails():
     found = judge_mailboxes([box({"m1": 10, "m2": 3 * MINUTE_MS}, "m2")])
-    says(found, State.WARN, "1 of 2 mailboxes", "m2: last read 3 min ago")
+    says(found, State.WARN, "1 of 2 mailboxes does not answer", "m2: last read 3 min ago")
+    found = judge_mailboxes([box({"m1": 10, "m2": None, "m3": None}, "m2", "m3")])
+    says(found, State.WARN, "2 of 3 mailboxes do not answer")
 
 
 def test_a_box_cut_off():

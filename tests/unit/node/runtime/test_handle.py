@@ -166,7 +166,7 @@ async def test_a_request_is_kept_sent_and_shown(market: Market, handle: Handle):
     found = (await handle.create_cast(DRAFT))["cast"]
     assert (found["state"], found["offers"], found["sent_to"]) == ("open", 0, 1)
     assert found["local"] == {"budget": "300.00 USD", "disclose": ["name"]}
-    assert found["note"].startswith("Signed and sent to 1 peers")
+    assert found["note"].startswith("Signed and sent to 1 peer;")
     market.clock.advance(60_000)
     second = (await handle.create_cast({**DRAFT, "title": "Another"}))["cast"]
     assert [each["title"] for each in (await handle.casts())["casts"]] == [
@@ -279,7 +279,7 @@ async def test_an_offer_that_is_not_valid_is_not_accepted(market: Market, handle
 async def test_an_offer_that_misses_a_must_takes_a_word_more(market: Market, handle: Handle):
     market.vendor.shop.changes = {"answers": [Answer(item=0, attr=0, status="unmet", value=False)]}
     _, offer_id = await market.offered()
-    with pytest.raises(RefusedError, match="misses 1 of your 1 musts") as refused:
+    with pytest.raises(RefusedError, match="misses 1 of your 1 must ") as refused:
         await handle.accept(to_text("offer", offer_id), **NOTHING)
     assert refused.value.code == "E-MUST"
     deal = await handle.accept(to_text("offer", offer_id), **{**NOTHING, "anyway": True})

@@ -17,6 +17,7 @@ from node.market.copies import halted
 from node.runtime.recovery import Recovery
 from node.storage import casts, copies, restorations
 from node.storage.copies import Sighting
+from node.storage.restorations import Held
 from protocol import limits
 from protocol.ids import to_text
 from protocol.market.copies import Sign, Twinship
@@ -95,6 +96,24 @@ async def test_a_restored_home_says_what_it_waits_for(market: Market, house: Hou
     assert "1 request" in await house.notices()
     await market.buyer.cast(title="Another")
     assert "intentcast reopen" in await house.notices()
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ([b"1" * 16], "1 request promises nothing until:  intentcast reopen"),
+        ([b"1" * 16, b"2" * 16], "2 requests promise nothing until"),
+        ([PROFILE_CONTEXT], "the shop promises nothing until"),
+        ([b"1" * 16, PROFILE_CONTEXT], "1 request and the shop promise nothing until"),
+    ],
+)
+async def test_a_shop_is_named_where_there_is_one(house: House, held: list[bytes], said: str):
+    await house.restore()
+    await house.recovery.look()
+    house.recovery._held = [Held(ctx=ctx, since_ms=1) for ctx in held]
+    [notice] = house.recovery.notices()
+    assert f": {said}" in notice
+    assert ("shop" in notice) is (PROFILE_CONTEXT in held)
 
 
 async def test_a_home_that_sells_nothing_is_not_asked_about_its_shop(house: House):

@@ -93,6 +93,7 @@ def test_what_came_about_is_reported_as_measured(capsys: pytest.CaptureFixture[s
     fair.report()
     said = capsys.readouterr().out
     assert "0.25 s  casts 1  offers 1" in said
+    assert "1 cast, 1 offer, 0 deals, 0 agreements, in " in said
     assert "first offer 0.25 s after the first request" in said
     found = fair.document()
     assert (found["first_cast_ms"], found["first_offer_ms"], found["elapsed_ms"]) == (0, 250, 1_250)

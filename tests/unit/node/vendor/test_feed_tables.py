@@ -107,7 +107,7 @@ def test_too_many_lost_quotes_end_the_reading(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    ("row", "word"), [("1", "1 cells"), ("1,a,19,99", "4 cells"), ("1,2,3,4,5", "5 cells")]
+    ("row", "word"), [("1", "1 cell,"), ("1,a,19,99", "4 cells"), ("1,2,3,4,5", "5 cells")]
 )
 def test_a_row_of_another_width_is_refused(row: str, word: str):
     rows, problems, _ = read(f"id,title,price\n{row}\n2,b,3\n")
