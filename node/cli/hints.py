@@ -12,7 +12,15 @@ import shlex
 from pathlib import Path
 from typing import Final
 
-_HOMELESS: Final = frozenset({"verify", "categories", "testnet", "demo"})
+AT_HOME: Final = frozenset(
+    {
+        *("up", "status", "cast", "casts", "offers", "accept", "deal", "revoke", "doctor", "peers"),
+        *("nearby", "invite", "join", "outbox", "paths", "words", "passphrase", "lock", "unlock"),
+        *("backup", "restore", "reopen", "identity", "vendor"),
+    }
+)
+"""Commands that are about a home."""
+ANYWHERE: Final = frozenset({"verify", "categories", "testnet", "demo"})
 """Commands that ask no home."""
 _COMMAND: Final = re.compile(
     # Between backticks stands a command's name, which nobody is told to type.
@@ -48,11 +56,10 @@ def with_home(line: str, option: str) -> str:
         line: for a person.
         option: what `home_option` gave; empty changes nothing.
     """
-    from node.cli.group import COMMANDS
 
     def put(found: re.Match[str]) -> str:
         verb, rest = found["verb"], found["rest"]
-        if verb not in COMMANDS or verb in _HOMELESS or _LEAVES_ALONE.search(rest):
+        if verb not in AT_HOME or _LEAVES_ALONE.search(rest):
             return found[0]
         return f"intentcast {option} {verb}{rest}"
 

@@ -51,8 +51,12 @@ def test_what_is_wrong_takes_cause_proof_and_fix(shell: Shell, examiner: FakeExa
 
 def test_the_count_can_be_followed_line_by_line(shell: Shell, examiner: FakeExaminer):
     examiner.states = {
-        "peers": "skipped", "clock": "skipped", "port": "bad",
-        "disk": "ok", "keys": "warn", "mailboxes": "skipped",
+        "peers": "skipped",
+        "clock": "skipped",
+        "port": "bad",
+        "disk": "ok",
+        "keys": "warn",
+        "mailboxes": "skipped",
     }
     found = shell.run("doctor")
     told = [line for line in found.out.splitlines() if not line.startswith(" ")]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from node.cli.group import COMMANDS
-from node.cli.hints import home_option, with_home
+from node.cli.hints import ANYWHERE, AT_HOME, home_option, with_home
 from tests.unit.node.api.fake_citizen import FakeCitizen, FakeExaminer
 from tests.unit.node.cli.conftest import Shell
 from tests.unit.node.cli.sealed import make_home
@@ -124,5 +124,6 @@ def test_doctor_names_the_home_in_what_to_do_but_not_in_its_document(
     assert document["checks"][0]["fix"] == "intentcast up"
 
 
-def test_every_command_without_a_home_is_one_of_ours():
-    assert {"verify", "categories", "testnet", "demo"} < set(COMMANDS)
+def test_of_every_command_it_is_known_whether_it_asks_a_home():
+    assert set(COMMANDS) == AT_HOME | ANYWHERE
+    assert not AT_HOME & ANYWHERE
