@@ -12,6 +12,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shlex
 import stat
 import unicodedata
 from collections.abc import Callable
@@ -398,7 +399,7 @@ def _check_mode(path: Path, mode: int) -> None:
         raise KeystoreError(
             f"the key file {path.name} can be read by other users",
             code="E-KEYS-OPEN",
-            fix=f"chmod 600 {path}",
+            fix=f"chmod 600 {shlex.quote(str(path))}",
         )
 
 

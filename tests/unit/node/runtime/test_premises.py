@@ -313,6 +313,8 @@ def test_what_is_to_be_typed_survives_a_space_in_the_path(tmp_path: Path):
     (home / "api.token").touch()
     (home / "api.token").chmod(0o644)
     assert check_files(at(home)).fix == f"chmod 600 '{home}/api.token'"
+    with_keys(home).chmod(0o644)
+    assert check_keys(at(home), is_locked=None).fix == f"chmod 600 '{home}/root.key'"
 
 
 def test_what_was_mended_is_no_damage_any_more():
