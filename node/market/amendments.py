@@ -14,9 +14,11 @@ import msgspec
 
 from node.market.deals import Deals
 from node.market.desk import Desk, with_reply
-from node.storage import threads
+from node.market.recollect import load_whole
+from node.storage import objects, threads
 from protocol.market import cast as cast_machine
 from protocol.market import thread as thread_machine
+from protocol.market.forms import Form, ordered
 from protocol.market.thread import ThreadEvent
 from protocol.objects.envelope import Verified
 from protocol.objects.intentcast import Intentcast
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     from node.storage.threads import Thread
 
+_FORMS_A_MINUTE_MAX = 16
+"""Forms of one minute that are looked at: more than any honest buyer signs; guess."""
 _ROUND_MAX = 10
 """The last round an offer may be of (docs/protocol/12-offer.md)."""
 
@@ -50,6 +54,8 @@ class Amendments:
         Returns:
             Whether it asks something new, newer than what our offer answers.
         """
+        if self._is_overtaken(conn, thread, cast):
+            return False
         # Not kept past its time: a buyer may amend for ever, and what is quoted anew is kept then.
         followed = with_reply(thread, cast.body.reply, cast.header.at)
         threads.save(conn, followed)
@@ -61,6 +67,22 @@ class Amendments:
         if offer is None or answered is None or answered.header.at > cast.header.at:
             return False
         return not cast_machine.same_terms(answered.body, cast.body)
+
+    def _is_overtaken(
+        self, conn: sqlite3.Connection, thread: Thread, cast: Verified[Intentcast]
+    ) -> bool:
+        """Tell whether a later form of the same minute is here: signed times are whole minutes."""
+        header = cast.header
+        ids = objects.forms_at(
+            conn, thread.cast_id, header.key, header.at, most=_FORMS_A_MINUTE_MAX
+        )
+        opened = [load_whole(self._desk, conn, each) for each in ids]
+        of_minute = [cast, *(each for each in opened if each is not None)]
+        newest = ordered(
+            Form(id=each.id, at=each.header.at, supersedes=each.body.supersedes)
+            for each in of_minute
+        )[-1]
+        return newest.id != cast.id
 
     def revision(self, conn: sqlite3.Connection, thread: Thread, offer: Offer) -> Offer | None:
         """Make a quote the next round of a thread; None when the thread takes no further one."""

@@ -13,30 +13,24 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
-
-import msgspec
 
 from node.crashpoint import crashpoint
 from node.errors import KeystoreError, StorageError
 from node.market.copies import Copies
 from node.market.desk import Desk, newest_box
-from node.storage import boxes_own, casts, objects, restorations
+from node.market.forms import follow, follow_profile
+from node.storage import casts, objects, restorations
 from node.storage.boxes_own import OwnBox
-from node.storage.casts import OwnCast
-from protocol import limits, sealing, signing
-from protocol.encoding import encode
+from protocol import limits
 from protocol.errors import IntentcastError, RemoteProtocolError
-from protocol.ids import CastId, NodeId
 from protocol.market import cast as cast_machine
-from protocol.market.cast import CastEvent, CastState
+from protocol.market.cast import CastEvent
 from protocol.objects.envelope import Verified
 from protocol.objects.header import IDENTITY_KINDS, STATEMENT_KINDS
 from protocol.objects.intentcast import Intentcast
 from protocol.objects.profile import Profile
-from protocol.objects.reply import Reply
 from protocol.objects.revoke import Revoke
 
 if TYPE_CHECKING:
@@ -50,7 +44,6 @@ _AGAIN_S = 1.0
 """Rest before all that is carried is looked at again, s; doubles while that fails."""
 _AGAIN_S_MAX = 600.0
 """The longest such rest: a disk stays full for hours, and each look opens every request; guess."""
-_FOUND = "Found again after a restore; what you kept private of it is not known here."
 
 LiveCasts = Callable[[], Awaitable[Sequence[Verified[Any]]]]
 MoveCast: TypeAlias = "Callable[[sqlite3.Connection, bytes, CastEvent], bool]"
@@ -208,7 +201,10 @@ class Reclaim:
         return dict(self._statements.contexts()).get(key)
 
     async def _take(self, ctx: bytes, verified: Verified[Any]) -> None:
-        if await self._is_on_record(verified):
+        if await self._is_written_here(verified):
+            return
+        if await self._is_named(verified):
+            await self._keep(ctx, verified, partial(self._follow, ctx=ctx, verified=verified))
             return
         if verified.header.kind in STATEMENT_KINDS:
             if not await self._statements.heard(ctx, verified):
@@ -216,36 +212,40 @@ class Reclaim:
             return
         await self._copies.met(ctx, verified)
         if isinstance(verified.body, Intentcast):
-            await self._adopt_cast(verified)
+            await self._adopt(ctx, verified, partial(self._find, verified=verified))
+            self.found += 1
         elif isinstance(verified.body, Revoke):
             await self._adopt_revoke(ctx, verified)
         elif isinstance(verified.body, Profile):
-            await self._adopt(ctx, verified, verified.body.reply)
+            await self._adopt(ctx, verified, partial(self._follow, ctx=ctx, verified=verified))
 
-    async def _is_on_record(self, verified: Verified[Any]) -> bool:
+    async def _is_written_here(self, verified: Verified[Any]) -> bool:
         """Tell whether this home wrote an object, or took it back before."""
         row = await self._desk.storage.read(lambda db: objects.load_row(db, verified.id))
-        if row is not None and row.own:
-            return True
-        # Its bytes may be a peer's copy in the place of ours, which a damaged disk lost.
+        return row is not None and row.own
+
+    async def _is_named(self, verified: Verified[Any]) -> bool:
+        """Tell whether a request of ours goes by this id: it is no sign of another copy.
+
+        Its bytes may be a peer's copy in the place of ours, which a damaged disk lost; or the root
+        of a request found again by a later form of it.
+        """
         kept = await self._desk.storage.read(casts.load_all)
-        is_named = any(verified.id in (each.cast_id, each.root_id) for each in kept)
-        if is_named:
-            await self._desk.storage.write(lambda conn: self._desk.record(conn, verified))
-        return is_named
+        return any(verified.id in (each.cast_id, each.root_id) for each in kept)
 
     # --- adopting -------------------------------------------------------------------------------
 
-    async def _adopt_cast(self, verified: Verified[Intentcast]) -> None:
-        def txn(conn: sqlite3.Connection) -> None:
-            row = _row_of(conn, verified)
-            if row is not None:
-                casts.save(conn, row)
-                restorations.hold(conn, row.nonce, self._desk.wall_ms())
-            self._desk.note(conn, "cast.found", [verified.id])
+    def _find(self, conn: sqlite3.Connection, *, verified: Verified[Intentcast]) -> None:
+        """Have a request that is new here, or newer, wait until it is reopened."""
+        if follow(self._desk, conn, verified):
+            restorations.hold(conn, verified.body.nonce, self._desk.wall_ms())
+        self._desk.note(conn, "cast.found", [verified.id])
 
-        await self._adopt(verified.body.nonce, verified, verified.body.reply, txn)
-        self.found += 1
+    def _follow(self, conn: sqlite3.Connection, *, ctx: bytes, verified: Verified[Any]) -> None:
+        if isinstance(verified.body, Intentcast):
+            follow(self._desk, conn, verified)
+        else:
+            follow_profile(self._desk, conn, ctx, verified)
 
     async def _adopt_revoke(self, ctx: bytes, verified: Verified[Revoke]) -> None:
         """A request of ours was taken back by another life: it is over here too."""
@@ -264,107 +264,25 @@ class Reclaim:
         self._desk.committed()
 
     async def _adopt(
-        self,
-        ctx: bytes,
-        verified: Verified[Any],
-        reply: Reply,
-        also: Callable[[sqlite3.Connection], None] | None = None,
+        self, ctx: bytes, verified: Verified[Any], also: Callable[[sqlite3.Connection], None]
     ) -> None:
-        """Keep an object as our own and read the box it names, if that is ours."""
-        box = self._box(ctx, reply)
-
-        def txn(conn: sqlite3.Connection) -> None:
-            self._desk.record(conn, verified)
-            if box is not None:
-                boxes_own.save(conn, _moved(newest_box(conn, ctx), box))
-            if also is not None:
-                also(conn)
-
-        await self._desk.storage.write(txn)
-        crashpoint("reclaim.after_commit")
-        kept = await self._desk.storage.write(lambda conn: newest_box(conn, ctx))
-        if kept is not None:
-            await self._desk.post.watch(kept)
+        """Keep an object as our own, read the box it names, and say there that we are here."""
+        if await self._keep(ctx, verified, also) is not None:
             await self._copies.leave_note(ctx)
         self._desk.changed()
 
-    def _box(self, ctx: bytes, reply: Reply) -> OwnBox | None:
-        """Give the box of a way back; None when another than we could have written it."""
-        keys = self._desk.keyring
-        own = (
-            sealing.box_public_key(keys.box_seed(ctx)),
-            signing.public_key(keys.reader_seed(ctx)),
-        )
-        if own != (reply.box, reply.reader):
-            return None
-        at = tuple(NodeId(key) for key in reply.at)
-        return OwnBox(
-            reader=reply.reader,
-            ctx=ctx,
-            box=reply.box,
-            mailboxes=at,
-            until=reply.until,
-            opened_at=at,
-        )
+    async def _keep(
+        self, ctx: bytes, verified: Verified[Any], also: Callable[[sqlite3.Connection], None]
+    ) -> OwnBox | None:
+        """Keep an object as our own; gives the box of its context, which is read from now on."""
 
+        def txn(conn: sqlite3.Connection) -> OwnBox | None:
+            self._desk.record(conn, verified)
+            also(conn)
+            return newest_box(conn, ctx)
 
-def _moved(kept: OwnBox | None, found: OwnBox) -> OwnBox:
-    """Join a box as it was known here with where a newer object says it is."""
-    if kept is None:
-        return found
-    left = tuple(place for place in kept.places if place not in found.mailboxes)
-    return replace(
-        kept,
-        mailboxes=found.mailboxes,
-        opened_at=found.opened_at,
-        until=max(kept.until, found.until),
-        former=left[: limits.former_mailboxes_max],
-    )
-
-
-def _row_of(conn: sqlite3.Connection, verified: Verified[Intentcast]) -> OwnCast | None:
-    """Write the row of a request that was found; None when the one here is as new."""
-    body, header = verified.body, verified.header
-    row = casts.cast_of(conn, body.nonce)
-    root = CastId(header.thread or verified.id)
-    if row is None:
-        row = OwnCast(
-            nonce=body.nonce,
-            cast_id=None,
-            root_id=root,
-            state=CastState.DRAFT,
-            draft="{}",
-            local=_local(body),
-            created_ms=header.at,
-            decide_by=body.decide_by,
-            exp=header.exp,
-            note=_FOUND,
-        )
-    elif row.cast_id is not None and (row.root_id != root or _is_newer(conn, row, header.at)):
-        return None
-    # New here, or a draft of a backup that a later life sent out, or an amendment it made.
-    published = cast_machine.step(row.state, CastEvent.PUBLISHED)
-    return replace(
-        row,
-        cast_id=CastId(verified.id),
-        root_id=root,
-        state=published.state,
-        decide_by=body.decide_by,
-        exp=header.exp,
-    )
-
-
-def _is_newer(conn: sqlite3.Connection, row: OwnCast, at: int) -> bool:
-    kept = objects.row_of(conn, row.cast_id or b"")
-    return kept is not None and kept.at >= at
-
-
-def _local(body: Intentcast) -> dict[str, Any]:
-    """Write the local part of a row whose private half is lost."""
-    return {
-        "body": encode(msgspec.to_builtins(body, builtin_types=(bytes,))).hex(),
-        "budget_max": None,
-        "budget_target": None,
-        "disclose": {},
-        "near": "",
-    }
+        box = await self._desk.storage.write(txn)
+        crashpoint("reclaim.after_commit")
+        if box is not None:
+            await self._desk.post.watch(box)
+        return box

@@ -22,7 +22,7 @@ from node.keystore import PROFILE_CONTEXT
 from node.market.desk import EVENT_LIFE_MS, Desk, read_reply, reply_of
 from node.market.recollect import load_whole
 from node.market.requests import Requests
-from node.storage import bounds, boxes_own, casts, deals, threads
+from node.storage import bounds, boxes_own, casts, deals, restorations, threads
 from node.storage.casts import OwnCast
 from node.storage.outbox import Priority
 from protocol import limits
@@ -67,6 +67,7 @@ class Relocation:
         self._pause_ms = min(_PAUSE_MS, lost_ms)
         self._moving: set[bytes] = set()
         self._next_ms: dict[bytes, int] = {}
+        self._said: set[bytes] = set()
         self._renew: Renew | None = None
 
     def on_profile_moved(self, renew: Renew) -> None:
@@ -79,6 +80,7 @@ class Relocation:
         boxes = self._desk.post.boxes
         known = {box.reader for box in boxes}
         self._next_ms = {each: at for each, at in self._next_ms.items() if each in known}
+        self._said &= known
         is_any_narrow = any(len(box.mailboxes) < limits.put_mailboxes_min for box in boxes)
         count = limits.known_nodes_max if is_any_narrow else 0
         free = set(self._requests.draw_others((), count))
@@ -97,6 +99,7 @@ class Relocation:
         is_narrow = len(box.mailboxes) < limits.put_mailboxes_min
         return bool(
             box.former
+            or box.reader not in self._said
             or self._desk.post.lost(box.reader)
             or (is_narrow and free.difference(box.places))
         )
@@ -104,14 +107,11 @@ class Relocation:
     async def _move(self, box: OwnBox) -> None:
         try:
             moved = await self._leave_lost(box)
-            if moved == box and not box.former:
-                return
-            if moved.ctx == PROFILE_CONTEXT:
-                if self._renew is not None:
-                    await self._renew()
-            else:
-                await self._publish_again(moved)
-            while await self._desk.storage.write(lambda conn: self._tell(conn, moved)):
+            is_moved = moved != box or bool(box.former)
+            if is_moved:
+                self._said.discard(box.reader)
+            await self._say(moved, is_moved=is_moved)
+            while is_moved and await self._desk.storage.write(lambda conn: self._tell(conn, moved)):
                 crashpoint("move.after_told_commit")
                 self._desk.committed()
         except IntentcastError as error:
@@ -119,6 +119,19 @@ class Relocation:
             _LOG.warning("a box of ours cannot move yet: %s", error)
         finally:
             self._moving.discard(box.reader)
+
+    async def _say(self, box: OwnBox, *, is_moved: bool) -> None:
+        """See to it that what is public names the box as it is; a start asks of each box once.
+
+        The last end may have come between a move and its publishing.
+        """
+        if box.ctx != PROFILE_CONTEXT:
+            if await self._publish_again(box):
+                self._said.add(box.reader)
+            return
+        if is_moved and self._renew is not None:
+            await self._renew()
+        self._said.add(box.reader)
 
     # --- another mailbox ----------------------------------------------------------------------
 
@@ -212,23 +225,31 @@ class Relocation:
 
     # --- the request itself -------------------------------------------------------------------
 
-    async def _publish_again(self, box: OwnBox) -> None:
+    async def _publish_again(self, box: OwnBox) -> bool:
         """Publish an open request with the new way back, when too little of the old one is left.
 
         While two of its mailboxes live, who hears of it only now can still answer, whatever
-        becomes of one; a request is not repeated without need.
+        becomes of one; a request is not repeated without need. After a restore it waits until the
+        request is reopened: a later form may be out there that would be forked.
+
+        Returns:
+            Whether nothing is left to publish.
         """
-        row = await self._desk.storage.read(lambda db: casts.load_cast(db, box.ctx))
+        is_held, row = await self._desk.storage.write(
+            lambda conn: (restorations.is_held(conn, box.ctx), casts.cast_of(conn, box.ctx))
+        )
         if row is None or row.state is not CastState.OPEN or row.cast_id is None:
-            return
+            return True
+        if is_held:
+            return False
         cast = await self._desk.storage.write(
-            lambda conn: self._desk.load(conn, row.cast_id or b"")
+            lambda conn: load_whole(self._desk, conn, row.cast_id or b"")
         )
         if cast is None:
-            return
+            return True
         living = [each for each in cast.body.reply.at if each in box.mailboxes]
         if len(living) >= limits.put_mailboxes_min or len(box.mailboxes) <= len(living):
-            return
+            return True
         body = msgspec.structs.replace(cast.body, supersedes=cast.id, reply=reply_of(box))
         signed = await self._desk.pen.public(
             box.ctx, Kind.INTENTCAST, body, exp=cast.header.exp, thread=row.root_id
@@ -244,7 +265,9 @@ class Relocation:
             crashpoint("move.before_cast_commit")
             return True
 
-        if await self._desk.storage.write(txn):
+        is_out = await self._desk.storage.write(txn)
+        if is_out:
             crashpoint("move.after_cast_commit")
             self._desk.network.publish(signed, signed.raw)
             self._desk.changed()
+        return is_out

@@ -55,6 +55,11 @@ _SELECT_BETWEEN = """
 SELECT * FROM casts WHERE root_id BETWEEN ?1 AND ?2 OR cast_id BETWEEN ?1 AND ?2
 ORDER BY created_ms, seq LIMIT ?3
 """
+_SELECT_FORMS = """
+SELECT form.id AS form_id, casts.* FROM objects AS form JOIN casts ON casts.root_id = form.thread
+WHERE form.id BETWEEN ?1 AND ?2 AND form.kind = 'intentcast' AND form.own = 1
+ORDER BY form.id LIMIT ?3
+"""
 
 
 def _cast(row: sqlite3.Row) -> OwnCast:
@@ -166,15 +171,18 @@ async def load_all(db: aiosqlite.Connection) -> list[OwnCast]:
 async def load_by_handle(
     db: aiosqlite.Connection, prefix: str, handle: str, *, limit: int = 10
 ) -> list[OwnCast]:
-    """List the requests a shortened id may mean; the id of any signed form's root or newest does.
+    """List the requests a shortened id may mean; the id of any form on record does.
 
     Raises:
         LocalProtocolError: E-ID when the text is no part of an id.
     """
     low, high = handle_range(prefix, handle)
-    found = []
+    found = {}
     for row in await load_every(db, _SELECT_BETWEEN, (low, high, limit)):
         ids = [each for each in (row["root_id"], row["cast_id"]) if each is not None]
         if any(matches_handle(prefix, each, handle) for each in ids):
-            found.append(_cast(row))
-    return found
+            found[row["nonce"]] = _cast(row)
+    for row in await load_every(db, _SELECT_FORMS, (low, high, limit)):
+        if matches_handle(prefix, row["form_id"], handle):
+            found.setdefault(row["nonce"], _cast(row))
+    return list(found.values())

@@ -127,6 +127,14 @@ _SELECT_THREAD = """
 SELECT id, kind, key, to_key, thread, at, exp, own, pinned, replaced_by, stored_ms FROM objects
 WHERE thread = ?1 OR id = ?1 ORDER BY seq
 """
+_SELECT_FORMS = """
+SELECT id, kind, key, to_key, thread, at, exp, own, pinned, replaced_by, stored_ms FROM objects
+WHERE (thread = ?1 OR id = ?1) AND key = ?2 AND kind = 'intentcast' AND own = 1 ORDER BY seq
+"""
+_SELECT_FORMS_AT = """
+SELECT id FROM objects WHERE thread = ? AND key = ? AND kind = 'intentcast' AND at = ?
+ORDER BY seq DESC LIMIT ?
+"""
 _SELECT_RAW = "SELECT id, raw, checksum FROM objects WHERE id = ?"
 _SELECT_PROFILE = """
 SELECT id, raw, checksum FROM objects WHERE kind = 'profile' AND key = ? AND replaced_by IS NULL
@@ -417,6 +425,19 @@ def newest_profile(conn: sqlite3.Connection, key: bytes) -> bytes | None:
 def thread_of(conn: sqlite3.Connection, root_id: bytes) -> list[ObjectRow]:
     """List a cast and everything in its threads, in the order it was stored."""
     return _readable_rows(every(conn, _SELECT_THREAD, (root_id,)))
+
+
+def own_forms(conn: sqlite3.Connection, root_id: bytes, key: bytes) -> list[ObjectRow]:
+    """List the forms of a request that a key of ours signed and that are on record as ours."""
+    return [_object_row(row) for row in every(conn, _SELECT_FORMS, (root_id, key))]
+
+
+def forms_at(
+    conn: sqlite3.Connection, root_id: bytes, key: bytes, at: int, *, most: int
+) -> list[ObjectId]:
+    """List amendments of a request that share a signed time, those stored last, at most so many."""
+    rows = every(conn, _SELECT_FORMS_AT, (root_id, key, at, most))
+    return [ObjectId(row["id"]) for row in rows]
 
 
 def live_index(conn: sqlite3.Connection, now_ms: int) -> list[LiveEntry]:

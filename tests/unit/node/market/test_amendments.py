@@ -128,3 +128,38 @@ async def test_a_thread_whose_offer_is_gone_is_followed_alone(market: Market):
     assert len(offers_of(market.vendor)) == 1
     assert read_reply((await market.vendor.thread(Role.VENDOR)).other_reply).at == ELSEWHERE
     assert await market.vendor.write(lambda conn: objects.row_of(conn, offer_id)) is None
+
+
+@pytest.mark.parametrize("is_forward", [True, False])
+async def test_of_two_forms_of_one_minute_the_later_is_followed(
+    market: Market, *, is_forward: bool
+):
+    """The chain decides, not the order in which they come."""
+    row, _ = await market.offered()
+    first = await amended(market, row, minutes=1)
+    reply = msgspec.structs.replace(first.body.reply, at=[NodeId(b"f" * 32)])
+    body = msgspec.structs.replace(first.body, supersedes=first.id, reply=reply)
+    second = await market.buyer.desk.pen.public(
+        row.nonce, Kind.INTENTCAST, body, exp=first.header.exp, thread=row.root_id
+    )
+    assert second.header.at == first.header.at
+    for form in (first, second) if is_forward else (second, first):
+        await market.vendor.learn(form)
+        await market.vendor.answer(form)
+    (thread,) = await market.vendor.threads(Role.VENDOR)
+    assert read_reply(thread.other_reply).at == [b"f" * 32]
+
+
+async def test_an_older_form_of_the_minute_that_comes_late_is_not_quoted(market: Market):
+    row, _ = await market.offered()
+    first = await amended(market, row, text="in green")
+    body = msgspec.structs.replace(first.body, supersedes=first.id, text="in red")
+    second = await market.buyer.desk.pen.public(
+        row.nonce, Kind.INTENTCAST, body, exp=first.header.exp, thread=row.root_id
+    )
+    for form in (second, first):
+        await market.vendor.learn(form)
+        await market.vendor.answer(form)
+    assert [each.id for each in (first, second) if each.id in market.vendor.shop.asked] == [
+        second.id
+    ]

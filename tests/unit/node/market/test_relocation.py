@@ -12,7 +12,7 @@ from node.errors import StorageError
 from node.keystore import PROFILE_CONTEXT
 from node.market.desk import newest_box, read_reply
 from node.market.relocation import Relocation
-from node.storage import bounds, casts, threads
+from node.storage import bounds, boxes_own, casts, restorations, threads
 from node.storage.boxes_own import OwnBox
 from protocol import limits
 from protocol.ids import NodeId
@@ -333,3 +333,37 @@ async def test_a_box_opened_at_one_mailbox_is_opened_at_more_when_others_are_the
     count = len(market.buyer.post.queued)
     await moves(market.buyer, mover)
     assert len(market.buyer.post.queued) == count
+
+
+async def test_a_held_request_is_published_anew_only_when_it_was_reopened(market: Market):
+    """After a restore a later form may be out there; a second one beside it would be a fork."""
+    row, _ = await market.offered()
+    buyer = market.buyer
+    before = await box_of(buyer, row.nonce)
+    await buyer.write(lambda conn: restorations.hold(conn, row.nonce, 0))
+    lose(buyer, *before.mailboxes[:2])
+    mover = await moves(buyer)
+    buyer.post.lost_at = set()
+    await moves(buyer, mover)
+    assert (await buyer.own(row.nonce)).cast_id == row.cast_id
+    assert len((await box_of(buyer, row.nonce)).mailboxes) == 3
+    await buyer.write(lambda conn: restorations.release(conn, row.nonce))
+    await moves(buyer, mover)
+    form = await buyer.object((await buyer.own(row.nonce)).cast_id)
+    assert tuple(form.body.reply.at) == (await box_of(buyer, row.nonce)).mailboxes
+
+
+async def test_what_a_crash_kept_from_being_published_is_published_after_the_start(market: Market):
+    """A box opened at more mailboxes than the first leaves none behind that would remind of it."""
+    row, _ = await market.offered()
+    buyer = market.buyer
+    box = await box_of(buyer, row.nonce)
+    grown = replace(box, mailboxes=tuple(OTHERS), opened_at=tuple(OTHERS), former=())
+    await buyer.write(lambda conn: boxes_own.save(conn, grown))
+    await buyer.post.watch(grown)
+    mover = await moves(buyer)
+    form = await buyer.object((await buyer.own(row.nonce)).cast_id)
+    assert tuple(form.body.reply.at) == tuple(OTHERS)
+    published = len(buyer.network.published)
+    await moves(buyer, mover)
+    assert len(buyer.network.published) == published
