@@ -37,6 +37,7 @@ from node.home import (
 from node.keyfile import Passphrase
 from node.keystore import Keyring, is_profile, open_keyring
 from node.logs import QuietHandler
+from node.market.arrival import Arrival
 from node.market.buyer import Buyer
 from node.market.clockwork import Clockwork
 from node.market.desk import Desk
@@ -206,8 +207,9 @@ class Daemon:
             linked=self.network.linked,
             lost_ms=settings.mailbox_lost_ms,
             clock_holds=lambda: timekeeper.holds,
-            on_gap=self.network.renew,
+            on_gap=self._woken,
         )
+        self._arrival = Arrival(self.post, self._clock)
         self.desk = Desk(
             pen=Pen(net=settings.net, keyring=keyring, clock=self._clock, timekeeper=timekeeper),
             keyring=keyring,
@@ -218,6 +220,7 @@ class Daemon:
             post=self.post,
             tasks=tasks,
             changed=changed.ring,
+            arrived=self._arrival.over,
         )
         self.requests = Requests(self.desk)
         self.buyer = Buyer(self.desk)
@@ -354,6 +357,8 @@ class Daemon:
         async def renew() -> None:
             self.seller.open(shop, await self._published(front, described))
 
+        await self.desk.keyring.until_unlocked()
+        await self.desk.arrived()
         await renew()
         self._renew_shop = renew
         self._relocation.on_profile_moved(renew)
@@ -386,6 +391,7 @@ class Daemon:
         self.desk.changed()
         if self.desk.keyring.is_locked:
             return
+        self._arrival.begin()
         self.post.unlocked()
         if self.seller.has_missed:
             _ = self.desk.tasks.spawn(self._hear_again(), "shop hears again")
@@ -413,6 +419,11 @@ class Daemon:
             self.neighbours.handle_join(link, message)
         else:
             self.post.handle_message(link, message)
+
+    def _woken(self) -> None:
+        """The machine slept, or its clock was set: links are made anew, and boxes read first."""
+        self._arrival.begin()
+        self.network.renew()
 
     def _linked(self, node_id: NodeId) -> None:
         self.post.link_up(node_id)

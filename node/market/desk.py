@@ -7,7 +7,7 @@ Holds no state of its own. The acts run inside a storage transaction that somebo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -76,6 +76,10 @@ class Way:
     """Unix ms when it is given up."""
 
 
+async def _at_once() -> None:
+    """Nothing is to be read first."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """The tools of the market rooms."""
@@ -90,6 +94,8 @@ class Desk:
     tasks: Tasks
     changed: Callable[[], None] = field(default=lambda: None)
     """Called after a commit that somebody may be watching for."""
+    arrived: Callable[[], Awaitable[None]] = field(default=_at_once)
+    """Waited for before a promise: after a start our own boxes are read first."""
 
     @property
     def net(self) -> str:

@@ -250,6 +250,7 @@ class Relocation:
         living = [each for each in cast.body.reply.at if each in box.mailboxes]
         if len(living) >= limits.put_mailboxes_min or len(box.mailboxes) <= len(living):
             return True
+        await self._desk.arrived()
         body = msgspec.structs.replace(cast.body, supersedes=cast.id, reply=reply_of(box))
         signed = await self._desk.pen.public(
             box.ctx, Kind.INTENTCAST, body, exp=cast.header.exp, thread=row.root_id

@@ -104,6 +104,7 @@ class Requests:
         row = await self._desk.storage.write(lambda conn: casts.cast_of(conn, nonce))
         if row is None or row.state is not CastState.DRAFT:
             return row is not None and row.state is not CastState.DRAFT
+        await self._desk.arrived()
         chosen = await self._choose_mailboxes()
         if not chosen:
             return False

@@ -184,6 +184,12 @@ class Handle:
         if self._desk.pen.halt is not None:
             raise self._desk.pen.halt()
 
+    async def _until_able(self) -> None:
+        """Refuse what cannot be signed; after a start, only once our boxes were read."""
+        self._check_able()
+        await self._desk.arrived()
+        self._check_able()
+
     def _notices_now(self, waiting: int, next_at: int | None) -> list[str]:
         found = [*(self.custody.notices() if self.custody else ()), *self._notices]
         found += self.recovery.notices() if self.recovery else ()
@@ -253,7 +259,7 @@ class Handle:
         Raises:
             RefusedError: E-CAST-DISCARDED when the draft was thrown away while it waited.
         """
-        self._check_able()
+        await self._until_able()
         request = await asyncio.to_thread(read_request, draft, self._desk.wall_ms())
         return await self._publish(await self._rooms.requests.draft(request, draft))
 
@@ -323,7 +329,7 @@ class Handle:
         anyway: bool,
     ) -> Document:
         """Sign an acceptance, record it and send it."""
-        self._check_able()
+        await self._until_able()
         offer_id = await self._lookups.offer_id(offer_handle)
         await self._check_worth(offer_id, anyway=anyway)
         choice = Choice(offer_id=offer_id, options=options, slot=slot, disclose=disclose)
@@ -372,6 +378,7 @@ class Handle:
     async def decide_deal(self, handle: str, *, confirm: bool, reason: str) -> Document:
         """Confirm or refuse an acceptance that waits for a person."""
         self._desk.keyring.check()
+        await self._desk.arrived()
         row = await self._lookups.deal_row(handle)
         chosen = _refusal_reason(reason)
         refusal = await self._rooms.seller.decide(row.deal_id, confirm=confirm, reason=chosen)

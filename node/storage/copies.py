@@ -33,14 +33,22 @@ class Sighting:
     """What it says."""
 
 
-_SELECT_INSTANCE = "SELECT instance, created_ms, chosen_ms FROM instance"
+_SELECT_INSTANCE = """
+SELECT instance, created_ms, chosen_ms, NOT EXISTS (SELECT 1 FROM restorations) AS is_first
+FROM instance
+"""
 _SELECT_COPIES = "SELECT * FROM copies ORDER BY seq"
 
 
 def _copy(row: sqlite3.Row | None) -> Copy | None:
     if row is None:
         return None
-    return Copy(instance=row["instance"], created_ms=row["created_ms"], chosen_ms=row["chosen_ms"])
+    return Copy(
+        instance=row["instance"],
+        created_ms=row["created_ms"],
+        chosen_ms=row["chosen_ms"],
+        is_first=bool(row["is_first"]),
+    )
 
 
 def _sighting(row: sqlite3.Row) -> Sighting:

@@ -26,6 +26,8 @@ class Copy:
     """When it first ran, Unix ms; a restore begins anew."""
     chosen_ms: int = 0
     """When its owner last said that this one goes on; 0 for never."""
+    is_first: bool = False
+    """Whether it was made here and not restored: then there is no life before it."""
 
     @property
     def since_ms(self) -> int:
@@ -62,8 +64,10 @@ def counts(own: Copy, sign: Sign) -> bool:
     """Tell whether a sign is of a life beside this one, not of the one before it.
 
     The earlier life may have signed up to the last moment, under a clock that ran ahead by as much
-    as others tolerate.
+    as others tolerate. A copy without one believes whoever names itself.
     """
+    if own.is_first and not own.chosen_ms and sign.instance is not None:
+        return True
     return sign.answers or sign.at > own.since_ms + limits.skew_ms_max
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from node.backup.restore import Order, restore_home
 from node.entropy import SystemEntropy
 from node.errors import RefusedError
+from node.market.copies import NOTE
 from node.runtime import views
+from node.storage import outbox
+from node.storage.outbox import OutgoingState
 from node.words import root_from_words
 from protocol import limits
 from protocol.market.copies import Twinship
@@ -214,6 +218,28 @@ async def test_of_two_live_copies_the_older_signs_nothing_until_it_is_chosen(fai
     await until_word(newer, Twinship.OLDER)
     assert await refusal(cast(newer)) == "E-TWO-COPIES"
     await buyer.handle.revoke(handle)
+
+
+async def test_a_home_that_lives_elsewhere_signs_nothing_right_after_its_start(fair: Fair):
+    """Its boxes are read before it promises, though the other copy is silent by then."""
+    buyer, _ = await a_fair_with_a_buyer(fair)
+    handle = await cast(buyer)
+    offer = (await offers(buyer, handle))[0]
+    words = await words_of(buyer)
+    await buyer.close()
+    newer = await restored(fair, words, "buyer_ana_again")
+    await until_found(newer, handle)
+
+    async def has_left_word() -> bool:
+        read = partial(outbox.load_by_state, state=OutgoingState.PENDING, limit=10)
+        rows = await newer.up.desk.storage.read(read)
+        return any(each.kind == NOTE and len(each.put_at) == 2 for each in rows)
+
+    await eventually(has_left_word, "its note lies in both mailboxes")
+    await newer.close()
+    await buyer.open()
+    assert await refusal(accept(buyer, offer)) == "E-TWO-COPIES"
+    assert await buyer.deals() == []
 
 
 async def test_a_copy_that_casts_elsewhere_is_met_by_gossip(fair: Fair):

@@ -43,6 +43,18 @@ def test_the_newest_goes_on_and_equals_both_stop(since_ms: int, word: Twinship):
     assert judge(OWN, [sign(instance=OTHER, since_ms=since_ms)]) is word
 
 
+def test_a_copy_that_was_never_restored_believes_any_note_of_another():
+    """Nothing signed before it can be of a life before this one."""
+    first = Copy(instance=OWN.instance, created_ms=BEGAN_MS, is_first=True)
+    soon = sign(BEGAN_MS + 1, instance=OTHER, since_ms=BEGAN_MS + 1)
+    assert judge(first, [soon]) is Twinship.OLDER
+    assert judge(OWN, [soon]) is Twinship.ALONE
+    # Its own lost rows, or an object that names nobody, prove no more than before.
+    assert not counts(first, sign(BEGAN_MS + 1))
+    chosen = Copy(instance=OWN.instance, created_ms=BEGAN_MS, chosen_ms=BEGAN_MS + 2, is_first=True)
+    assert judge(chosen, [soon]) is Twinship.ALONE
+
+
 def test_an_answer_to_our_own_note_counts_however_soon_it_comes():
     answer = sign(BEGAN_MS, instance=OTHER, since_ms=BEGAN_MS - 1, answers=True)
     assert judge(OWN, [answer]) is Twinship.NEWEST
