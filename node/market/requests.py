@@ -157,7 +157,11 @@ class Requests:
         return True
 
     async def _choose_mailboxes(self) -> list[NodeId]:
-        """Draw afresh for each cast, and never the set of another live cast if it can be helped."""
+        """Draw afresh for each cast, and never the set of another live cast if it can be helped.
+
+        Not at the price of a single mailbox: the box would be opened at another at once, and the
+        request published anew for it.
+        """
         await self._settled()
         drawn = self._drawn()
         boxes = await self._desk.storage.read(
@@ -165,8 +169,9 @@ class Requests:
         )
         taken = {frozenset(box.mailboxes) for box in boxes}
         most = min(limits.mailboxes_per_reply_max, len(drawn))
+        least = min(limits.put_mailboxes_min, most)
         # At most one set more than there are boxes is looked at for each size.
-        for count in range(most, 0, -1):
+        for count in range(most, max(least, 1) - 1, -1):
             for chosen in itertools.combinations(drawn, count):
                 if frozenset(chosen) not in taken:
                     return list(chosen)

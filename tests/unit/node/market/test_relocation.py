@@ -367,3 +367,13 @@ async def test_what_a_crash_kept_from_being_published_is_published_after_the_sta
     published = len(buyer.network.published)
     await moves(buyer, mover)
     assert len(buyer.network.published) == published
+
+
+async def test_no_request_is_published_anew_where_only_two_mailboxes_are_known(market: Market):
+    """The second one shares the first one's: at a single mailbox it would move at once."""
+    buyer = market.buyer
+    buyer.network.known = MAILBOXES[:2]
+    rows = [await buyer.cast() for _ in range(2)]
+    await moves(buyer)
+    assert len(buyer.network.published) == 2
+    assert [(await buyer.own(row.nonce)).cast_id for row in rows] == [row.cast_id for row in rows]
