@@ -52,7 +52,7 @@ def test_no_home_is_known(down: Shell, monkeypatch: pytest.MonkeyPatch):
 def test_a_home_that_is_a_file_is_told_in_one_way(
     down: Shell, tmp_path: Path, argv: tuple[str, ...], below: str
 ):
-    file = tmp_path / "afile"
+    file = tmp_path / "one_file"
     file.write_text("kept")
     found = down.run(*argv, "--home", str(file / below))
     assert (found.code, found.out) == (2, "")
