@@ -31,7 +31,8 @@ DEALS = {
         "declined": {"voided"},
     },
     "vendor": {
-        "": {"offered", "declined"},
+        # A void that came before its acceptance is carried out with it.
+        "": {"offered", "declined", "voided"},
         "offered": {"confirmed", "declined", "voided"},
         "confirmed": {"agreed", "voided", "cancelled"},
         "declined": {"voided"},
