@@ -8,6 +8,8 @@ from node.cli.session import Session, session_options
 from node.cli.spoken import moment, short
 from node.cli.table import table
 
+_FOR_COPIES = "for another copy of this home, if there is one"
+
 
 @click.command(short_help="List letters on their way.")
 @session_options
@@ -27,7 +29,7 @@ def outbox(session: Session) -> None:
             letter["state"],
             letter["tries"],
             moment(letter["next_at"]) if letter["state"] == "pending" else None,
-            letter.get("reason"),
+            letter.get("reason") or (_FOR_COPIES if letter["kind"] == "note" else None),
         )
         for letter in found["letters"]
     ]

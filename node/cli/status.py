@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from node.cli.session import Session, session_options
-from node.cli.spoken import counted, duration, moment
+from node.cli.spoken import counted, duration, moment, plural
 from node.cli.table import pairs
 
 
@@ -32,6 +32,8 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, object]]:
     letters = ", ".join([f"{outbox.get('pending', 0)} on their way", *late])
     if outbox.get("next_at"):
         letters += f"; next try {moment(outbox['next_at'])}"
+    if outbox.get("notes"):
+        letters += f"; {plural(outbox['notes'], 'note')} for other copies of this home"
     roles = [name for name in ("relay", "mailbox") if found.get(name)] or ["leaf"]
     return [
         ("Node", found["node"]),

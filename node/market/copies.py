@@ -20,7 +20,7 @@ from node.post.letters import Discard, Known, LetterOutcome, OutgoingLetter, Par
 from node.storage import boxes_own, casts, copies, objects
 from node.storage.boxes_own import OwnBox
 from node.storage.copies import Sighting
-from node.storage.outbox import Priority
+from node.storage.outbox import NOTE, Priority
 from protocol.errors import Reason
 from protocol.ids import SigningKey
 from protocol.market.copies import Copy, Sign, Twinship, counts, judge
@@ -38,8 +38,6 @@ _NOTE_LIFE_MS = 7 * DAY_MS
 """How long a note lies in wait for the other copy; guess."""
 _NOTE_PAUSE_MS = HOUR_MS
 """Shortest time between two notes that nobody asked for; guess."""
-NOTE = "note"
-"""What the outbox calls a note."""
 
 
 def halted() -> RefusedError:
@@ -159,7 +157,7 @@ class Copies:
         crashpoint("copies.after_note")
         if is_new is None:
             # Our own: it stays for the other copy, whose receipt ends it.
-            return Parked()
+            return Parked(is_ours=True)
         await self._judge()
         self._desk.committed()
         kind = Recorded if is_new else Known

@@ -19,7 +19,7 @@ from node.clock import Clock
 from node.crashpoint import crashpoint
 from node.entropy import Entropy
 from node.post.carrier import Keys
-from node.post.letters import Discard, Known, Letter, LetterOutcome, Parked, Recorded
+from node.post.letters import Discard, Letter, LetterOutcome, Parked, Recorded
 from node.post.receipts import Receipts
 from node.storage.boxes_own import OwnBox
 from protocol import limits
@@ -54,7 +54,7 @@ class Taken(StrEnum):
     """It should be parked and cannot: read it again later."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Waiting:
     """A parked letter."""
 
@@ -62,6 +62,8 @@ class _Waiting:
     letter: Letter
     since_ms: int
     """Monotonic time of its first parking."""
+    is_ours: bool = False
+    """Whether it lies in our box for another copy of this home."""
 
 
 _Name: TypeAlias = tuple[bytes, LetterHash]
@@ -95,8 +97,8 @@ class Desk:
 
     @property
     def parked(self) -> int:
-        """Letters waiting for what they follow."""
-        return len(self._parked)
+        """Letters of others waiting for what they follow."""
+        return sum(1 for each in self._parked.values() if not each.is_ours)
 
     def reread(self) -> None:
         """Look at parked letters again, soon."""
@@ -157,7 +159,7 @@ class Desk:
         """Hand one letter to the market; False when it is parked."""
         box, letter = waiting.box, waiting.letter
         match await self._outcome(box, letter):
-            case Recorded() | Known() as recorded:
+            case Recorded() as recorded:
                 crashpoint("post.after_record")
                 # What waits may follow this one.
                 self._again.set()
@@ -170,7 +172,8 @@ class Desk:
                 # Only where it was read: what one mailbox invents costs the others nothing.
                 self._answer(box, letter.hash, b"", [letter.mailbox])
                 return True
-            case Parked():
+            case Parked(is_ours=is_ours):
+                waiting.is_ours = is_ours
                 return False
 
     async def _outcome(self, box: OwnBox, letter: Letter) -> LetterOutcome:

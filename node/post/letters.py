@@ -73,6 +73,9 @@ class Known(Recorded):
 class Parked:
     """What it follows is missing: look again later; without a receipt its sender keeps it."""
 
+    is_ours: bool = False
+    """Whether we wrote it ourselves, for another copy of this home: nothing waits for it here."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discard:

@@ -148,6 +148,7 @@ class Handle:
             await self.recovery.look()
         counts = await self._desk.storage.read(outbox.load_counts)
         next_at = await self._desk.storage.read(outbox.load_next_try)
+        notes = await self._desk.storage.read(outbox.load_note_count)
         own = await self._lookups.all_casts()
         deals = await self._lookups.all_deals()
         profile = self._rooms.seller.profile
@@ -172,7 +173,7 @@ class Handle:
                 state.value: counts.get(state, 0)
                 for state in (OutgoingState.PENDING, OutgoingState.EXPIRED, OutgoingState.REFUSED)
             }
-            | {"parked": self._desk.post.parked, "next_at": views.iso(next_at)},
+            | {"parked": self._desk.post.parked, "notes": notes, "next_at": views.iso(next_at)},
             "clock_offset_ms": network.clock_median_ms(),
             "notices": self._notices_now(counts.get(OutgoingState.PENDING, 0), next_at),
         }

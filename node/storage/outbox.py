@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Final
 
 import aiosqlite
 
@@ -26,6 +26,9 @@ from node.storage.columns import (
     read_hex_list,
 )
 from protocol.ids import LetterHash, NodeId, ObjectId, blake2b_256
+
+NOTE: Final = "note"
+"""Kind of a letter to another copy of this home: nobody else is owed it."""
 
 
 class OutgoingState(StrEnum):
@@ -104,7 +107,11 @@ SELECT min(next_at) AS next_at, min(expires_at) AS expires_at FROM outbox WHERE 
 _SELECT_PENDING = "SELECT * FROM outbox WHERE state = 'pending' ORDER BY id LIMIT ?"
 _SELECT_STATE = "SELECT * FROM outbox WHERE state = ? ORDER BY id DESC LIMIT ?"
 _SELECT_THREAD = "SELECT * FROM outbox WHERE thread = ? ORDER BY id"
-_COUNT_STATES = "SELECT state, count(*) AS n FROM outbox GROUP BY state"
+_COUNT_STATES = "SELECT state, count(*) AS n FROM outbox WHERE kind <> ? GROUP BY state"
+_COUNT_NOTES = "SELECT count(*) AS n FROM outbox WHERE kind = ? AND state = 'pending'"
+_SELECT_NEXT_LETTER = """
+SELECT min(next_at) AS next_at FROM outbox WHERE state = 'pending' AND kind <> ?
+"""
 
 
 def _outgoing(row: sqlite3.Row) -> Outgoing:
@@ -376,8 +383,8 @@ async def load_wake_at(db: aiosqlite.Connection) -> int | None:
 
 
 async def load_next_try(db: aiosqlite.Connection) -> int | None:
-    """Give the Unix ms of the next try of any letter; None when nothing is pending."""
-    row = await load_one(db, _SELECT_NEXT)
+    """Give the Unix ms of the next try of any letter to others; None when none is pending."""
+    row = await load_one(db, _SELECT_NEXT_LETTER, (NOTE,))
     return None if row is None or row["next_at"] is None else int(row["next_at"])
 
 
@@ -405,8 +412,14 @@ async def load_of_thread(db: aiosqlite.Connection, thread: bytes) -> list[Outgoi
 
 
 async def load_counts(db: aiosqlite.Connection) -> dict[OutgoingState, int]:
-    """Count letters by state, for `status` and metrics."""
+    """Count letters to others by state, for `status` and metrics."""
     counts = dict.fromkeys(OutgoingState, 0)
-    for row in await load_every(db, _COUNT_STATES):
+    for row in await load_every(db, _COUNT_STATES, (NOTE,)):
         counts[OutgoingState(row["state"])] = row["n"]
     return counts
+
+
+async def load_note_count(db: aiosqlite.Connection) -> int:
+    """Count the notes that wait for another copy of this home, which may not be."""
+    row = await load_one(db, _COUNT_NOTES, (NOTE,))
+    return 0 if row is None else int(row["n"])

@@ -12,10 +12,9 @@ import pytest
 from node.backup.restore import Order, restore_home
 from node.entropy import SystemEntropy
 from node.errors import RefusedError
-from node.market.copies import NOTE
 from node.runtime import views
 from node.storage import outbox
-from node.storage.outbox import OutgoingState
+from node.storage.outbox import NOTE, OutgoingState
 from node.words import root_from_words
 from protocol import limits
 from protocol.market.copies import Twinship

@@ -12,8 +12,10 @@ def test_outbox(shell: Shell, citizen: FakeCitizen):
     citizen.letters = [
         letter | {"state": "pending", "next_at": "2027-01-01T00:00:00Z"},
         letter | {"state": "refused", "next_at": None, "reason": "not_open"},
+        letter | {"kind": "note", "state": "pending", "next_at": None},
     ]
-    _, pending, refused = shell.run("outbox").out.splitlines()
+    _, pending, refused, note = shell.run("outbox").out.splitlines()
     assert pending.split()[:3] == ["acceptance", "key-7Q4M-7Q4M", "pending"]
     assert "2026-12-31" in pending or "2027-01-01" in pending
     assert refused.split()[-2:] == ["-", "not_open"]
+    assert note.endswith("for another copy of this home, if there is one")

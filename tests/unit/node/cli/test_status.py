@@ -26,6 +26,7 @@ def test_trouble_is_counted(shell: Shell, citizen, monkeypatch):
                 "expired": 2,
                 "refused": 1,
                 "parked": 3,
+                "notes": 7,
                 "next_at": "2026-11-22T10:00:00Z",
             },
             "relay": True,
@@ -36,6 +37,7 @@ def test_trouble_is_counted(shell: Shell, citizen, monkeypatch):
     monkeypatch.setattr(citizen, "status", status)
     out = shell.run("status").out
     assert "1 on their way, 2 expired, 1 refused, 3 came and wait; next try 2026-11-2" in out
+    assert "; 7 notes for other copies of this home" in out
     assert "relay, mailbox" in out
     assert "127.0.0.1:9401" in out
 

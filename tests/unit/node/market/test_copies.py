@@ -10,9 +10,9 @@ import pytest
 from node.clock import ManualClock
 from node.errors import RefusedError
 from node.keystore import PROFILE_CONTEXT
-from node.market.copies import NOTE
 from node.post.letters import Discard, Known, Parked, Recorded
 from node.storage import audit, boxes_own
+from node.storage.outbox import NOTE
 from protocol import limits
 from protocol.market.copies import Copy, Twinship
 from protocol.now import HOUR_MS

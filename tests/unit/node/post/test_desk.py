@@ -184,6 +184,13 @@ async def test_parked_letters_are_handed_over_again_when_asked(room: Room):
     assert room.left[0][2]
 
 
+async def test_a_note_of_our_own_is_left_alone_and_not_counted(room: Room):
+    room.outcome = Parked(is_ours=True)
+    assert await room.take() is Taken.NEW
+    assert await room.take(mailbox=TWO) is Taken.SEEN
+    assert (room.left, room.desk.parked) == ([], 0)
+
+
 async def test_parked_letters_are_looked_at_every_second(room: Room, monkeypatch):
     monkeypatch.setattr(desks, "_REREAD_S", 0.001)
     room.outcome = Parked()

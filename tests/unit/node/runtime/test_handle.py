@@ -76,6 +76,7 @@ async def test_the_status_says_how_the_node_is(
         "expired": 0,
         "refused": 0,
         "parked": 0,
+        "notes": 0,
         "next_at": None,
     }
     assert found["notices"] == ["A standing remark."]

@@ -10,7 +10,7 @@ import pytest
 from node.errors import StorageError
 from node.storage import bounds, outbox
 from node.storage.database import Storage
-from node.storage.outbox import Outgoing, OutgoingState, Priority
+from node.storage.outbox import NOTE, Outgoing, OutgoingState, Priority
 from node.storage.sizes import size_of
 from protocol.ids import LetterHash, NodeId, ObjectId, blake2b_256
 from tests.parties import buyer_ana, vendor_bo
@@ -210,3 +210,13 @@ def test_ended_letters_are_forgotten_after_their_time(conn: sqlite3.Connection):
 def test_due_uses_its_index(conn: sqlite3.Connection):
     plan = conn.execute("EXPLAIN QUERY PLAN " + outbox._SELECT_DUE, (0, 0)).fetchall()
     assert any("USING INDEX outbox_" in row["detail"] for row in plan)
+
+
+async def test_notes_to_other_copies_are_counted_apart(storage: Storage):
+    note = letter("note", kind=NOTE, next_at=1)
+    await storage.write(lambda conn: outbox.add(conn, note))
+    assert (await storage.read(outbox.load_counts))[OutgoingState.PENDING] == 0
+    assert await storage.read(outbox.load_note_count) == 1
+    assert await storage.read(outbox.load_next_try) is None
+    # The sender tries them all the same.
+    assert await storage.read(outbox.load_wake_at) == 1
