@@ -327,7 +327,7 @@ class Daemon:
             listen=f"{settings.listen_host}:{self.network.port}" if listening else None,
             made_identity=made,
             vendor=shop.name,
-            notices=self.custody.notices(),
+            notices=[*self.custody.notices(), *self.recovery.greeting()],
         )
 
     def _open_market(self, shop: Storekeeper, tasks: Tasks) -> None:

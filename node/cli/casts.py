@@ -23,7 +23,7 @@ def casts(session: Session) -> None:
     rows = [
         (
             cast["handle"] or cast.get("draft"),
-            cast["state"],
+            f"{cast['state']}, held" if cast.get("held") else cast["state"],
             cast["offers"],
             moment(cast["decide_by"]),
             cast["title"],
@@ -33,3 +33,5 @@ def casts(session: Session) -> None:
     headings = ("cast", "state", "offers", "decide by", "title")
     for line in table(headings, rows, columns=session.console.width(), right=("offers",)):
         session.console.data(line)
+    if any(cast.get("held") for cast in found["casts"]):
+        session.console.say("Held: promises nothing after the restore until:  intentcast reopen")

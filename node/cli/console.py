@@ -120,7 +120,7 @@ class Console:
             return True
         if not self.is_terminal(self._in):
             raise LocalProtocolError(
-                "this needs a yes, and nobody can be asked here",
+                f"this needs a yes, and nobody can be asked here: {question}",
                 code="E-YES",
                 fix="Run it in a terminal, or add --yes",
             )

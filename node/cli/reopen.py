@@ -39,12 +39,17 @@ def reopen(session: Session, handle: str | None, wait_s: int) -> int | None:
         return None if found["open"] else Exit.REFUSED
     _show(session, found)
     if found["open"]:
+        _verdict(session, found)
         return None
-    if not session.confirm("Some of it stays unknown. Go on all the same?"):
-        session.console.say("Nothing was changed; ask again later:  intentcast reopen")
+    closed = [one for one in found["identities"] if not one["open"]]
+    session.console.say("What they told is kept here, whatever you answer.")
+    # Said before the question: where nobody can be asked, it is the last word.
+    session.console.say(f"Without a yes no new promise is made for:  {_names(closed)}")
+    if not session.confirm(f"Some of it stays unknown. Let {_names(closed)} promise again?"):
+        _verdict(session, found)
         return Exit.REFUSED
     found = client.post("/v1/reopen", {**body, "sure": True, "wait_s": 0})
-    session.console.say(session.console.tick("This home promises again."))
+    _verdict(session, found)
     return None
 
 
@@ -59,8 +64,22 @@ def _show(session: Session, found: Document) -> None:
     for one in found["identities"]:
         for line in _lines(one):
             console.data(line)
-    if found["open"]:
-        console.say(console.tick("This home promises again."))
+
+
+def _verdict(session: Session, found: Document) -> None:
+    """Say what promises again, and what is held still."""
+    console = session.console
+    opened = [one for one in found["identities"] if one["was_held"] and one["open"]]
+    held = [one for one in found["identities"] if not one["open"]] + found.get("still_held", [])
+    if opened:
+        who = _names(opened) if held else "This home"
+        console.say(console.tick(f"{who} promise{'' if held and len(opened) > 1 else 's'} again."))
+    if held:
+        console.say(f"Still held: {_names(held)}. Ask for them:  intentcast reopen")
+
+
+def _names(some: list[dict[str, Any]]) -> str:
+    return ", ".join("the shop" if one["kind"] == "vendor" else one["handle"] for one in some)
 
 
 def _lines(one: dict[str, Any]) -> list[str]:

@@ -123,3 +123,6 @@ def _show(session: Session, found: dict[str, Any]) -> None:
     if not found["passphrase"]:
         console.say(f"  Its key is a plain file. Protect it:  intentcast passphrase set{place}")
     console.say(f"  Start it:  intentcast up{place}")
+    console.say(
+        f"  What was live promises nothing until you asked the others:  intentcast reopen{place}"
+    )

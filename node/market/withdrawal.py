@@ -49,7 +49,8 @@ class Withdrawal:
         """Take back what goes by `handle`.
 
         Returns:
-            Its kind (`draft`, `cast` or `offer`), its id, and its state now.
+            Its kind (`draft`, `cast` or `offer`), its id (of a request its first form's), and its
+            state now.
 
         Raises:
             NotFoundError: E-CAST-UNKNOWN when it is neither.
@@ -111,7 +112,8 @@ class Withdrawal:
         for signed in revokes:
             self._desk.network.publish(signed, signed.raw)
         self._desk.committed()
-        return "cast", revokes[-1].body.target, CastState.REVOKED.value
+        root = revokes[-1].header.thread or revokes[-1].body.target
+        return "cast", root, CastState.REVOKED.value
 
     async def _revoke_forms(self, nonce: bytes) -> Sequence[Verified[Revoke]] | None:
         """Sign a revoke of every form that is out, the newest last; None when one more went out."""
@@ -128,7 +130,7 @@ class Withdrawal:
             if self._forms(conn, nonce)[1].keys() - forms.keys():
                 return False
             self._keep_cast(conn, row, revokes)
-            settle(conn, revokes[-1].body.target, self._desk.wall_ms())
+            settle(conn, row.root_id or revokes[-1].body.target, self._desk.wall_ms())
             crashpoint("revoke.before_commit")
             return True
 
@@ -137,7 +139,7 @@ class Withdrawal:
     def _forms(self, conn: sqlite3.Connection, nonce: bytes) -> tuple[OwnCast, dict[bytes, int]]:
         """Give a request as it is now, and every form of it that was published with its expiry.
 
-        All are still out. The newest, which gives the request its name, is the last.
+        All are still out. The newest is the last.
         """
         row = casts.cast_of(conn, nonce)
         if row is not None and row.state not in _REVOCABLE:

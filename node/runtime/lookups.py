@@ -17,12 +17,13 @@ from node.market.desk import Desk
 from node.market.requests import Local, draft_nonce, read_local
 from node.market.succession import lineage_of
 from node.runtime import views
-from node.storage import audit, casts, deals, objects, threads
+from node.storage import audit, casts, deals, objects, restorations, threads
 from node.storage.casts import OwnCast
 from node.storage.deals import Deal as DealRow
 from node.storage.threads import Thread
 from protocol.ids import to_text
-from protocol.market.cast import same_terms
+from protocol.market import cast as cast_machine
+from protocol.market.cast import CastState, same_terms
 from protocol.market.deal import DealState, Role
 from protocol.market.offer_check import OfferVerdict, check_offer
 from protocol.market.ranking import RankInput, rank
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     import aiosqlite
 
 _DEALS_SHOWN_MAX = 1_000
+PENDING = cast_machine.LIVE | {CastState.DRAFT}
+"""States of a request in which something may still be promised."""
 _HISTORY_MAX = 1_000
 
 
@@ -100,7 +103,15 @@ class Lookups:
         """Show one own cast."""
         local, public = await self._local_and_public(row)
         found = await self.threads_of(row)
-        return views.cast_view(row, local, public, offers=len(found), sent_to=sent_to)
+        is_held = await self._desk.storage.read(lambda db: restorations.load_is_held(db, row.nonce))
+        return views.cast_view(
+            row,
+            local,
+            public,
+            offers=len(found),
+            sent_to=sent_to,
+            is_held=is_held and row.state in PENDING,
+        )
 
     async def _local_and_public(self, row: OwnCast) -> tuple[Local, Intentcast]:
         local = read_local(row.local)

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from node.errors import RefusedError
 from node.keystore import PROFILE_CONTEXT, is_profile
 from node.market.copies import Copies
 from node.market.desk import Desk
@@ -20,8 +21,8 @@ from node.market.reopening import Reopened, Reopening
 from node.market.succession import Succession
 from node.numerals import plural
 from node.runtime import views
-from node.runtime.lookups import Lookups
-from node.storage import objects, restorations
+from node.runtime.lookups import PENDING, Lookups
+from node.storage import casts, objects, restorations
 from node.storage.deals import Deal as DealRow
 from node.storage.restorations import Held, Restoration
 from protocol import limits
@@ -29,6 +30,7 @@ from protocol.ids import short_text, to_text
 from protocol.market.copies import Twinship
 from protocol.market.deal import LIVE, Role
 from protocol.market.lineage import Standing
+from protocol.now import DAY_MS
 from protocol.objects.envelope import Verified, open_stored
 
 VENDOR = "vendor"
@@ -120,7 +122,10 @@ class Recovery:
         """Read what the notices speak of."""
         self._restoration = await self._desk.storage.read(restorations.load_newest)
         held = await self._desk.storage.read(restorations.load_held)
-        self._held = held if await self._sells() else [e for e in held if not is_profile(e.ctx)]
+        rows = await self._desk.storage.read(casts.load_all)
+        ended = {row.nonce for row in rows if row.state not in PENDING}
+        sells = await self._sells()
+        self._held = [each for each in held if _is_waiting(each, ended, sells=sells)]
 
     async def _sells(self) -> bool:
         """Tell whether this home ever showed itself as a shop."""
@@ -131,6 +136,21 @@ class Recovery:
             await self._desk.storage.read(lambda db: objects.load_newest_profile(db, key))
             is not None
         )
+
+    def greeting(self) -> list[str]:
+        """Say at a start what the owner should know; requests may not be found again yet."""
+        restored = self._restoration
+        is_fresh = restored is not None and restored.how == "words" and not self._held
+        if restored is None or not is_fresh or self._age_ms(restored) > DAY_MS:
+            return self.notices()
+        line = (
+            f"Restored from words on {_day(restored.restored_ms)}: what is found again promises "
+            "nothing until:  intentcast reopen"
+        )
+        return [*self.notices(), line]
+
+    def _age_ms(self, restored: Restoration) -> int:
+        return self._desk.wall_ms() - restored.restored_ms
 
     def notices(self) -> list[str]:
         """Say what the owner should know, as of the last look."""
@@ -190,7 +210,7 @@ class Recovery:
 
         Raises:
             NotFoundError: E-CAST-UNKNOWN or E-AMBIGUOUS.
-            RefusedError: E-TWO-COPIES.
+            RefusedError: E-TWO-COPIES; E-NO-SHOP where there is none to reopen.
         """
         self._desk.keyring.check()
         if self._desk.pen.halt is not None:
@@ -208,25 +228,28 @@ class Recovery:
             "backup": views.iso(restoration.backup_ms) if restoration else None,
             "open": all(each.is_open for each in outcomes),
             "identities": [await self._outcome(each) for each in outcomes],
+            "still_held": [
+                await self._about(each.ctx) for each in self._held if each.ctx not in contexts
+            ],
         }
 
     async def _contexts(self, handle: str | None) -> list[bytes]:
         if handle is None:
             return [each.ctx for each in self._held]
         if handle.strip().lower() == VENDOR:
+            if not await self._sells():
+                raise RefusedError(
+                    "this home has shown no shop; there is none to reopen",
+                    code="E-NO-SHOP",
+                    fix="See what is held: intentcast status",
+                )
             return [PROFILE_CONTEXT]
         return [(await self._lookups.cast_row(handle)).nonce]
 
     async def _outcome(self, outcome: Reopened) -> Document:
-        about: Document = {"kind": VENDOR, "handle": VENDOR, "title": "", "offers": 0}
-        if not is_profile(outcome.ctx):
-            row = await self._lookups.cast_row(outcome.ctx.hex())
-            view = await self._lookups.cast_view(row, 0)
-            named = view["handle"] or view["draft"]
-            about = {"kind": "cast", "handle": named, **{k: view[k] for k in ("title", "offers")}}
         rows = [row for row in await self._lookups.all_deals() if self._is_of(row, outcome.ctx)]
         return {
-            **about,
+            **await self._about(outcome.ctx),
             "was_held": outcome.was_held,
             "open": outcome.is_open,
             "asked": outcome.asked,
@@ -235,6 +258,14 @@ class Recovery:
             "deals": [await self._deal(row) for row in rows if row.state in LIVE],
             "unknown": self._unknown(outcome),
         }
+
+    async def _about(self, ctx: bytes) -> Document:
+        if is_profile(ctx):
+            return {"kind": VENDOR, "handle": VENDOR, "title": "", "offers": 0}
+        row = await self._lookups.cast_row(ctx.hex())
+        view = await self._lookups.cast_view(row, 0)
+        named = view["handle"] or view["draft"]
+        return {"kind": "cast", "handle": named, **{k: view[k] for k in ("title", "offers")}}
 
     @staticmethod
     def _is_of(row: DealRow, ctx: bytes) -> bool:
@@ -279,6 +310,11 @@ class Recovery:
             "since": views.iso(self.copies.own.since_ms),
             "standing": self.copies.word.value,
         }
+
+
+def _is_waiting(held: Held, ended: set[bytes], *, sells: bool) -> bool:
+    """Tell whether something that is held could promise anything yet."""
+    return sells if is_profile(held.ctx) else held.ctx not in ended
 
 
 def _day(wall_ms: int) -> str:

@@ -76,17 +76,26 @@ def public_view(body: Intentcast) -> dict[str, Any]:
 
 
 def cast_view(
-    row: OwnCast, local: Local, public: Intentcast, *, offers: int, sent_to: int
+    row: OwnCast,
+    local: Local,
+    public: Intentcast,
+    *,
+    offers: int,
+    sent_to: int,
+    is_held: bool = False,
 ) -> dict[str, Any]:
-    """Show one own request."""
+    """Show one own request; it goes by its first form for ever, whatever is published anew."""
     top = local.budget_max
+    name = row.root_id or row.cast_id
     return {
-        "id": to_text("cast", row.cast_id) if row.cast_id else None,
-        "handle": short_text("cast", row.cast_id) if row.cast_id else None,
+        "id": to_text("cast", name) if name else None,
+        "handle": short_text("cast", name) if name else None,
+        "form": to_text("cast", row.cast_id) if row.cast_id else None,
         "draft": row.nonce.hex(),
         "title": public.title,
         "category": public.category,
         "state": row.state.value,
+        "held": is_held,
         "public": public_view(public),
         "local": {
             "budget": format_money(top[1], top[0]) if top else None,

@@ -47,6 +47,7 @@ class Held:
 
 
 _SELECT_NEWEST = "SELECT * FROM restorations ORDER BY seq DESC LIMIT 1"
+_SELECT_IS_HELD = "SELECT 1 FROM held WHERE ctx = ?"
 _SELECT_HELD = "SELECT ctx, since_ms FROM held ORDER BY seq"
 
 
@@ -111,7 +112,7 @@ def hold(conn: sqlite3.Connection, ctx: bytes, now_ms: int) -> None:
 
 def is_held(conn: sqlite3.Connection, ctx: bytes) -> bool:
     """Tell whether an identity may promise nothing yet."""
-    return one(conn, "SELECT 1 FROM held WHERE ctx = ?", (ctx,)) is not None
+    return one(conn, _SELECT_IS_HELD, (ctx,)) is not None
 
 
 def release(conn: sqlite3.Connection, ctx: bytes) -> bool:
@@ -127,6 +128,11 @@ def all_held(conn: sqlite3.Connection) -> list[Held]:
 async def load_newest(db: aiosqlite.Connection) -> Restoration | None:
     """Give the newest restore of this home, or None."""
     return _restoration(await load_one(db, _SELECT_NEWEST))
+
+
+async def load_is_held(db: aiosqlite.Connection, ctx: bytes) -> bool:
+    """Tell whether an identity may promise nothing yet."""
+    return await load_one(db, _SELECT_IS_HELD, (ctx,)) is not None
 
 
 async def load_held(db: aiosqlite.Connection) -> list[Held]:

@@ -43,6 +43,7 @@ class FakeRecoverer:
         self.identities: list[dict[str, Any]] = [HELD]
         self.backup: str | None = "2027-02-20T12:00:00Z"
         self.is_open = False
+        self.still_held: list[dict[str, Any]] = []
 
     async def reopen(self, handle: str | None, *, sure: bool, wait_s: float) -> dict[str, Any]:
         self.calls.append(("reopen", handle, sure, wait_s))
@@ -53,6 +54,7 @@ class FakeRecoverer:
             "backup": self.backup,
             "open": is_open,
             "identities": [{**each, "open": is_open} for each in self.identities],
+            "still_held": self.still_held,
         }
 
     async def this_one(self) -> dict[str, Any]:

@@ -20,3 +20,12 @@ def test_none_yet(shell: Shell, citizen):
     found = shell.run("casts")
     assert (found.code, found.out) == (0, "")
     assert "intentcast cast" in found.err
+
+
+def test_what_is_held_after_a_restore_is_marked(shell: Shell, citizen):
+    citizen.cast_list = [CAST | {"held": True}, CAST]
+    found = shell.run("casts")
+    first, second = found.out.splitlines()[1:]
+    assert "open, held" in first
+    assert "held" not in second
+    assert "intentcast reopen" in found.err

@@ -26,14 +26,17 @@ def test_what_stays_unknown_needs_a_yes(shell: Shell, citizen: FakeCitizen):
         "! 1 of those",
     ):
         assert words in run.out
-    assert "Nothing was changed" in run.err
+    assert "What they told is kept here" in run.err
+    assert "Let cast-7Q4M-K2XD promise again?" in run.err
+    assert "Still held: cast-7Q4M-K2XD." in run.err
+    assert "promises again" not in run.err
     assert calls(citizen) == [("reopen", None, False, 15)]
 
 
 def test_with_a_yes_it_goes_on(shell: Shell, citizen: FakeCitizen):
     run = shell.run("reopen", "cast-7Q4M", "--wait", "2", "--yes")
     assert run.code == 0
-    assert "promises again" in run.err
+    assert "This home promises again" in run.err
     assert calls(citizen) == [
         ("reopen", "cast-7Q4M", False, 2),
         ("reopen", "cast-7Q4M", True, 0),
@@ -69,3 +72,27 @@ def test_as_a_document(shell: Shell, citizen: FakeCitizen):
     run = shell.run("reopen", "--json", "--yes")
     assert (run.code, run.document()["open"]) == (0, True)
     assert shell.run("reopen", "--wait", "61").code == 2
+
+
+def test_what_is_held_still_is_named(shell: Shell, citizen: FakeCitizen):
+    assert citizen.recovery is not None
+    shop = {"kind": "vendor", "handle": "vendor", "title": "", "offers": 0}
+    citizen.recovery.still_held = [{**HELD, "handle": "cast-AAAA-BBBB"}, shop]
+    run = shell.run("reopen", "cast-7Q4M", "--yes")
+    assert run.code == 0
+    assert "cast-7Q4M-K2XD promises again." in run.err
+    assert "Still held: cast-AAAA-BBBB, the shop." in run.err
+    assert "This home promises again" not in run.err
+    citizen.recovery.identities = [HELD, {**HELD, "handle": "cast-CCCC-DDDD"}]
+    run = shell.run("reopen", "--yes")
+    assert "cast-7Q4M-K2XD, cast-CCCC-DDDD promise again." in run.err
+
+
+def test_where_nobody_can_be_asked_the_question_is_shown(shell: Shell, citizen: FakeCitizen):
+    run = shell.run("reopen")
+    assert run.code == 2
+    assert "What they told is kept here" in run.err
+    assert "no new promise is made for:  cast-7Q4M-K2XD" in run.err
+    assert "E-YES" in run.err
+    assert "Some of it stays unknown. Let cast-7Q4M-K2XD promise again?" in run.err
+    assert calls(citizen) == [("reopen", None, False, 15)]

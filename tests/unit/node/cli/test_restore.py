@@ -49,6 +49,7 @@ def test_words_typed_by_a_person(down: Shell):
     found = down.run("restore", "--words", tty=True, typed=f"{lines}\n")
     assert (found.code, "intentcast up" in found.err) == (0, True)
     assert "passphrase set" in found.err
+    assert "promises nothing until you asked the others:  intentcast reopen" in found.err
     assert read_root(down.home) == ROOT
 
 

@@ -11,6 +11,7 @@ from node.clock import ManualClock
 from node.errors import NotFoundError
 from node.market.drafts import read_request
 from node.runtime.lookups import Lookups, one_of
+from node.storage import restorations
 from protocol.errors import LocalProtocolError
 from protocol.ids import short_text, to_text
 from protocol.objects.offer import Line
@@ -128,3 +129,15 @@ async def test_a_deal_is_shown_even_when_its_parts_are_gone(market: Market, look
     assert (shown["total"], shown["lines"], shown["cast_title"]) == (25_000, [], None)
     assert shown["counterparty"].startswith("key-")
     assert shown["agreement_id"] is None
+
+
+async def test_a_request_is_shown_as_held_while_it_may_still_promise(
+    market: Market, lookups: Lookups
+):
+    row, _ = await market.offered()
+    buyer = market.buyer
+    assert not (await lookups.cast_view(row, 0))["held"]
+    await buyer.write(lambda conn: restorations.hold(conn, row.nonce, 0))
+    assert (await lookups.cast_view(row, 0))["held"]
+    await buyer.withdrawal.revoke(to_text("cast", row.cast_id or b""))
+    assert not (await lookups.cast_view(await buyer.own(row.nonce), 0))["held"]

@@ -249,3 +249,42 @@ async def test_running_it_catches_up_and_looks(market: Market, house: House):
     running.cancel()
     assert {each.kind for each in market.buyer.fresh()} == {"note", "question after a loss"}
     house.recovery.hear(make_rotation(Party("a"), Party("b")))
+
+
+async def test_what_else_is_held_is_named_and_what_has_ended_is_not(market: Market, house: House):
+    row, _ = await market.offered()
+    other, gone = await market.buyer.cast(), await market.buyer.cast()
+    await house.restore()
+    await market.buyer.withdrawal.revoke(to_text("cast", gone.cast_id or b""))
+    found = await house.recovery.reopen(to_text("cast", row.root_id or b""), sure=True, wait_s=0)
+    assert found["open"]
+    named = [to_text("cast", other.root_id or b"")[:14]]
+    assert [each["handle"] for each in found["still_held"]] == named
+    assert "1 request" in await house.notices()
+    found = await house.recovery.reopen(None, sure=True, wait_s=0)
+    assert found["still_held"] == []
+    assert await house.notices() == ""
+
+
+async def test_a_shop_that_never_was_is_not_reopened(house: House):
+    await house.restore()
+    with pytest.raises(RefusedError) as caught:
+        await house.recovery.reopen("vendor", sure=True, wait_s=0)
+    assert caught.value.code == "E-NO-SHOP"
+
+
+async def test_a_home_from_words_is_greeted_though_nothing_is_found_yet(
+    market: Market, house: House
+):
+    assert house.recovery.greeting() == []
+    await house.restore("words")
+    assert "intentcast reopen" in " ".join(house.recovery.greeting())
+    assert house.recovery.notices() == []
+    market.clock.advance(25 * HOUR_MS)
+    assert house.recovery.greeting() == []
+
+
+async def test_a_home_from_a_backup_is_greeted_with_what_it_holds(market: Market, house: House):
+    await market.offered()
+    await house.restore()
+    assert house.recovery.greeting() == house.recovery.notices() != []

@@ -84,6 +84,15 @@ def test_a_request_shows_its_public_and_its_local_side():
     assert json.loads(json.dumps(shown)) == shown
 
 
+def test_a_request_keeps_its_name_when_it_is_published_anew():
+    first, newer = make_cast(), make_cast(title="Camera with a flash")
+    row = own_cast(cast_id=newer.id, root_id=first.id)
+    shown = views.cast_view(row, local_of(), newer.body, offers=0, sent_to=0, is_held=True)
+    assert shown["id"] == to_text("cast", first.id)
+    assert shown["form"] == to_text("cast", newer.id)
+    assert shown["held"]
+
+
 def test_a_draft_without_a_budget_has_neither_id_nor_amount():
     row = own_cast(CastState.DRAFT, cast_id=None, root_id=None)
     shown = views.cast_view(
