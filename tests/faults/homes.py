@@ -23,7 +23,7 @@ from node.storage.migrations import copy_database, copy_path, migrate, migration
 from node.storage.trees import Trees
 from protocol.now import DAY_MS
 from tests.faults.checker import ask_disk
-from tests.faults.house import DiedError, House, environment
+from tests.faults.house import DiedError, House, environment, key_of
 from tests.faults.points import BUYER, Cell, arrivals_max
 from tests.faults.stories import Story
 from tests.faults.street import BASE, CATEGORY, FEED, Street, Watch, write_shop
@@ -143,6 +143,7 @@ async def older_home(street: Street, cell: Cell) -> Found:
     street.elsewhere.append(house)
     await house.start()
     await house.kill()
+    await street.buyer.post("/v1/identity/this-one", {}, key=key_of(cell, "this"))
     if hits != len(migrations()) - 1:
         faults.append(f"{hits} of {len(migrations()) - 1} steps were struck")
     return hits, faults

@@ -131,6 +131,8 @@ async def restore(street: Street, cell: Cell) -> Found:
     await house.start()
     told = (await house.get("/v1/deals"))["deals"]
     await house.kill()
+    # The first life believes that it was followed, and signs nothing until its owner says so.
+    await street.buyer.post("/v1/identity/this-one", {}, key=key_of(cell, "this"))
     kept = ask_disk(street.buyer.home, "SELECT 1 FROM deals")
     if len(told) != len(kept):
         faults.append(f"{len(told)} of {len(kept)} deals came back")
