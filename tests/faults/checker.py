@@ -157,6 +157,7 @@ def check_counts(disk: Disk) -> Iterator[str]:
             yield f"a served box counts {row['letters']} and holds {letters[row['reader']]}"
 
 
+_KEYS_KEPT_MS = 7 * 86_400_000
 _ONCE = ("cast.open", "offer.sent", "deal.agreed", "deal.confirmed", "letter_acked")
 
 
@@ -403,16 +404,19 @@ def check_acks(disk: Disk, acks: Iterable[Ack]) -> Iterator[str]:
     answered = {row["key"] for row in disk.tables["idempotency"] if row["answer"]}
     for ack in acks:
         # A second life knows those of its backup alone.
-        is_kept = not disk.tables["restorations"] and _is_of_the_market(ack.answer)
-        if is_kept and ack.key not in answered:
+        if _keeps_its_key(disk, ack) and ack.key not in answered:
             yield f"{disk.name}: answered {ack.path}, and does not know its key"
         for fault in _ack_faults(disk, ack):
             yield f"{disk.name}: answered {ack.path}, and {fault}"
 
 
-def _is_of_the_market(answer: Document) -> bool:
-    """Whether it is about a request, an offer or a deal: other questions may be put again."""
-    return bool({"cast", "deal"} & answer.keys()) or answer.get("kind") in ("cast", "offer")
+def _keeps_its_key(disk: Disk, ack: Ack) -> bool:
+    """Whether it is about a request, an offer or a deal, and no week has gone by on this disk."""
+    answer: Document = ack.answer
+    moments = [row["at"] for row in disk.tables["audit"]]
+    is_young = max(moments, default=0) - min(moments, default=0) < _KEYS_KEPT_MS
+    is_of_the_market = {"cast", "deal"} & answer.keys() or answer.get("kind") in ("cast", "offer")
+    return is_young and not disk.tables["restorations"] and bool(is_of_the_market)
 
 
 def _ack_faults(disk: Disk, ack: Ack) -> Iterator[str]:

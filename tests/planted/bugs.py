@@ -27,6 +27,10 @@ GOSSIP = ("tests/unit/protocol/network", "tests/property/test_gossip_machine.py"
 POST = ("tests/unit/protocol/post", "tests/unit/node/post")
 MARKET = ("tests/unit/node/market",)
 DEAL = ("tests/unit/protocol/market", "tests/property/test_deal_machine.py")
+DAMAGE = tuple(
+    f"tests/unit/node/storage/test_{room}.py"
+    for room in ("examination", "page_sums", "scrub", "mending", "salvage")
+)
 STORAGE = ("tests/unit/node/storage", "tests/property/test_storage.py")
 
 BUGS: tuple[Bug, ...] = (
@@ -193,6 +197,34 @@ BUGS: tuple[Bug, ...] = (
         old='    return bool(checksum(row["id"], row["raw"]) == row["checksum"])',
         new="    return True",
         tests=STORAGE,
+    ),
+    Bug(
+        name="look over a page that is not what was written",
+        file="node/storage/examination.py",
+        old="            damaged.append(each)\n    return Compared(",
+        new="            pass\n    return Compared(",
+        tests=DAMAGE,
+    ),
+    Bug(
+        name="believe a sum that does not prove itself",
+        file="node/storage/examination.py",
+        old="        if not sum_holds(each, known):",
+        new="        if not known:",
+        tests=DAMAGE,
+    ),
+    Bug(
+        name="let a whole copy of a letter go with a rotten one",
+        file="node/storage/mending.py",
+        old="        if not letter_holds(row):\n            conn.execute(",
+        new="        if row:\n            conn.execute(",
+        tests=DAMAGE,
+    ),
+    Bug(
+        name="number on far beyond what is kept after a salvage",
+        file="node/storage/salvage.py",
+        old='VALUES (?, ?)", (table, number))',
+        new='VALUES (?, ?)", (table, number + 1_000_000))',
+        tests=DAMAGE,
     ),
     Bug(
         name="let own objects expire",
