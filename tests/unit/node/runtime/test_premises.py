@@ -308,12 +308,13 @@ def test_what_is_to_be_typed_survives_a_space_in_the_path(tmp_path: Path):
     home.chmod(0o755)
     assert check_home(home).fix == f"chmod 700 '{home}'"
     home.chmod(0o700)
+    key = with_keys(home)
     (home / "root.new").touch()
     assert f"rm '{home}/root.new'" in check_files(at(home)).fix
     (home / "api.token").touch()
     (home / "api.token").chmod(0o644)
     assert check_files(at(home)).fix == f"chmod 600 '{home}/api.token'"
-    with_keys(home).chmod(0o644)
+    key.chmod(0o644)
     assert check_keys(at(home), is_locked=None).fix == f"chmod 600 '{home}/root.key'"
 
 
