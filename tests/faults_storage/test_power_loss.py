@@ -28,7 +28,7 @@ WORKERS = 2
 CALLS = "openat,close,write,pwrite64,lseek,fsync,fdatasync,ftruncate,unlink,rename"
 MEMORY = Path("/dev/shm")
 
-pytestmark = pytest.mark.timeout(3_600 if LONG else 240)
+pytestmark = pytest.mark.timeout(3_600 if LONG else 600)
 
 
 @pytest.fixture(scope="module")
