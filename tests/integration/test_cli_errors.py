@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from node.cli.exits import Exit
+from node.keyfile import write_root
 
 READY_S = 20.0
 SENTENCE = re.compile(r"✗ .+ \((?P<code>E-[A-Z0-9-]+)\)\.")
@@ -230,6 +231,9 @@ def test_damaged_files_of_a_home(tmp_path: Path):
     refused(intentcast(tmp_path, "up", "--api-port", "0"), Exit.LOCKED, "E-KEYS-OPEN")
     (tmp_path / "root.key").unlink()
     (tmp_path / "node.db").write_bytes(b"not a database" * 100)
+    # Whose it was it cannot say: no new identity is made beside it.
+    refused(intentcast(tmp_path, "up", "--api-port", "0"), Exit.NOT_FOUND, "E-KEYS-NONE")
+    write_root(tmp_path, bytes(range(32)))
     refused(intentcast(tmp_path, "up", "--api-port", "0"), Exit.DAMAGED, "E-DB-DAMAGED")
 
 

@@ -200,7 +200,7 @@ def test_nothing_of_a_key_gets_out(witness: Witness, tmp_path: Path):
     assert witness.ask("POST", "/v1/keys/unlock", {"passphrase": OTHER}) == 423
     assert witness.ask("POST", "/v1/keys/unlock", {"passphrase": [PHRASE]}) == 422
     assert witness.ask("POST", "/v1/keys/unlock", {"passphrase": PHRASE * 100}) == 422
-    assert witness.ask("POST", "/v1/keys/unlock", {"passphrase": f"{PHRASE}\0"}) == 422
+    assert witness.ask("POST", "/v1/keys/unlock", {"passphrase": f"{PHRASE}\0"}) == 423
     assert witness.run("unlock", PHRASE) == 2
     assert witness.run("unlock", "--passphrase-file", "-", typed=f"{PHRASE}\n") == 0
     witness.look_at_the_process()
