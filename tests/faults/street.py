@@ -180,10 +180,20 @@ class Street:
         return evidence.verdict()
 
     async def settled_verdict(self, within_s: float = SETTLE_S) -> list[str]:
-        """Wait until nothing is on its way, at most the bound; then judge."""
-        with contextlib.suppress(AssertionError):
-            await self.until(self.is_settled, "everything has arrived", within_s)
-        return await asyncio.to_thread(self.verdict)
+        """Wait until nothing is on its way, at most the bound; then judge.
+
+        What is found must last: between two looks a box may move, and tell so by letter.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within_s
+        while True:
+            with contextlib.suppress(AssertionError):
+                left_s = max(end - loop.time(), 0)
+                await self.until(self.is_settled, "everything has arrived", left_s)
+            found = await asyncio.to_thread(self.verdict)
+            if not found or loop.time() >= end:
+                return found
+            await asyncio.sleep(0.5)
 
     async def changed_agreements(self) -> list[str]:
         """Let everybody who is up export every agreement again: the bytes are what they were."""
