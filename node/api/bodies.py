@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Annotated, Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -20,6 +21,9 @@ from protocol.errors import LocalProtocolError
 FIELD_CHARS_MAX = 2_000
 """Characters of one disclosed value."""
 
+Document: TypeAlias = dict[str, Any]
+Answer: TypeAlias = Callable[[Document], web.Response]
+"""Makes the response that carries a document."""
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 Value = Annotated[str, msgspec.Meta(min_length=1, max_length=FIELD_CHARS_MAX)]
 HandleText = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
@@ -143,3 +147,21 @@ def query(request: web.Request, kind: type[T]) -> T:
                 f"'{name[:40]}' stands twice", code="E-FIELD", fix="Send it once", field=name[:40]
             )
     return converted(dict(request.query), kind, strict=False)
+
+
+def posted(
+    kind: type[T], act: Callable[[T], Awaitable[Document]], answer: Answer
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Make the handler of a POST: its body read and typed, done, answered.
+
+    Args:
+        kind: of the body.
+        act: does it; its errors become problems further out.
+        answer: makes the response.
+    """
+
+    async def handler(request: web.Request) -> web.Response:
+        _, value = await json_body(request)
+        return answer(await act(converted(value, kind)))
+
+    return handler

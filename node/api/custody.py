@@ -7,14 +7,13 @@ protects it. Each may be asked twice without harm.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
 
-from node.api.bodies import NoQuery, converted, json_body, query
+from node.api.bodies import Answer, NoQuery, posted, query
 from node.api.citizen import Citizen, Custodian, Document
 from node.errors import NotFoundError
 from node.keyfile import PASSPHRASE_CHARS_MAX
@@ -22,8 +21,6 @@ from protocol.errors import LocalProtocolError
 
 Secret = Annotated[str, msgspec.Meta(max_length=PASSPHRASE_CHARS_MAX)]
 _PATH_CHARS_MAX = 4_096
-Answer: TypeAlias = Callable[[Document], web.Response]
-T = TypeVar("T")
 
 
 class UnlockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,21 +77,11 @@ def custody_routes(citizen: Citizen, answer: Answer) -> list[web.RouteDef]:
 
     return [
         web.get("/v1/keys", keys),
-        web.post("/v1/keys/unlock", _posted(UnlockBody, unlock, answer)),
-        web.post("/v1/keys/lock", _posted(NoBody, lock, answer)),
-        web.post("/v1/keys/passphrase", _posted(PassphraseBody, passphrase, answer)),
-        web.post("/v1/backups", _posted(BackupBody, backup, answer)),
+        web.post("/v1/keys/unlock", posted(UnlockBody, unlock, answer)),
+        web.post("/v1/keys/lock", posted(NoBody, lock, answer)),
+        web.post("/v1/keys/passphrase", posted(PassphraseBody, passphrase, answer)),
+        web.post("/v1/backups", posted(BackupBody, backup, answer)),
     ]
-
-
-def _posted(
-    kind: type[T], act: Callable[[T], Awaitable[Document]], answer: Answer
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handler(request: web.Request) -> web.Response:
-        _, value = await json_body(request)
-        return answer(await act(converted(value, kind)))
-
-    return handler
 
 
 def _of(citizen: Citizen) -> Custodian:

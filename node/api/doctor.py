@@ -5,18 +5,14 @@ Enters: requests that passed the guards. Leaves: the examiner's report.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import msgspec
 from aiohttp import web
 
-from node.api.bodies import query
-from node.api.citizen import Citizen, Document
+from node.api.bodies import Answer, query
+from node.api.citizen import Citizen
 from node.errors import NotFoundError
 
 PATH = "/v1/doctor"
-Answer: TypeAlias = Callable[[Document], web.Response]
 
 
 class DoctorQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

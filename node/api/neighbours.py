@@ -7,20 +7,17 @@ made twice without harm.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
 
-from node.api.bodies import HandleText, NoQuery, converted, json_body, query
+from node.api.bodies import Answer, HandleText, NoQuery, posted, query
 from node.api.citizen import Citizen, Document, Neighbourhood
 from node.errors import NotFoundError
 from node.runtime.invitations import InviteWish
 from protocol import limits
 
-Answer: TypeAlias = Callable[[Document], web.Response]
-T = TypeVar("T")
 _S_MAX = limits.invite_ttl_ms_max // 1_000
 _LINK_CHARS_MAX = 64 * 1024
 _ADDRESS_CHARS_MAX = 300
@@ -83,22 +80,12 @@ def neighbour_routes(citizen: Citizen, answer: Answer) -> list[web.RouteDef]:
 
     return [
         web.get("/v1/nearby", nearby),
-        web.post("/v1/nearby/allow", _posted(NeighbourBody, allow, answer)),
-        web.post("/v1/nearby/refuse", _posted(NeighbourBody, refuse, answer)),
-        web.post("/v1/nearby/forget", _posted(NeighbourBody, forget, answer)),
-        web.post("/v1/invites", _posted(InviteBody, invite, answer)),
-        web.post("/v1/join", _posted(JoinBody, join, answer)),
+        web.post("/v1/nearby/allow", posted(NeighbourBody, allow, answer)),
+        web.post("/v1/nearby/refuse", posted(NeighbourBody, refuse, answer)),
+        web.post("/v1/nearby/forget", posted(NeighbourBody, forget, answer)),
+        web.post("/v1/invites", posted(InviteBody, invite, answer)),
+        web.post("/v1/join", posted(JoinBody, join, answer)),
     ]
-
-
-def _posted(
-    kind: type[T], act: Callable[[T], Awaitable[Document]], answer: Answer
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handler(request: web.Request) -> web.Response:
-        _, value = await json_body(request)
-        return answer(await act(converted(value, kind)))
-
-    return handler
 
 
 def _of(citizen: Citizen) -> Neighbourhood:

@@ -7,20 +7,17 @@ second rotation is told from the first by its number, and a second revocation ch
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias
 
 import msgspec
 from aiohttp import web
 
-from node.api.bodies import HandleText, NoQuery, converted, json_body, query
+from node.api.bodies import Answer, HandleText, NoQuery, posted, query
 from node.api.citizen import Citizen, Document, Recoverer, Registrar
 from node.errors import NotFoundError
 
 _CERTIFICATE_CHARS_MAX = 20_000
-Answer: TypeAlias = Callable[[Document], web.Response]
 Reason: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
-T = TypeVar("T")
 
 
 class ReopenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -90,23 +87,13 @@ def recovery_routes(citizen: Citizen, answer: Answer) -> list[web.RouteDef]:
         return await _registrar(citizen).revoke(body.certificate, body.reason)
 
     return [
-        web.post("/v1/reopen", _posted(ReopenBody, reopen, answer)),
+        web.post("/v1/reopen", posted(ReopenBody, reopen, answer)),
         web.get("/v1/identity", identity),
-        web.post("/v1/identity/this-one", _posted(NoBody, this_one, answer)),
-        web.post("/v1/identity/rotate", _posted(RotateBody, rotate, answer)),
-        web.post("/v1/identity/revocation", _posted(RevocationBody, revocation, answer)),
-        web.post("/v1/identity/revoke", _posted(RevokeKeyBody, revoke, answer)),
+        web.post("/v1/identity/this-one", posted(NoBody, this_one, answer)),
+        web.post("/v1/identity/rotate", posted(RotateBody, rotate, answer)),
+        web.post("/v1/identity/revocation", posted(RevocationBody, revocation, answer)),
+        web.post("/v1/identity/revoke", posted(RevokeKeyBody, revoke, answer)),
     ]
-
-
-def _posted(
-    kind: type[T], act: Callable[[T], Awaitable[Document]], answer: Answer
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handler(request: web.Request) -> web.Response:
-        _, value = await json_body(request)
-        return answer(await act(converted(value, kind)))
-
-    return handler
 
 
 def _recoverer(citizen: Citizen) -> Recoverer:
