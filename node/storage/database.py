@@ -176,7 +176,7 @@ class Storage:
         """
         try:
             await asyncio.to_thread(self._copy, target)
-        except (sqlite3.Error, OSError) as error:
+        except faults.FILE_ERRORS as error:
             raise faults.storage_error(error, target) from error
 
     def _copy(self, target: Path) -> None:

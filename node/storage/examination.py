@@ -200,7 +200,7 @@ def _examine(database: Path, sums: PageSums) -> Examination:
         # Every change told of is in the log, or has its pages in the file.
         trouble = Trouble.PAGES if found.damaged else None
         return replace(facts, trouble=trouble, is_log_spoiled=spoiled)
-    if not spoiled and _was_brought_home(database, mark):
+    if not spoiled and _was_brought_home(database, mark, found.damaged):
         return replace(facts, is_brought_home=True)
     return replace(facts, trouble=Trouble.LOST)
 
@@ -226,7 +226,7 @@ def _stranger(database: Path, mark: Mark) -> str | None:
     return made_by if isinstance(made_by, str) and made_by else "a home without a name"
 
 
-def _was_brought_home(database: Path, mark: Mark) -> bool:
+def _was_brought_home(database: Path, mark: Mark, changed: Container[int]) -> bool:
     """Tell whether the file holds the last change told of, and reads well as a whole.
 
     Another program that opened the file after a crash brings the log home when it closes; then the
@@ -236,9 +236,12 @@ def _was_brought_home(database: Path, mark: Mark) -> bool:
         return False
     with database.open("rb") as file:
         pages = list(read_pages(file, mark.page_bytes, mark.last_page, mark.last_page))
-    if all(page_sum(number, page) != mark.last_sum for number, page in pages):
-        return False
-    return reads_well(database)
+    holds_it = any(page_sum(number, page) == mark.last_sum for number, page in pages)
+    # A commit that was under way at the kill may have changed that page once more. Had the log been
+    # lost, it would stand as it last went home, or not at all.
+    is_home = bool(pages) and (mark.last_page in changed or mark.last_page > mark.pages)
+    is_newer = mark.is_begun and is_home
+    return (holds_it or is_newer) and reads_well(database)
 
 
 def reads_well(database: Path) -> bool:

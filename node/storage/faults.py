@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from node.errors import StorageError
 
@@ -34,6 +35,9 @@ _UNWRITABLE = frozenset(
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _UNREADABLE = "Could not decode to UTF-8"
 """What Python's SQLite says of a text whose bytes are damaged, without a code."""
+FILE_ERRORS: Final = (sqlite3.Error, OSError, UnicodeDecodeError)
+"""What reading or writing a file may raise; the last when a damaged name or text turns up in one of
+SQLite's own sentences, which Python's module cannot read then."""
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 
 
@@ -52,8 +56,10 @@ def loses_group(error: BaseException) -> bool:
     return primary_code(error) in _FULL | _UNWRITABLE | _DAMAGED | _BUSY
 
 
-def storage_error(error: sqlite3.Error | OSError, path: Path) -> StorageError:
+def storage_error(error: sqlite3.Error | OSError | UnicodeDecodeError, path: Path) -> StorageError:
     """Say it in one sentence; the original stays beneath as its cause, set by `raise ... from`."""
+    if isinstance(error, UnicodeDecodeError):
+        return damaged(path, "a stored text is none any more")
     code = primary_code(error) if isinstance(error, sqlite3.Error) else sqlite3.SQLITE_IOERR
     if code in _FULL:
         return StorageError(

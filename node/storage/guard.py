@@ -229,6 +229,16 @@ class Guard:
             stack.pop_all()
         return guard
 
+    def begins(self) -> None:
+        """Note that a commit begins; call before it."""
+        mark = self._sums.mark
+        if not self.is_kept or mark.is_begun:
+            return
+        try:
+            self._sums.note(replace(mark, is_begun=True))
+        except OSError as error:
+            self.give_up(error)
+
     def committed(self) -> None:
         """Note how far the log has come; call after a commit, before anybody is told."""
         if not self.is_kept:
@@ -241,14 +251,16 @@ class Guard:
     def _note(self) -> None:
         frames, _pages, salts = self._index_head()
         mark = self._sums.mark
-        if salts == mark.salts and frames == mark.told:
+        if salts == mark.salts and frames == mark.told and not mark.is_begun:
             return
         if salts != mark.salts:
             mark = replace(mark, salts=salts, covered=0)
             self._tried = 0
         number, page = self._frame(frames) if frames else (0, b"")
         last_sum = page_sum(number, page) if frames else NO_SUM
-        self._sums.note(replace(mark, told=frames, last_page=number, last_sum=last_sum))
+        self._sums.note(
+            replace(mark, told=frames, last_page=number, last_sum=last_sum, is_begun=False)
+        )
 
     def is_due(self) -> bool:
         """Tell whether the log is long enough to be brought home."""

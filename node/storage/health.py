@@ -94,7 +94,7 @@ def look(path: Path) -> Health | None:
             said = [str(row[0]) for row in conn.execute(f"PRAGMA quick_check({_FAULTS_SHOWN})")]
             application = int(conn.execute("PRAGMA application_id").fetchone()[0])
             schema = int(conn.execute("PRAGMA user_version").fetchone()[0])
-    except (sqlite3.Error, OSError) as error:
+    except faults.FILE_ERRORS as error:
         raise faults.storage_error(error, path) from error
     return _health(
         path, application, schema, said, trouble=trouble, pages=len(found.pages) if trouble else 0

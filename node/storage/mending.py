@@ -96,7 +96,7 @@ async def scrub_closed(
     """
     try:
         before, is_whole = await asyncio.to_thread(_examined, path, clock.now().wall_ms)
-    except (OSError, sqlite3.Error) as error:
+    except faults.FILE_ERRORS as error:
         raise faults.storage_error(error, path) from error
     if not is_whole:
         return ScrubReport(damages=tuple(before))

@@ -27,8 +27,8 @@ _DIGEST_BYTES: Final = SUM_BYTES - _CHECK.size
 ORIGIN_BYTES: Final = 16
 HEAD_BYTES: Final = 512
 """One sector: written whole or not at all."""
-_MAGIC: Final = b"icsums02"
-_HEAD: Final = struct.Struct(f">8s{ORIGIN_BYTES}sII8sIII{SUM_BYTES}s")
+_MAGIC: Final = b"icsums03"
+_HEAD: Final = struct.Struct(f">8s{ORIGIN_BYTES}sII8sIII{SUM_BYTES}s?")
 _OWNER_ONLY: Final = 0o600
 NO_SUM: Final = bytes(SUM_BYTES)
 """Stands in a head for the sum of no page; proves nothing, so it is never that of a page."""
@@ -54,6 +54,8 @@ class Mark:
     """The page in the last of the frames told of; 0 when none was."""
     last_sum: bytes = NO_SUM
     """Its sum."""
+    is_begun: bool = False
+    """A commit was begun after that, and nobody was told how it ended."""
 
     def written(self) -> bytes:
         """Write the head, its own sum at the end."""
@@ -67,6 +69,7 @@ class Mark:
             self.covered,
             self.last_page,
             self.last_sum,
+            self.is_begun,
         )
         return (body + head_sum(body)).ljust(HEAD_BYTES, b"\0")
 
@@ -104,7 +107,7 @@ def _read_mark(head: bytes) -> Mark | None:
     body, sealed = head[: _HEAD.size], head[_HEAD.size : _HEAD.size + SUM_BYTES]
     if len(head) < HEAD_BYTES or head_sum(body) != sealed:
         return None
-    magic, origin, page_bytes, pages, salts, told, covered, last_page, last = _HEAD.unpack(body)
+    magic, origin, page_bytes, pages, salts, told, covered, page, last, begun = _HEAD.unpack(body)
     if magic != _MAGIC:
         return None
     return Mark(
@@ -114,8 +117,9 @@ def _read_mark(head: bytes) -> Mark | None:
         salts=salts,
         told=told,
         covered=covered,
-        last_page=last_page,
+        last_page=page,
         last_sum=last,
+        is_begun=begun,
     )
 
 

@@ -41,7 +41,7 @@ class Readers:
                 db = await open_reader(self._path)
                 self._all.append(db)
                 self._free.put_nowait(db)
-        except (sqlite3.Error, OSError) as error:
+        except faults.FILE_ERRORS as error:
             await self.close()
             raise faults.storage_error(error, self._path) from error
         except BaseException:
@@ -68,10 +68,8 @@ class Readers:
         try:
             self._require_open()
             return await (self._at_one_moment(db, query) if one_moment else query(db))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise faults.storage_error(error, self._path) from error
-        except UnicodeDecodeError as error:
-            raise faults.damaged(self._path, "a stored text is none any more") from error
         finally:
             self._free.put_nowait(db)
 

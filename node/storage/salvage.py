@@ -285,7 +285,7 @@ def _numbers(old: sqlite3.Connection, table: str) -> set[int]:
             for row in old.execute(sql):
                 if ROW_MIN <= row[0] <= ROW_MAX:
                     found.add(row[0])
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
             continue
     return found
 

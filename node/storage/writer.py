@@ -187,7 +187,7 @@ class Writer:
             except BaseException:
                 conn.close()
                 raise
-        except (sqlite3.Error, OSError) as error:
+        except faults.FILE_ERRORS as error:
             raise faults.storage_error(error, self._path) from error
         return conn
 
@@ -252,6 +252,7 @@ class Writer:
             conn.execute("BEGIN IMMEDIATE")
             outcomes = [self._run_one(conn, change.txn) for change in group]
             crashpoint("storage.before_commit")
+            self._guard.begins()
             conn.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - told to every caller of the group
             return [self._lost(conn, error)] * len(group)

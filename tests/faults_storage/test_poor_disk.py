@@ -353,5 +353,5 @@ def test_damage_at_the_start_ends_with_its_own_code(relay: str, tmp_path: Path):
         timeout=60,
         check=False,
     )
-    document = json.loads(looked.stdout)
-    assert document["checks"], looked.stderr
+    assert looked.stdout, looked.stderr
+    assert json.loads(looked.stdout)["checks"], looked.stderr

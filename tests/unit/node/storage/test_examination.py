@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from node.clock import ManualClock
-from node.storage import audit, origin
+from node.storage import audit, origin, writer
 from node.storage.database import Storage
 from node.storage.examination import (
     Trouble,
@@ -135,6 +135,32 @@ async def test_a_log_another_program_brought_home_is_known(
     assert found.is_brought_home
     spoil(left, page_with(path, "objects"))
     assert examine(left).trouble is Trouble.LOST
+
+
+@pytest.mark.parametrize("is_log_lost", [False, True])
+async def test_a_commit_that_nobody_was_told_of_is_no_loss_when_it_was_brought_home(
+    path: Path, clock: ManualClock, tmp_path: Path, monkeypatch, is_log_lost: bool
+):
+    lefts: list[Path] = []
+
+    def leave(point: str) -> None:
+        if point == "storage.after_commit":
+            lefts.append(copy_of(path, tmp_path / f"left {len(lefts)}"))
+
+    storage = await Storage.open(path, clock=clock)
+    await storage.write(furnish)
+    await storage.write(lambda conn: audit.append(conn, at=1, what="told"))
+    monkeypatch.setattr(writer, "crashpoint", leave)
+    await storage.write(lambda conn: audit.append(conn, at=2, what="not told, same page"))
+    await storage.close()
+    left = lefts[0]
+    if is_log_lost:
+        journal_path(left).unlink()
+    with closing(sqlite3.connect(left)) as conn:
+        conn.execute("SELECT count(*) FROM audit").fetchone()
+    found = examine(left)
+    assert found.is_brought_home is not is_log_lost
+    assert found.trouble is (Trouble.LOST if is_log_lost else None)
 
 
 async def test_a_missing_and_a_foreign_file_are_named(

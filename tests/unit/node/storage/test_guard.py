@@ -95,11 +95,18 @@ async def test_without_room_for_sums_pages_stay_in_the_log(path, clock, monkeypa
     await again.close()
 
 
-async def test_marks_that_cannot_be_written_end_the_sums(path, clock, monkeypatch, caplog):
+@pytest.mark.parametrize("written", [0, 1])
+async def test_marks_that_cannot_be_written_end_the_sums(
+    path, clock, monkeypatch, caplog, written: int
+):
     storage = await Storage.open(path, clock=clock)
+    note = PageSums.note
+    left = [note] * written
 
-    def broken(*_args):
-        raise OSError(5, "Input/output error")
+    def broken(*args):
+        if not left:
+            raise OSError(5, "Input/output error")
+        left.pop()(*args)
 
     monkeypatch.setattr(PageSums, "note", broken)
     assert await storage.write(line) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from pathlib import Path
 
@@ -90,6 +91,29 @@ async def test_a_broken_tree_is_seen_without_sums(database: Path):
     found = look(database)
     assert found is not None
     assert found.said
+
+
+@pytest.mark.parametrize("has_sums", [True, False])
+async def test_damage_anywhere_is_told_and_never_raised_as_it_is(database: Path, has_sums: bool):
+    content = database.read_bytes()
+    if not has_sums:
+        sums_path(database).unlink()
+    dice = random.Random(1)
+    codes = set()
+    # A damaged name in the schema turns up in SQLite's own sentences, and is no UTF-8 any more.
+    for page in range(len(content) // 4_096):
+        for place in (2_048, dice.randrange(100, 4_096)):
+            at = page * 4_096 + place
+            flipped = bytes([content[at] ^ 0xFF])
+            database.write_bytes(content[:at] + flipped + content[at + 1 :])
+            try:
+                found = look(database)
+            except StorageError as error:
+                codes.add(error.code)
+                continue
+            assert found is not None
+            assert found.trouble == ("pages" if has_sums else "")
+    assert codes == {"E-DB-DAMAGED"}
 
 
 async def test_a_file_that_is_none(database: Path):
