@@ -60,8 +60,8 @@ class Decoder:
     """Writes what was read: the very same input, since a canonical form has one spelling."""
     covers: tuple[str, ...] = ()
     """Functions of the product it drives, as `module.function`."""
-    cases: int = CASES_NIGHT
-    """Cases of a long run; fewer where one case is a whole command."""
+    is_slow: bool = False
+    """Whether one case takes milliseconds: an everyday run has fewer of them."""
 
     def inputs(self) -> Sequence[Any]:
         """Give the good inputs."""

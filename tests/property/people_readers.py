@@ -261,7 +261,7 @@ READERS = [
         good=lambda: _CATEGORIES,
         read=_category,
         allowed=LOCAL,
-        cases=20_000,
+        is_slow=True,
     ),
     Decoder(
         name="values: spellings",
@@ -283,7 +283,7 @@ READERS = [
         good=lambda: _PLACES,
         read=lambda text: (search_places(text), resolve_near(text)),
         allowed=LOCAL,
-        cases=20_000,
+        is_slow=True,
     ),
     Decoder(
         name="category as typed in a request",
@@ -291,7 +291,7 @@ READERS = [
         good=lambda: _CATEGORIES,
         read=read_category,
         allowed=LOCAL,
-        cases=20_000,
+        is_slow=True,
     ),
     Decoder(
         name="id in full",
@@ -363,6 +363,6 @@ READERS = [
         good=_lines,
         read=_line,
         allowed=(),
-        cases=20_000,
+        is_slow=True,
     ),
 ]

@@ -94,7 +94,7 @@ def main() -> int:
         empty = {"cases": 0, "seconds": 0.0, "parts": 0, "outcomes": {}}
         page = book.setdefault(name, empty)
         page.pop("finding", None)
-        well = fill(decoder, page, min(chosen.cases, decoder.cases), save) and well
+        well = fill(decoder, page, chosen.cases, save) and well
         print(line(name, page), flush=True)
     total = sum(page["cases"] for page in book.values())
     spent = sum(page["seconds"] for page in book.values())

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.property.decoders import BENDS, SCRIPTS, cases_of, decoders, judge
+from tests.property.decoders import BENDS, CASES_NIGHT, SCRIPTS, cases_of, decoders, judge
 
 ROOT = Path(__file__).resolve().parents[2]
 DECODERS = decoders()
+_SLOW_MAX = 40
 IS_NIGHT = os.environ.get("HYPOTHESIS_PROFILE") == "night"
 READER = re.compile(r"(decode|decrypt|open|read|parse|unpack|unpad|from)(_|$)")
 NO_READERS = {
@@ -27,7 +28,9 @@ NO_READERS = {
 def asked(name: str) -> int:
     """Scripts of this run: the profile's, or all that a long run asks of one decoder."""
     usual = settings.default.max_examples if settings.default else 100
-    return DECODERS[name].cases // BENDS if IS_NIGHT else min(usual, DECODERS[name].cases // 500)
+    if IS_NIGHT:
+        return CASES_NIGHT // BENDS
+    return min(usual, _SLOW_MAX) if DECODERS[name].is_slow else usual
 
 
 @pytest.mark.parametrize("name", sorted(DECODERS))

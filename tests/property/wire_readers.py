@@ -130,7 +130,6 @@ READERS = [
             read=decode_message,
             again=encode_message,
             covers=(_P + "channel.messages.decode_message",),
-            cases=20_000,
         )
         for number in range(27)
     ),
