@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -22,8 +22,6 @@ FIELD_CHARS_MAX = 2_000
 """Characters of one disclosed value."""
 
 Document: TypeAlias = dict[str, Any]
-Answer: TypeAlias = Callable[[Document], web.Response]
-"""Makes the response that carries a document."""
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 Value = Annotated[str, msgspec.Meta(min_length=1, max_length=FIELD_CHARS_MAX)]
 HandleText = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
@@ -78,6 +76,10 @@ class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Most paths take no parameters."""
+
+
+class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A POST that says all by its path; `{}`."""
 
 
 T = TypeVar("T")
@@ -149,19 +151,19 @@ def query(request: web.Request, kind: type[T]) -> T:
     return converted(dict(request.query), kind, strict=False)
 
 
-def posted(
-    kind: type[T], act: Callable[[T], Awaitable[Document]], answer: Answer
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Make the handler of a POST: its body read and typed, done, answered.
+def typed(kind: type[T]) -> Callable[[Any], T]:
+    """Give the function that types a plain value."""
+    return lambda value: converted(value, kind)
 
-    Args:
-        kind: of the body.
-        act: does it; its errors become problems further out.
-        answer: makes the response.
+
+def plain_object(value: Any) -> Document:
+    """Take a JSON object as it is; what may stand in it is checked further in.
+
+    Raises:
+        LocalProtocolError: E-FIELD.
     """
-
-    async def handler(request: web.Request) -> web.Response:
-        _, value = await json_body(request)
-        return answer(await act(converted(value, kind)))
-
-    return handler
+    if not isinstance(value, dict):
+        raise LocalProtocolError(
+            "the body is not a JSON object", code="E-FIELD", fix='Start it with { "title": ...'
+        )
+    return value

@@ -8,13 +8,13 @@ protects it. Each may be asked twice without harm.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
-from aiohttp import web
 
-from node.api.bodies import Answer, NoQuery, posted, query
+from node.api.bodies import NoBody, typed
 from node.api.citizen import Citizen, Custodian, Document
+from node.api.operations import Operation, Scope, acts, reads
 from node.errors import NotFoundError
 from node.keyfile import PASSPHRASE_CHARS_MAX
 from protocol.errors import LocalProtocolError
@@ -46,42 +46,73 @@ class BackupBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """A file of this machine that is not there yet; absolute."""
 
 
-class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/keys/lock."""
+async def _keys(citizen: Citizen) -> Document:
+    return await _of(citizen).document()
 
 
-def custody_routes(citizen: Citizen, answer: Answer) -> list[web.RouteDef]:
-    """List the paths.
+async def _unlock(citizen: Citizen, body: UnlockBody) -> Document:
+    return await _of(citizen).unlock(body.passphrase)
 
-    Args:
-        citizen: the handle.
-        answer: makes a response of a document.
-    """
 
-    async def keys(request: web.Request) -> web.Response:
-        query(request, NoQuery)
-        return answer(await _of(citizen).document())
+async def _lock(citizen: Citizen, _body: NoBody) -> Document:
+    return await _of(citizen).lock()
 
-    async def unlock(body: UnlockBody) -> Document:
-        return await _of(citizen).unlock(body.passphrase)
 
-    async def lock(_body: NoBody) -> Document:
-        return await _of(citizen).lock()
+async def _passphrase(citizen: Citizen, body: PassphraseBody) -> Document:
+    return await _of(citizen).set_passphrase(body.old, body.new)
 
-    async def passphrase(body: PassphraseBody) -> Document:
-        return await _of(citizen).set_passphrase(body.old, body.new)
 
-    async def backup(body: BackupBody) -> Document:
-        _check_path(body.path)
-        return await _of(citizen).backup(body.path)
+async def _backup(citizen: Citizen, body: BackupBody) -> Document:
+    _check_path(body.path)
+    return await _of(citizen).backup(body.path)
 
-    return [
-        web.get("/v1/keys", keys),
-        web.post("/v1/keys/unlock", posted(UnlockBody, unlock, answer)),
-        web.post("/v1/keys/lock", posted(NoBody, lock, answer)),
-        web.post("/v1/keys/passphrase", posted(PassphraseBody, passphrase, answer)),
-        web.post("/v1/backups", posted(BackupBody, backup, answer)),
-    ]
+
+CUSTODY: Final = (
+    Operation(
+        name="get_keys",
+        method="GET",
+        path="/v1/keys",
+        summary="Tell how the keys are kept.",
+        scope=Scope.READ,
+        respond=reads(_keys),
+    ),
+    Operation(
+        name="unlock_keys",
+        method="POST",
+        path="/v1/keys/unlock",
+        summary="Unlock the keys with the passphrase.",
+        scope=Scope.ADMIN,
+        body=UnlockBody,
+        respond=acts(typed(UnlockBody), _unlock),
+    ),
+    Operation(
+        name="lock_keys",
+        method="POST",
+        path="/v1/keys/lock",
+        summary="Lock the keys; the node goes on relaying.",
+        scope=Scope.ADMIN,
+        body=NoBody,
+        respond=acts(typed(NoBody), _lock),
+    ),
+    Operation(
+        name="set_passphrase",
+        method="POST",
+        path="/v1/keys/passphrase",
+        summary="Put the keys under a passphrase, another one, or none.",
+        scope=Scope.ADMIN,
+        body=PassphraseBody,
+        respond=acts(typed(PassphraseBody), _passphrase),
+    ),
+    Operation(
+        name="make_backup",
+        method="POST",
+        path="/v1/backups",
+        summary="Write a backup of the home to a new file.",
+        scope=Scope.ADMIN,
+        body=BackupBody,
+        respond=acts(typed(BackupBody), _backup),
+    ),
+)
 
 
 def _of(citizen: Citizen) -> Custodian:

@@ -5,11 +5,12 @@ Enters: requests that passed the guards. Leaves: the examiner's report.
 
 from __future__ import annotations
 
-import msgspec
-from aiohttp import web
+from typing import Final
 
-from node.api.bodies import Answer, query
-from node.api.citizen import Citizen
+import msgspec
+
+from node.api.citizen import Citizen, Document
+from node.api.operations import Operation, Scope, reads_with
 from node.errors import NotFoundError
 
 PATH = "/v1/doctor"
@@ -22,19 +23,18 @@ class DoctorQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Whether every stored byte is looked at, too."""
 
 
-def doctor_routes(citizen: Citizen, answer: Answer) -> list[web.RouteDef]:
-    """List the paths.
+async def _report(citizen: Citizen, asked: DoctorQuery) -> Document:
+    if citizen.examiner is None:
+        raise NotFoundError("nothing here can be examined", code="E-NOT-FOUND")
+    return await citizen.examiner.report(scrub=asked.scrub)
 
-    Args:
-        citizen: the handle.
-        answer: makes a response of a document.
-    """
 
-    async def report(request: web.Request) -> web.Response:
-        asked = query(request, DoctorQuery)
-        examiner = citizen.examiner
-        if examiner is None:
-            raise NotFoundError("nothing here can be examined", code="E-NOT-FOUND")
-        return answer(await examiner.report(scrub=asked.scrub))
-
-    return [web.get(PATH, report)]
+DOCTOR: Final = Operation(
+    name="examine",
+    method="GET",
+    path=PATH,
+    summary="Look the node over: what is wrong, its proof, and what to do.",
+    scope=Scope.READ,
+    query=DoctorQuery,
+    respond=reads_with(DoctorQuery, _report),
+)

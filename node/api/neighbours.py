@@ -7,13 +7,13 @@ made twice without harm.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
-from aiohttp import web
 
-from node.api.bodies import Answer, HandleText, NoQuery, posted, query
+from node.api.bodies import HandleText, typed
 from node.api.citizen import Citizen, Document, Neighbourhood
+from node.api.operations import Operation, Scope, acts, reads
 from node.errors import NotFoundError
 from node.runtime.invitations import InviteWish
 from protocol import limits
@@ -50,42 +50,86 @@ class JoinBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """On `main`: an address inside a private network is meant."""
 
 
-def neighbour_routes(citizen: Citizen, answer: Answer) -> list[web.RouteDef]:
-    """List the paths.
+async def _nearby(citizen: Citizen) -> Document:
+    return await _of(citizen).nearby()
 
-    Args:
-        citizen: the handle.
-        answer: makes a response of a document.
-    """
 
-    async def nearby(request: web.Request) -> web.Response:
-        query(request, NoQuery)
-        return answer(await _of(citizen).nearby())
+async def _allow(citizen: Citizen, body: NeighbourBody) -> Document:
+    return await _of(citizen).allow(body.node)
 
-    async def allow(body: NeighbourBody) -> Document:
-        return await _of(citizen).allow(body.node)
 
-    async def refuse(body: NeighbourBody) -> Document:
-        return await _of(citizen).refuse(body.node)
+async def _refuse(citizen: Citizen, body: NeighbourBody) -> Document:
+    return await _of(citizen).refuse(body.node)
 
-    async def forget(body: NeighbourBody) -> Document:
-        return await _of(citizen).forget(body.node)
 
-    async def invite(body: InviteBody) -> Document:
-        wish = InviteWish(single=body.single, for_ms=body.for_s * 1_000, address=body.address)
-        return await _of(citizen).invite(wish)
+async def _forget(citizen: Citizen, body: NeighbourBody) -> Document:
+    return await _of(citizen).forget(body.node)
 
-    async def join(body: JoinBody) -> Document:
-        return await _of(citizen).join(body.link, private=body.private)
 
-    return [
-        web.get("/v1/nearby", nearby),
-        web.post("/v1/nearby/allow", posted(NeighbourBody, allow, answer)),
-        web.post("/v1/nearby/refuse", posted(NeighbourBody, refuse, answer)),
-        web.post("/v1/nearby/forget", posted(NeighbourBody, forget, answer)),
-        web.post("/v1/invites", posted(InviteBody, invite, answer)),
-        web.post("/v1/join", posted(JoinBody, join, answer)),
-    ]
+async def _invite(citizen: Citizen, body: InviteBody) -> Document:
+    wish = InviteWish(single=body.single, for_ms=body.for_s * 1_000, address=body.address)
+    return await _of(citizen).invite(wish)
+
+
+async def _join(citizen: Citizen, body: JoinBody) -> Document:
+    return await _of(citizen).join(body.link, private=body.private)
+
+
+NEIGHBOURS: Final = (
+    Operation(
+        name="list_nearby",
+        method="GET",
+        path="/v1/nearby",
+        summary="List nodes in the local network, and what was decided about them.",
+        scope=Scope.READ,
+        respond=reads(_nearby),
+    ),
+    Operation(
+        name="allow_neighbour",
+        method="POST",
+        path="/v1/nearby/allow",
+        summary="Stay linked to a node that is near.",
+        scope=Scope.ADMIN,
+        body=NeighbourBody,
+        respond=acts(typed(NeighbourBody), _allow),
+    ),
+    Operation(
+        name="refuse_neighbour",
+        method="POST",
+        path="/v1/nearby/refuse",
+        summary="Show a node no more.",
+        scope=Scope.ADMIN,
+        body=NeighbourBody,
+        respond=acts(typed(NeighbourBody), _refuse),
+    ),
+    Operation(
+        name="forget_neighbour",
+        method="POST",
+        path="/v1/nearby/forget",
+        summary="Take back what was decided about a node.",
+        scope=Scope.ADMIN,
+        body=NeighbourBody,
+        respond=acts(typed(NeighbourBody), _forget),
+    ),
+    Operation(
+        name="create_invite",
+        method="POST",
+        path="/v1/invites",
+        summary="Make a link that leads others to this node.",
+        scope=Scope.ADMIN,
+        body=InviteBody,
+        respond=acts(typed(InviteBody), _invite),
+    ),
+    Operation(
+        name="join",
+        method="POST",
+        path="/v1/join",
+        summary="Follow an invite, and stay linked.",
+        scope=Scope.ADMIN,
+        body=JoinBody,
+        respond=acts(typed(JoinBody), _join),
+    ),
+)
 
 
 def _of(citizen: Citizen) -> Neighbourhood:

@@ -7,13 +7,13 @@ second rotation is told from the first by its number, and a second revocation ch
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
-from aiohttp import web
 
-from node.api.bodies import Answer, HandleText, NoQuery, posted, query
+from node.api.bodies import HandleText, NoBody, typed
 from node.api.citizen import Citizen, Document, Recoverer, Registrar
+from node.api.operations import Operation, Scope, acts, reads
 from node.errors import NotFoundError
 
 _CERTIFICATE_CHARS_MAX = 20_000
@@ -54,46 +54,86 @@ class RotateBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """The generation that is left: a repeated call finds another one and is refused."""
 
 
-class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/identity/this-one."""
+async def _identity(citizen: Citizen) -> Document:
+    return await _registrar(citizen).document()
 
 
-def recovery_routes(citizen: Citizen, answer: Answer) -> list[web.RouteDef]:
-    """List the paths.
+async def _reopen(citizen: Citizen, body: ReopenBody) -> Document:
+    found = _recoverer(citizen)
+    return await found.reopen(body.handle, sure=body.sure, wait_s=body.wait_s)
 
-    Args:
-        citizen: the handle.
-        answer: makes a response of a document.
-    """
 
-    async def identity(request: web.Request) -> web.Response:
-        query(request, NoQuery)
-        return answer(await _registrar(citizen).document())
+async def _this_one(citizen: Citizen, _body: NoBody) -> Document:
+    return await _recoverer(citizen).this_one()
 
-    async def reopen(body: ReopenBody) -> Document:
-        found = _recoverer(citizen)
-        return await found.reopen(body.handle, sure=body.sure, wait_s=body.wait_s)
 
-    async def this_one(_body: NoBody) -> Document:
-        return await _recoverer(citizen).this_one()
+async def _rotate(citizen: Citizen, body: RotateBody) -> Document:
+    return await _registrar(citizen).rotate(body.generation)
 
-    async def rotate(body: RotateBody) -> Document:
-        return await _registrar(citizen).rotate(body.generation)
 
-    async def revocation(body: RevocationBody) -> Document:
-        return await _registrar(citizen).certificate(body.reason)
+async def _revocation(citizen: Citizen, body: RevocationBody) -> Document:
+    return await _registrar(citizen).certificate(body.reason)
 
-    async def revoke(body: RevokeKeyBody) -> Document:
-        return await _registrar(citizen).revoke(body.certificate, body.reason)
 
-    return [
-        web.post("/v1/reopen", posted(ReopenBody, reopen, answer)),
-        web.get("/v1/identity", identity),
-        web.post("/v1/identity/this-one", posted(NoBody, this_one, answer)),
-        web.post("/v1/identity/rotate", posted(RotateBody, rotate, answer)),
-        web.post("/v1/identity/revocation", posted(RevocationBody, revocation, answer)),
-        web.post("/v1/identity/revoke", posted(RevokeKeyBody, revoke, answer)),
-    ]
+async def _revoke(citizen: Citizen, body: RevokeKeyBody) -> Document:
+    return await _registrar(citizen).revoke(body.certificate, body.reason)
+
+
+RECOVERY: Final = (
+    Operation(
+        name="reopen",
+        method="POST",
+        path="/v1/reopen",
+        summary="After a restore: ask who may know of promises, then promise again.",
+        scope=Scope.ADMIN,
+        body=ReopenBody,
+        respond=acts(typed(ReopenBody), _reopen),
+    ),
+    Operation(
+        name="get_identity",
+        method="GET",
+        path="/v1/identity",
+        summary="Show the shop's key and its generations.",
+        scope=Scope.READ,
+        respond=reads(_identity),
+    ),
+    Operation(
+        name="keep_this_copy",
+        method="POST",
+        path="/v1/identity/this-one",
+        summary="Let this copy of the home go on.",
+        scope=Scope.ADMIN,
+        body=NoBody,
+        respond=acts(typed(NoBody), _this_one),
+    ),
+    Operation(
+        name="rotate_key",
+        method="POST",
+        path="/v1/identity/rotate",
+        summary="Go on under the next key.",
+        scope=Scope.ADMIN,
+        body=RotateBody,
+        respond=acts(typed(RotateBody), _rotate),
+    ),
+    Operation(
+        name="make_revocation",
+        method="POST",
+        path="/v1/identity/revocation",
+        summary="Make the certificate that ends the newest key; nothing is published.",
+        scope=Scope.ADMIN,
+        body=RevocationBody,
+        respond=acts(typed(RevocationBody), _revocation),
+    ),
+    Operation(
+        name="revoke_key",
+        method="POST",
+        path="/v1/identity/revoke",
+        summary="Publish the end of a key.",
+        scope=Scope.ADMIN,
+        body=RevokeKeyBody,
+        respond=acts(typed(RevokeKeyBody), _revoke),
+    ),
+)
 
 
 def _recoverer(citizen: Citizen) -> Recoverer:

@@ -16,9 +16,9 @@ from typing import Final
 from aiohttp import web
 
 from node.api.citizen import Citizen
+from node.api.contents import OPERATIONS
 from node.api.guards import BODY_BYTES_MAX, gate, put_headers
 from node.api.holder import holder_of
-from node.api.routes import Routes
 from node.config import Settings
 from node.errors import ConfigError
 from node.network.acceptor import Acceptor
@@ -64,7 +64,7 @@ class ApiServer:
             middlewares=[gate(self._token, names)], client_max_size=BODY_BYTES_MAX
         )
         app.on_response_prepare.append(put_headers)
-        app.add_routes(Routes(self._handle).table())
+        app.add_routes([each.route(self._handle) for each in OPERATIONS])
         return app
 
     async def start(self) -> int:

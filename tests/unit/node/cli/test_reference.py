@@ -9,13 +9,12 @@ from pathlib import Path
 import click
 import pytest
 
+from node.api.contents import OPERATIONS
 from node.api.kinds import ErrorKind
 from node.api.problems import STATUS
-from node.api.routes import Routes
 from node.cli.exits import Exit
 from node.cli.group import root
 from node.market import drafts
-from tests.unit.node.api.fake_citizen import FakeCitizen
 
 PAGES = Path(__file__).parents[4] / "docs" / "reference"
 CLI = (PAGES / "cli.md").read_text("utf-8")
@@ -67,7 +66,7 @@ def test_every_exit_code_is_described():
 
 def test_every_path_is_described():
     described = set(re.findall(r"^\| `([A-Z]+ /[^`]+)`", API, flags=re.MULTILINE))
-    assert described == {f"{route.method} {route.path}" for route in Routes(FakeCitizen()).table()}
+    assert described == {f"{each.method} {each.path}" for each in OPERATIONS}
 
 
 @pytest.mark.parametrize("kind", [*ErrorKind])

@@ -1,0 +1,112 @@
+"""What the API can be asked about requests and their offers.
+
+Enters: requests that passed the guards. Leaves: the handle's documents. Never: a rule of the
+market, which is the handle's to know.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from node.api.bodies import AcceptBody, RevokeBody, plain_object, typed
+from node.api.citizen import Citizen, Document
+from node.api.operations import (
+    Operation,
+    Scope,
+    acts,
+    acts_once,
+    handle_of,
+    reads,
+    reads_one,
+)
+
+
+async def _create(citizen: Citizen, _request: web.Request, draft: Document) -> Document:
+    return await citizen.create_cast(draft)
+
+
+async def _preview(citizen: Citizen, draft: Document) -> Document:
+    return await citizen.preview_cast(draft)
+
+
+async def _accept(citizen: Citizen, request: web.Request, body: AcceptBody) -> Document:
+    return await citizen.accept(
+        handle_of(request),
+        options=body.options,
+        slot=body.slot,
+        disclose=body.disclose,
+        anyway=body.anyway,
+    )
+
+
+async def _revoke(citizen: Citizen, _request: web.Request, body: RevokeBody) -> Document:
+    return await citizen.revoke(body.handle)
+
+
+CASTS: Final = (
+    Operation(
+        name="list_casts",
+        method="GET",
+        path="/v1/casts",
+        summary="List own requests, newest first.",
+        scope=Scope.READ,
+        respond=reads(lambda citizen: citizen.casts()),
+    ),
+    Operation(
+        name="create_cast",
+        method="POST",
+        path="/v1/casts",
+        summary="Sign a request, record it and send it out.",
+        scope=Scope.BROADCAST,
+        body=Document,
+        is_once=True,
+        respond=acts_once(plain_object, _create),
+    ),
+    Operation(
+        name="preview_cast",
+        method="POST",
+        path="/v1/casts/preview",
+        summary="Tell what would be public and who would see what; nothing is kept.",
+        scope=Scope.DRAFT,
+        body=Document,
+        respond=acts(plain_object, _preview),
+    ),
+    Operation(
+        name="get_cast",
+        method="GET",
+        path="/v1/casts/{handle}",
+        summary="Show one request.",
+        scope=Scope.READ,
+        respond=reads_one(lambda citizen, handle: citizen.cast(handle)),
+    ),
+    Operation(
+        name="list_offers",
+        method="GET",
+        path="/v1/casts/{handle}/offers",
+        summary="Show the offers for a request, ranked.",
+        scope=Scope.READ,
+        respond=reads_one(lambda citizen, handle: citizen.offers(handle)),
+    ),
+    Operation(
+        name="accept_offer",
+        method="POST",
+        path="/v1/offers/{handle}/accept",
+        summary="Sign an acceptance, record it and send it.",
+        scope=Scope.ACCEPT,
+        body=AcceptBody,
+        is_once=True,
+        respond=acts_once(typed(AcceptBody), _accept),
+    ),
+    Operation(
+        name="revoke",
+        method="POST",
+        path="/v1/revoke",
+        summary="Take back a request or, as a vendor, an offer.",
+        scope=Scope.BROADCAST,
+        body=RevokeBody,
+        is_once=True,
+        respond=acts_once(typed(RevokeBody), _revoke),
+    ),
+)

@@ -1,0 +1,29 @@
+"""Everything the API can be asked, in the order it is described.
+
+Leaves: all operations; the server makes its routes of them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from node.api.casts import CASTS
+from node.api.custody import CUSTODY
+from node.api.deals import DEALS
+from node.api.doctor import DOCTOR
+from node.api.household import HOUSEHOLD
+from node.api.neighbours import NEIGHBOURS
+from node.api.operations import Operation
+from node.api.recovery import RECOVERY
+from node.api.shop import SHOP
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *HOUSEHOLD,
+    *CASTS,
+    *DEALS,
+    *SHOP,
+    *NEIGHBOURS,
+    *CUSTODY,
+    *RECOVERY,
+    DOCTOR,
+)

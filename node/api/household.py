@@ -1,0 +1,109 @@
+"""What the API can be asked about the node itself: how it is, its links, its letters, its news.
+
+Enters: requests that passed the guards. Leaves: the handle's documents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+from aiohttp import web
+
+from node.api.bodies import EventsQuery, PeerBody, typed
+from node.api.citizen import Citizen, Document
+from node.api.operations import Operation, Scope, acts_once, reads, reads_with
+
+EVENTS_MAX: Final = 256
+"""Events of one answer."""
+_EVENTS_READ_S: Final = 2.0
+
+
+async def _live(_citizen: Citizen) -> Document:
+    return {"schema": "intentcast.live/1", "live": True}
+
+
+async def _add_peer(citizen: Citizen, _request: web.Request, body: PeerBody) -> Document:
+    return await citizen.add_peer(body.address)
+
+
+async def _events(citizen: Citizen, asked: EventsQuery) -> Document:
+    return await events_after(citizen, asked)
+
+
+HOUSEHOLD: Final = (
+    Operation(
+        name="live",
+        method="GET",
+        path="/livez",
+        summary="Tell that the process lives.",
+        scope=None,
+        respond=reads(_live),
+    ),
+    Operation(
+        name="get_status",
+        method="GET",
+        path="/v1/status",
+        summary="Tell how the node is.",
+        scope=Scope.READ,
+        respond=reads(lambda citizen: citizen.status()),
+    ),
+    Operation(
+        name="list_peers",
+        method="GET",
+        path="/v1/peers",
+        summary="List the nodes this one is linked to.",
+        scope=Scope.READ,
+        respond=reads(lambda citizen: citizen.peers()),
+    ),
+    Operation(
+        name="add_peer",
+        method="POST",
+        path="/v1/peers",
+        summary="Stay linked to one more address.",
+        scope=Scope.ADMIN,
+        body=PeerBody,
+        is_once=True,
+        respond=acts_once(typed(PeerBody), _add_peer),
+    ),
+    Operation(
+        name="list_letters",
+        method="GET",
+        path="/v1/outbox",
+        summary="List letters on their way, and those that ended without a receipt.",
+        scope=Scope.READ,
+        respond=reads(lambda citizen: citizen.outbox()),
+    ),
+    Operation(
+        name="list_events",
+        method="GET",
+        path="/v1/events",
+        summary="Tell what happened after a cursor, or wait until something does.",
+        scope=Scope.READ,
+        query=EventsQuery,
+        respond=reads_with(EventsQuery, _events),
+    ),
+)
+
+
+async def events_after(citizen: Citizen, asked: EventsQuery) -> Document:
+    """Give a page of what happened; wait for something where there is nothing yet."""
+    cursor = await citizen.wait_changed(asked.after, asked.wait)
+    found: list[Document] = []
+    if cursor > asked.after:
+        # The list is read to the cursor; the bound in time holds should an event be missing.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_EVENTS_READ_S):
+                await _collect(citizen, asked.after, cursor, found)
+    if found:
+        # A page may end before the newest event; the next question goes on from there.
+        cursor = found[-1]["n"]
+    return {"schema": "intentcast.events/1", "events": found, "cursor": cursor}
+
+
+async def _collect(citizen: Citizen, after: int, cursor: int, found: list[Document]) -> None:
+    async for event in citizen.events(after):
+        found.append(event)
+        if event["n"] >= cursor or len(found) >= EVENTS_MAX:
+            return
