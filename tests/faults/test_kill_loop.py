@@ -1,6 +1,6 @@
 """Random kills under load: buyer, shop and mailboxes by turns, while requests and deals flow.
 
-`INTENTCAST_LONG=1` strikes 500 times, else 20 times; `INTENTCAST_SEED` repeats a run's choices
+`INTENTCAST_LONG=1` strikes 500 times, else 12 times; `INTENTCAST_SEED` repeats a run's choices
 (what the machine does between them differs). Killed as by `kill -9`: 20 to 1,500 ms after it was
 ready, or in the middle of its start.
 """
@@ -24,7 +24,7 @@ from tests.faults.stories import Story, deal, revoke
 from tests.faults.street import Street, Watch, random_of
 
 IS_LONG = os.environ.get("INTENTCAST_LONG") == "1"
-KILLS = int(os.environ.get("INTENTCAST_KILLS", "500" if IS_LONG else "20"))
+KILLS = int(os.environ.get("INTENTCAST_KILLS", "500" if IS_LONG else "12"))
 SEED = int(os.environ.get("INTENTCAST_SEED", "7"))
 PATRONS = 10
 """Stories told at a time."""

@@ -21,7 +21,7 @@ from tests.faults_storage.scribe import STORIES
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = os.environ.get("INTENTCAST_LONG") == "1"
-STATES = 60_000 if LONG else 2_500
+STATES = 60_000 if LONG else 1_200
 CONTROL_STATES = 400
 SEED = 20_261_122
 WORKERS = 2

@@ -180,8 +180,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="tell before the commit",
         file="node/storage/writer.py",
-        old='            crashpoint("storage.before_commit")\n            conn.execute("COMMIT")',
-        new='            crashpoint("storage.before_commit")',
+        old='            self._guard.begins()\n            conn.execute("COMMIT")',
+        new="            self._guard.begins()",
         tests=STORAGE,
     ),
     Bug(

@@ -14,7 +14,7 @@ from tests.property.decoders import BENDS, CASES_NIGHT, SCRIPTS, cases_of, decod
 
 ROOT = Path(__file__).resolve().parents[2]
 DECODERS = decoders()
-_SLOW_MAX = 40
+_SLOW_MAX = 12
 IS_NIGHT = os.environ.get("HYPOTHESIS_PROFILE") == "night"
 READER = re.compile(r"(decode|decrypt|open|read|parse|unpack|unpad|from)(_|$)")
 NO_READERS = {
