@@ -44,6 +44,10 @@ from protocol.values.quantity import parse_quantity
 _DEFAULT_DECIDE = "+14d"
 _AFTER_DECISION_MS = 7 * DAY_MS
 _DEFAULT_RADIUS_KM = 25
+AREAS_KM2 = {5: 7, 36: 6, 250: 5, 1_800: 4}
+"""Sizes of the public area a person may choose, about, in km2 -> H3 resolution. Source: average
+areas of hexagons, https://h3geo.org/docs/core-library/restable."""
+_DEFAULT_AREA_KM2 = 5
 _FIELDS_MAX = 16
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _AROUND_BYTES = 320
@@ -232,7 +236,7 @@ def _read_where(value: Any) -> tuple[Where, str, str]:
     """Give the public place (coarse), the zone of local dates, and what was understood."""
     if value is None or (isinstance(value, Mapping) and value.get("remote") is True):
         return Where(remote=True), "UTC", ""
-    if not isinstance(value, Mapping) or not set(value) <= {"near", "radius_km"}:
+    if not isinstance(value, Mapping) or not set(value) <= {"near", "radius_km", "area_km2"}:
         raise _bad(
             "where is not understood",
             'Write "where": {"near": "Park City, UT", "radius_km": 25} or {"remote": true}',
@@ -241,9 +245,13 @@ def _read_where(value: Any) -> tuple[Where, str, str]:
     radius = value.get("radius_km", _DEFAULT_RADIUS_KM)
     if not isinstance(radius, int) or not 0 <= radius <= limits.place_radius_km_max:
         raise _bad("radius_km is not in range", "Choose 0 to 20000", field="where.radius_km")
+    area = value.get("area_km2", _DEFAULT_AREA_KM2)
+    if type(area) is not int or area not in AREAS_KM2:
+        sizes = ", ".join(str(size) for size in AREAS_KM2)
+        raise _bad("area_km2 is not in the list", f"Choose one of {sizes}", field="where.area_km2")
     place = resolve_near(_text(value, "near", 120))
-    cell = cell_of(place.lat, place.lon, limits.public_place_resolution_max)
-    coarse = coarsen(cell, limits.public_place_resolution_max)
+    resolution = AREAS_KM2[area]
+    coarse = coarsen(cell_of(place.lat, place.lon, resolution), resolution)
     return Where(cell=coarse, radius_km=radius), place.tz or "UTC", place.text
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from node.data.vocabulary import attribute_vocabulary
 from node.market.deals import opened_of
+from node.market.drafts import AREAS_KM2
 from node.market.requests import Local
 from node.numerals import plural
 from node.storage.audit import AuditLine
@@ -36,6 +37,7 @@ from protocol.objects.intentcast import Intentcast
 from protocol.objects.offer import Line, Offer
 from protocol.objects.profile import Profile
 from protocol.values.money import format_money
+from protocol.values.place import Where, resolution_of
 
 _MS = 1000
 
@@ -300,11 +302,16 @@ def deal_view(
     }
 
 
+def _area_km2(place: Where) -> int:
+    size = {resolution: size for size, resolution in AREAS_KM2.items()}
+    return size.get(resolution_of(place.cell), min(AREAS_KM2)) if place.cell else 0
+
+
 def who_sees_what(body: Intentcast, local: Local) -> list[dict[str, Any]]:
     """Say before sending who will learn what."""
     place = body.where
     around = f" ({local.near})" if local.near else ""
-    area = f"an area of about 5 km2{around}, {place.radius_km} km around it"
+    area = f"an area of about {_area_km2(place)} km2{around}, {place.radius_km} km around it"
     area = "anywhere" if place.remote else area
     public = ["title and text", f"category {body.category}", "items and wishes", area]
     public += ["dates"] if body.when else []

@@ -17,6 +17,7 @@ from protocol.market.roster import DEFAULT_TERMS
 from protocol.now import DAY_MS, HOUR_MS, MINUTE_MS
 from protocol.objects.intentcast import Window
 from protocol.values.money import Money
+from protocol.values.place import resolution_of
 from tests.parties import NOW_MS, buyer_ana, tree_of
 from tests.unit.node.market.booth import DRAFT
 
@@ -195,6 +196,19 @@ def test_a_place_is_public_only_coarsely():
     )
     assert read(where=None).fields["where"].remote
     assert read(where={"near": "Park City, UT"}).fields["where"].radius_km == 25
+
+
+@pytest.mark.parametrize(("area", "resolution"), [(5, 7), (36, 6), (250, 5), (1_800, 4)])
+def test_a_place_is_public_as_coarsely_as_its_owner_likes(area: int, resolution: int):
+    where = read(where={"near": "40.6461,-111.4980", "area_km2": area}).fields["where"]
+    assert resolution_of(where.cell) == resolution
+
+
+@pytest.mark.parametrize("area", [0, 6, True, "5", None, 5.0, [5]])
+def test_the_area_is_one_of_a_few(area: object):
+    with pytest.raises(LocalProtocolError) as caught:
+        read(where={"near": "Park City, UT", "area_km2": area})
+    assert caught.value.field == "where.area_km2"
 
 
 @pytest.mark.parametrize(
