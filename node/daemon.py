@@ -56,6 +56,7 @@ from node.post.retry import Backoff
 from node.runtime.custody import Custody
 from node.runtime.examiner import Examiner
 from node.runtime.handle import Handle, Rooms, Signal
+from node.runtime.holds import Holds
 from node.runtime.identity import Identity
 from node.runtime.neighbours import Neighbours, Surroundings
 from node.runtime.network import Network
@@ -299,6 +300,7 @@ class Daemon:
             on_change=self._keys_changed,
         )
         self.handle.neighbours = self.neighbours
+        self.handle.holds = Holds(self.desk.tasks, self._entropy)
         self.handle.recovery = self.recovery
         self.handle.identity = Identity(self.desk, self.recovery.succession, self.recovery.copies)
         self.handle.examiner = Examiner(

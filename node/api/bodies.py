@@ -16,6 +16,7 @@ from aiohttp import web
 
 from node.api.guards import BODY_BYTES_MAX, body_too_large
 from node.api.strict_json import read_json
+from node.runtime.holds import HOLD_S_MAX
 from protocol.errors import LocalProtocolError
 
 FIELD_CHARS_MAX = 2_000
@@ -40,6 +41,13 @@ class AcceptBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Field -> value for this vendor alone; null takes what the cast's owner wrote down."""
     anyway: bool = False
     """Accept although a must is unmet or the budget is passed."""
+
+
+class HoldBody(AcceptBody, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /v1/offers/{handle}/hold: as an acceptance, and how long it can be undone."""
+
+    hold_s: Annotated[int, msgspec.Meta(ge=0, le=HOLD_S_MAX)] = 10
+    """Seconds before it is signed."""
 
 
 class DecideBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -72,6 +80,24 @@ class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Cursor of the last event already seen."""
     wait: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0
     """Seconds to wait for one."""
+
+
+_Weight = Annotated[int, msgspec.Meta(ge=0, le=100)]
+
+
+class WeightsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """GET /v1/casts/{handle}/offers: how much each term of the order counts, 0-100."""
+
+    preferences: _Weight = 1
+    """Weighted preferences met."""
+    total: _Weight = 1
+    """What is to be paid, all in."""
+    date: _Weight = 1
+    """Days off the days asked for."""
+    distance: _Weight = 1
+    """How far the buyer has to go."""
+    trust: _Weight = 1
+    """What this node knows of the vendor."""
 
 
 class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

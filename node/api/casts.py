@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
-from node.api.bodies import AcceptBody, RevokeBody, plain_object, typed
+from node.api.bodies import AcceptBody, RevokeBody, WeightsQuery, plain_object, query, typed
 from node.api.citizen import Citizen, Document
 from node.api.operations import (
     Operation,
     Scope,
     acts,
     acts_once,
+    answer,
     handle_of,
     reads,
     reads_one,
@@ -43,6 +45,11 @@ async def _accept(citizen: Citizen, request: web.Request, body: AcceptBody) -> D
 
 async def _revoke(citizen: Citizen, _request: web.Request, body: RevokeBody) -> Document:
     return await citizen.revoke(body.handle)
+
+
+async def _offers(citizen: Citizen, request: web.Request) -> web.Response:
+    weights = msgspec.structs.asdict(query(request, WeightsQuery))
+    return answer(await citizen.offers(handle_of(request), weights=weights))
 
 
 CASTS: Final = (
@@ -87,7 +94,8 @@ CASTS: Final = (
         path="/v1/casts/{handle}/offers",
         summary="Show the offers for a request, ranked.",
         scope=Scope.READ,
-        respond=reads_one(lambda citizen, handle: citizen.offers(handle)),
+        query=WeightsQuery,
+        respond=_offers,
     ),
     Operation(
         name="accept_offer",

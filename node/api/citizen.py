@@ -46,6 +46,22 @@ class Doctor(Protocol):
         ...
 
 
+class Holder(Protocol):
+    """Whoever holds a yes back for a while: `node/runtime/holds.py`."""
+
+    def begin(self, offer: str, seconds: float, act: Callable[[], Awaitable[Document]]) -> Document:
+        """Hold it, then carry it out."""
+        ...
+
+    def look(self, hold_id: str) -> Document:
+        """Tell how it stands."""
+        ...
+
+    def undo(self, hold_id: str) -> Document:
+        """Take it back."""
+        ...
+
+
 class Neighbourhood(Protocol):
     """Whoever looks after neighbours and invites: `node/runtime/neighbours.py`."""
 
@@ -130,6 +146,11 @@ class Citizen(Protocol):
         ...
 
     @property
+    def holds(self) -> Holder | None:
+        """Acceptances that can still be undone."""
+        ...
+
+    @property
     def neighbours(self) -> Neighbourhood | None:
         """Who is near, and invites."""
         ...
@@ -154,8 +175,10 @@ class Citizen(Protocol):
         """Give one cast."""
         ...
 
-    async def offers(self, cast_handle: str) -> Document:
-        """Give a cast's offers, ranked."""
+    async def offers(
+        self, cast_handle: str, *, weights: Mapping[str, int] | None = None
+    ) -> Document:
+        """Give a cast's offers, ranked by weights of terms; equal ones where none are given."""
         ...
 
     async def accept(

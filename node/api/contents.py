@@ -11,6 +11,7 @@ from node.api.casts import CASTS
 from node.api.custody import CUSTODY
 from node.api.deals import DEALS
 from node.api.doctor import DOCTOR
+from node.api.holds import HOLDS
 from node.api.household import HOUSEHOLD
 from node.api.neighbours import NEIGHBOURS
 from node.api.operations import Operation
@@ -20,6 +21,7 @@ from node.api.shop import SHOP
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *HOUSEHOLD,
     *CASTS,
+    *HOLDS,
     *DEALS,
     *SHOP,
     *NEIGHBOURS,

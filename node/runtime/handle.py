@@ -32,6 +32,7 @@ from node.numerals import plural
 from node.runtime import views
 from node.runtime.custody import Custody
 from node.runtime.examiner import Examiner
+from node.runtime.holds import Holds
 from node.runtime.identity import Identity
 from node.runtime.lookups import Lookups
 from node.runtime.neighbours import Neighbours
@@ -45,6 +46,7 @@ from node.version import VERSION
 from protocol.errors import LocalProtocolError, Reason
 from protocol.ids import to_text
 from protocol.market.cast import CastState
+from protocol.market.ranking import Weights
 from protocol.market.thread import ThreadState
 
 if TYPE_CHECKING:
@@ -134,6 +136,8 @@ class Handle:
         """The shop's keys through their generations; None where a test opens no home."""
         self.examiner: Examiner | None = None
         """Looks the node over for `doctor`; None where a test opens no home."""
+        self.holds: Holds | None = None
+        """Acceptances that can still be undone; None where a test runs no tasks."""
         self.neighbours: Neighbours | None = None
         """Who is near, and invites; None where a test has no network."""
 
@@ -302,13 +306,15 @@ class Handle:
         """Give one cast."""
         return await self._cast_document(await self._lookups.cast_row(handle))
 
-    async def offers(self, cast_handle: str) -> Document:
-        """Give a cast's offers, ranked."""
+    async def offers(
+        self, cast_handle: str, *, weights: Mapping[str, int] | None = None
+    ) -> Document:
+        """Give a cast's offers, ranked by weights of terms; equal ones where none are given."""
         row = await self._lookups.cast_row(cast_handle)
         return {
             "schema": "intentcast.offers/1",
             "cast": await self._cast_view(row),
-            "offers": await self._lookups.offers(row),
+            "offers": await self._lookups.offers(row, Weights(**(weights or {}))),
         }
 
     async def revoke(self, handle: str) -> Document:

@@ -26,7 +26,7 @@ from protocol.market import cast as cast_machine
 from protocol.market.cast import CastState, same_terms
 from protocol.market.deal import DealState, Role
 from protocol.market.offer_check import OfferVerdict, check_offer
-from protocol.market.ranking import RankInput, rank
+from protocol.market.ranking import Ranked, RankInput, Weights, rank
 from protocol.objects.agreement import Agreement
 from protocol.objects.envelope import Verified, open_stored
 from protocol.objects.intentcast import Intentcast
@@ -136,7 +136,7 @@ class Lookups:
         row = one_of(offers, "offer", handle, "offers CAST")
         return bytes(row.id)
 
-    async def offers(self, row: OwnCast) -> list[dict[str, Any]]:
+    async def offers(self, row: OwnCast, weights: Weights | None = None) -> list[dict[str, Any]]:
         """Check, rank and show all offers of an own cast, best first."""
         verified_cast = await self.load(row.cast_id)
         if verified_cast is None:
@@ -161,7 +161,7 @@ class Lookups:
                     local_budget=Money(cur=budget[0], minor=budget[1]) if budget else None,
                 )
             )
-        return self._offer_rows(verified_cast.body, inputs, about, before)
+        return self._offer_rows(verified_cast.body, rank(inputs, weights), inputs, about, before)
 
     async def _asked(self, newest: Verified[Any], offer: Verified[Any]) -> Verified[Any]:
         """Give the form of a request an offer answers, while it asks what the newest asks."""
@@ -181,13 +181,14 @@ class Lookups:
     def _offer_rows(
         self,
         cast: Intentcast,
+        order: list[Ranked],
         inputs: list[RankInput],
         about: dict[bytes, tuple[Thread, Verified[Profile] | None]],
         before: Counter[bytes],
     ) -> list[dict[str, Any]]:
         by_id = {bytes(one.offer.id): one for one in inputs}
         rows = []
-        for ranked in rank(inputs):
+        for ranked in order:
             one = by_id[bytes(ranked.offer_id)]
             thread, profile = about[one.offer.id]
             state = views.offer_state(thread, one.offer.body, self._desk.wall_ms())

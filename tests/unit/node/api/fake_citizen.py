@@ -273,8 +273,8 @@ class FakeCitizen:
             raise NotFoundError(f"no cast goes by '{handle}'", fix="List them: intentcast casts")
         return {"schema": "intentcast.cast/1", "cast": CAST}
 
-    async def offers(self, cast_handle):
-        self.note("offers", cast_handle)
+    async def offers(self, cast_handle, *, weights=None):
+        self.note("offers", cast_handle, weights)
         if cast_handle != CAST["handle"]:
             raise NotFoundError("no such cast", fix="List them: intentcast casts")
         return {"schema": "intentcast.offers/1", "cast": CAST, "offers": self.offer_list}

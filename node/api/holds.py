@@ -1,0 +1,90 @@
+"""What the API can be asked about a yes that is still held back.
+
+Enters: requests that passed the guards. Leaves: documents of holds.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from node.api.bodies import HoldBody, NoBody, typed
+from node.api.citizen import Citizen, Document, Holder
+from node.api.operations import Operation, Scope, acts_once, handle_of, reads_one
+from node.errors import NotFoundError
+
+
+def held(citizen: Citizen, handle: str, body: HoldBody) -> Document:
+    """Begin to accept an offer, to be signed when the hold is over."""
+    return _of(citizen).begin(
+        handle,
+        body.hold_s,
+        lambda: citizen.accept(
+            handle,
+            options=body.options,
+            slot=body.slot,
+            disclose=body.disclose,
+            anyway=body.anyway,
+        ),
+    )
+
+
+def hold_of(citizen: Citizen, hold_id: str) -> Document:
+    """Tell how a hold stands."""
+    return _of(citizen).look(hold_id)
+
+
+def undone(citizen: Citizen, hold_id: str) -> Document:
+    """Take a held acceptance back."""
+    return _of(citizen).undo(hold_id)
+
+
+async def _hold(citizen: Citizen, request: web.Request, body: HoldBody) -> Document:
+    return held(citizen, handle_of(request), body)
+
+
+async def _look(citizen: Citizen, handle: str) -> Document:
+    return hold_of(citizen, handle)
+
+
+async def _undo(citizen: Citizen, request: web.Request, _body: NoBody) -> Document:
+    return undone(citizen, handle_of(request))
+
+
+def _of(citizen: Citizen) -> Holder:
+    if citizen.holds is None:
+        raise NotFoundError("nothing is held here")
+    return citizen.holds
+
+
+HOLDS: Final = (
+    Operation(
+        name="hold_offer",
+        method="POST",
+        path="/v1/offers/{handle}/hold",
+        summary="Accept an offer after some seconds in which it can be undone.",
+        scope=Scope.ACCEPT,
+        body=HoldBody,
+        is_once=True,
+        respond=acts_once(typed(HoldBody), _hold),
+    ),
+    Operation(
+        name="get_hold",
+        method="GET",
+        path="/v1/holds/{handle}",
+        summary="Tell what became of a held acceptance.",
+        scope=Scope.READ,
+        respond=reads_one(_look),
+    ),
+    Operation(
+        name="undo_hold",
+        method="POST",
+        path="/v1/holds/{handle}/undo",
+        summary="Take a held acceptance back; nothing was signed.",
+        scope=Scope.ACCEPT,
+        body=NoBody,
+        is_once=True,
+        respond=acts_once(typed(NoBody), _undo),
+    ),
+)

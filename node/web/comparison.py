@@ -1,0 +1,216 @@
+"""Offers side by side: which rows a table of them has, and what stands in each cell.
+
+Enters: the offers of one request, in order. Leaves: rows of plain texts, each told whether its
+cells differ. What a vendor did not say is said as unknown; it is never a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from node.web.wording import day, state_words
+
+Offer = dict[str, Any]
+UNKNOWN: Final = "not stated"
+_LINE_KINDS: Final = {
+    "item": "Goods and services",
+    "delivery": "Delivery",
+    "tax": "Tax",
+    "fee": "Fees",
+    "deposit": "Deposit",
+    "discount": "Discount",
+}
+_BEST: Final = {"total": "cheapest", "date": "soonest", "distance": "nearest"}
+_MARKS: Final = {"met": "yes", "unmet": "no", "unknown": "unknown"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One offer's answer in one row."""
+
+    text: str
+    note: str = ""
+    """A word about it: `cheapest`, `no`."""
+    tone: str = ""
+    """`good`, `bad`, `unknown` or nothing; always beside words, never alone."""
+    parts: tuple[str, ...] = ()
+    """What it is made of, line by line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One term of all offers."""
+
+    label: str
+    group: str
+    """`price`, `when`, `must`, `prefer`, `terms` or `vendor`."""
+    cells: tuple[Cell, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Tell whether any two cells say different things."""
+        return len({(cell.text, cell.parts) for cell in self.cells}) > 1
+
+
+def comparison(offers: Sequence[Offer], *, only_different: bool = False) -> list[Row]:
+    """Lay out offers as columns.
+
+    Args:
+        offers: in the order of the columns.
+        only_different: leave out rows in which all say the same; the total always stands.
+    """
+    if not offers:
+        return []
+    rows = [
+        _row("Total", "price", offers, _total),
+        *_lines(offers),
+        _row("Due now", "price", offers, lambda one: Cell(text=one["due_now_text"] or "nothing")),
+        _row("When", "when", offers, _when),
+        _row("How", "when", offers, lambda one: Cell(text=str(one["fulfil"]["mode"]))),
+        *_wishes(offers, "musts", "must"),
+        *_wishes(offers, "prefers", "prefer"),
+        _row("Payment", "terms", offers, _payment),
+        _row("Cancelling", "terms", offers, _cancelling),
+        _row("Warranty", "terms", offers, _warranty),
+        _row("Terms", "terms", offers, _terms),
+        _row("Valid until", "terms", offers, lambda one: Cell(text=day(one["valid_until"]))),
+        _row("Firm", "terms", offers, lambda one: Cell(text="yes" if one["firm"] else "no")),
+        _row("Vendor", "vendor", offers, _trust),
+        _row("Note", "vendor", offers, lambda one: Cell(text=one["note"] or UNKNOWN)),
+        _row("State", "vendor", offers, _state),
+    ]
+    return [row for row in rows if not only_different or row.differs or row.label == "Total"]
+
+
+def _row(label: str, group: str, offers: Sequence[Offer], cell: Callable[[Offer], Cell]) -> Row:
+    return Row(label=label, group=group, cells=tuple(cell(one) for one in offers))
+
+
+def best_in(offer: Offer) -> list[str]:
+    """Say in which terms no other offer does better: `cheapest`, `soonest`, `nearest`."""
+    best = [term["name"] for term in offer["explain"] if term["best"]]
+    return [_BEST[name] for name in best if name in _BEST]
+
+
+def _total(offer: Offer) -> Cell:
+    notes = [word for word in best_in(offer) if word == "cheapest"]
+    if offer["over_budget"]:
+        notes.append("over budget")
+    tone = "bad" if offer["over_budget"] else "good" if notes else ""
+    return Cell(text=offer["total_text"], note=", ".join(notes), tone=tone)
+
+
+def _lines(offers: Sequence[Offer]) -> Iterable[Row]:
+    """Give a row for each kind of line that any offer has."""
+    present = {line["kind"] for offer in offers for line in offer["lines"]}
+    for kind in [*_LINE_KINDS, *sorted(present - set(_LINE_KINDS))]:
+        if kind in present:
+            label = _LINE_KINDS.get(kind, kind)
+            yield _row(label, "price", offers, lambda one, kind=kind: _line_cell(one, kind))  # type: ignore[misc]
+    if any(offer["options"] for offer in offers):
+        yield _row("Options", "price", offers, _options)
+
+
+def _line_cell(offer: Offer, kind: str) -> Cell:
+    found = [line for line in offer["lines"] if line["kind"] == kind]
+    if not found:
+        return Cell(text=UNKNOWN, tone="unknown")
+    parts = tuple(f"{line['name']}: {line['qty']}, {line['total_text']}" for line in found)
+    text = found[0]["total_text"] if len(found) == 1 else f"{len(found)} lines"
+    return Cell(text=text, parts=parts)
+
+
+def _options(offer: Offer) -> Cell:
+    parts = tuple(f"{line['name']}: {line['total_text']}" for line in offer["options"])
+    return Cell(text=f"{len(parts)} to choose" if parts else "none", parts=parts)
+
+
+def when_text(offer: Offer) -> str:
+    """Say when the buyer gets it."""
+    window = offer["fulfil"].get("window")
+    if not window:
+        return UNKNOWN
+    start, end = str(window["start"]), str(window["end"])
+    return start if start == end else f"{start} to {end}"
+
+
+def _when(offer: Offer) -> Cell:
+    text = when_text(offer)
+    notes = [word for word in best_in(offer) if word == "soonest"]
+    if text == UNKNOWN:
+        return Cell(text=text, tone="unknown")
+    return Cell(text=text, note=", ".join(notes), tone="good" if notes else "")
+
+
+def _wishes(offers: Sequence[Offer], name: str, group: str) -> Iterable[Row]:
+    """Give a row for each wish; offers to one request answer the same ones in the same order."""
+    labels: list[tuple[str, str, str]] = []
+    for offer in offers:
+        for wish in offer[name]:
+            asked = (wish["item"], wish["key"], wish["wanted"])
+            if asked not in labels:
+                labels.append(asked)
+    for asked in labels:
+        found = [_answer(offer[name], asked) for offer in offers]
+        label = next(
+            f"{wish['label']} {wish['wanted']}"
+            for offer in offers
+            for wish in offer[name]
+            if (wish["item"], wish["key"], wish["wanted"]) == asked
+        )
+        yield Row(label=label, group=group, cells=tuple(found))
+
+
+def _answer(wishes: Sequence[dict[str, Any]], asked: tuple[str, str, str]) -> Cell:
+    for wish in wishes:
+        if (wish["item"], wish["key"], wish["wanted"]) == asked:
+            status = str(wish["status"])
+            tone = {"met": "good", "unmet": "bad"}.get(status, "unknown")
+            return Cell(text=wish["fact"] or UNKNOWN, note=_MARKS.get(status, status), tone=tone)
+    return Cell(text=UNKNOWN, tone="unknown")
+
+
+def _payment(offer: Offer) -> Cell:
+    pay = offer["pay"]
+    found = [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in pay.items() if value]
+    return Cell(text="; ".join(found) or UNKNOWN, tone="" if found else "unknown")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_plain(each) for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
+    return str(value)
+
+
+def _cancelling(offer: Offer) -> Cell:
+    parts = tuple(f"until {day(term['until'])}: {term['fee_text']}" for term in offer["cancel"])
+    return Cell(text=UNKNOWN, tone="unknown") if not parts else Cell(text=parts[0], parts=parts[1:])
+
+
+def _warranty(offer: Offer) -> Cell:
+    months = offer["warranty_months"]
+    return Cell(text=UNKNOWN, tone="unknown") if months is None else Cell(text=f"{months} months")
+
+
+def _terms(offer: Offer) -> Cell:
+    if not offer["terms"]:
+        return Cell(text=UNKNOWN, tone="unknown")
+    note = "yours, accepted" if offer["terms_accepted"] else "theirs, instead of yours"
+    return Cell(text=str(offer["terms"]), note=note, tone="good" if offer["terms_accepted"] else "")
+
+
+def _trust(offer: Offer) -> Cell:
+    vendor = offer["vendor"]
+    domain = f"says it is {vendor['domain']} (not checked)" if vendor["domain"] else ""
+    return Cell(text=vendor["trust"], note=domain)
+
+
+def _state(offer: Offer) -> Cell:
+    marks = [mark["sentence"] for mark in offer["marks"]]
+    problems = [problem["sentence"] for problem in offer["problems"]]
+    text = state_words(offer["state"]) if offer["valid"] else "not valid"
+    return Cell(text=text, parts=(*problems, *marks), tone="" if offer["valid"] else "bad")

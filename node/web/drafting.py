@@ -1,0 +1,189 @@
+"""From the fields of the three steps to a draft, and what the steps offer to choose from.
+
+Enters: forms. Leaves: drafts as `POST /v1/casts` takes them. Whether a draft is right is the
+handle's to say, in its own words; nothing is checked twice here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from node.data.vocabulary import attribute_vocabulary, category_tree
+from node.web.forms import Form
+from protocol.values.attributes import AttributeType
+
+WISHES_MAX: Final = 40
+FREE_WISHES: Final = 4
+"""Rows for wishes of one's own, beside those the category knows."""
+DISCLOSED: Final = ("name", "phone", "email", "address")
+"""Fields a person is offered to disclose to the vendor of an agreement."""
+_FOUND_MAX: Final = 12
+_NUMBER_OPS: Final = (("ge", "at least"), ("le", "at most"), ("eq", "exactly"))
+_TEXT_OPS: Final = (("match", "with the words"), ("eq", "exactly"))
+_ENUM_OPS: Final = (("eq", "is"), ("ne", "is not"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """One to choose."""
+
+    path: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WishRow:
+    """One attribute of the category, to be wished for."""
+
+    key: str
+    label: str
+    kind: str
+    """`number`, `enum`, `flag`, `text`."""
+    unit: str
+    values: tuple[tuple[str, str], ...]
+    """Of a closed list: slug and label."""
+    ops: tuple[tuple[str, str], ...]
+
+
+def categories_for(words: str) -> list[Category]:
+    """Find categories by words, the nearest first."""
+    tree = category_tree()
+    if tree.contains(words):
+        return [Category(path=words, label=tree.label(words))]
+    paths = [match.path for match in tree.search(words)] if words else tree.children("")
+    return [Category(path=path, label=tree.label(path)) for path in paths[:_FOUND_MAX]]
+
+
+def wish_rows(category: str) -> list[WishRow]:
+    """List what a category's things can be wished to be."""
+    if not category_tree().contains(category):
+        return []
+    specs = attribute_vocabulary().for_category(category)
+    return [_row(spec) for _, spec in sorted(specs.items(), key=lambda each: each[1].label)][
+        : WISHES_MAX - FREE_WISHES
+    ]
+
+
+def _row(spec: Any) -> WishRow:
+    values = tuple((slug, value.label) for slug, value in spec.values.items())
+    match spec.type:
+        case AttributeType.NUMBER:
+            kind, ops = "number", _NUMBER_OPS
+        case AttributeType.FLAG:
+            kind, ops = "flag", (("present", "yes"), ("absent", "no"))
+        case AttributeType.TEXT:
+            kind, ops = "text", _TEXT_OPS
+        case _:
+            kind, ops = ("enum", _ENUM_OPS) if values else ("text", _TEXT_OPS)
+    return WishRow(
+        key=spec.key, label=spec.label, kind=kind, unit=spec.unit or "", values=values, ops=ops
+    )
+
+
+def draft_of(form: Form) -> dict[str, Any]:
+    """Put a draft together; what was left empty is left out."""
+    draft: dict[str, Any] = {
+        "title": form.text("title"),
+        "category": form.text("category"),
+        "function": form.text("function", "buy"),
+        "items": [_item(form)],
+    }
+    for name in ("text", "decide_by"):
+        if found := form.text(name):
+            draft[name] = found
+    if where := _where(form):
+        draft["where"] = where
+    if when := _when(form):
+        draft["when"] = when
+    if budget := _budget(form):
+        draft["budget"] = budget
+    if memberships := _lines(form.text("memberships")):
+        draft["memberships"] = memberships
+    if terms := form.texts("terms"):
+        draft["terms"] = terms
+    disclosed = {name: form.text(f"disclose_{name}") for name in DISCLOSED}
+    if chosen := {name: value for name, value in disclosed.items() if value}:
+        draft["disclose"] = chosen
+    return draft
+
+
+def _item(form: Form) -> dict[str, Any]:
+    item: dict[str, Any] = {"name": form.text("item") or form.text("title")}
+    if qty := form.text("qty"):
+        item["qty"] = qty
+    if form.has("exact"):
+        item["substitute"] = "exact"
+    wishes = [wish for number in range(WISHES_MAX) if (wish := _wish(form, number))]
+    return item | {"attrs": wishes} if wishes else item
+
+
+def _wish(form: Form, number: int) -> dict[str, Any] | None:
+    key, level = form.text(f"wish{number}_key"), form.text(f"wish{number}_level")
+    if not key or level not in {"must", "prefer"}:
+        return None
+    op = form.text(f"wish{number}_op", "eq")
+    wish: dict[str, Any] = {"key": key, "op": op, "level": level}
+    value = form.text(f"wish{number}_value")
+    if op not in {"present", "absent"}:
+        wish["value"] = value
+    if level == "prefer" and (weight := form.number(f"wish{number}_weight", 1)) != 1:
+        wish["weight"] = weight
+    return wish
+
+
+def _where(form: Form) -> dict[str, Any] | None:
+    near = form.text("near")
+    if not near or form.has("remote"):
+        return None
+    return {
+        "near": near,
+        "radius_km": form.number("radius_km", 25),
+        "area_km2": AREAS[max(0, min(form.number("precision", 0), len(AREAS) - 1))][0],
+    }
+
+
+AREAS: Final = ((5, "a neighbourhood"), (36, "a town"), (250, "a county"), (1_800, "a region"))
+"""How coarse the public place may be, km2, the finest first; the slider's steps."""
+
+
+def _when(form: Form) -> list[dict[str, Any]]:
+    start = form.text("start")
+    if not start:
+        return []
+    window: dict[str, Any] = {"start": start, "end": form.text("end") or start}
+    if flex := form.number("flex_days", 0):
+        window["flex_days"] = flex
+    return [window]
+
+
+def _budget(form: Form) -> dict[str, Any] | None:
+    found = {name: amount for name in ("max", "target") if (amount := form.text(f"budget_{name}"))}
+    return found | {"visibility": form.text("visibility", "local")} if found else None
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def carried(form: Form, shown: frozenset[str]) -> list[tuple[str, str]]:
+    """List the fields of other steps, which a step carries along unseen.
+
+    Args:
+        form: everything so far.
+        shown: names this step shows; a name that ends in `*` stands for all that begin so.
+    """
+    begins = tuple(name[:-1] for name in shown if name.endswith("*"))
+    return [
+        (name, value)
+        for name, values in form.fields.items()
+        if name not in shown and not name.startswith(begins or ("\0",))
+        for value in values
+    ]
+
+
+def said(values: Mapping[str, Any]) -> str:
+    """Write a draft in one order, for the key it is sent under."""
+    return json.dumps(values, sort_keys=True)

@@ -1,0 +1,38 @@
+"""The door: a browser shows the code its owner was given, and is let in.
+
+Enters: the code, typed or in the fragment of a link, which no server log ever sees. The taking of
+the code is the API's (`POST /login`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from node.api.faces import PageRoute
+from node.web.shell import Shell, html
+
+_NEXT_CHARS_MAX: Final = 500
+
+
+def local_path(text: str) -> str:
+    """Give a path of this site, the first page where it is none: never another site's address."""
+    is_local = text.startswith("/") and not text.startswith("//") and "\\" not in text
+    return text[:_NEXT_CHARS_MAX] if is_local and text.isprintable() else "/"
+
+
+def entrance_pages(_shell: Shell) -> list[PageRoute]:
+    """List the paths."""
+
+    async def login(request: web.Request) -> web.Response:
+        values = {
+            "title": "Log in",
+            "here": "",
+            "visitor": None,
+            "error": None,
+            "next": local_path(request.query.get("next", "/")),
+        }
+        return html(request, "login.html", values)
+
+    return [PageRoute(method="GET", path="/login", scope=None, handler=login)]

@@ -1,0 +1,106 @@
+"""The offers as points: what each costs, and when it comes.
+
+Enters: the offers of a request. Leaves: places in a picture, with a name for each point, so that
+it can be reached and read without seeing it. What has no day or another currency is counted
+beside the picture, and stands in the table like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from node.web.comparison import when_text
+
+Offer = dict[str, Any]
+WIDTH: Final = 640
+HEIGHT: Final = 260
+_LEFT: Final = 84
+_RIGHT: Final = 20
+_TOP: Final = 20
+_BOTTOM: Final = 36
+_POINTS_MIN: Final = 2
+_POINTS_MAX: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One offer."""
+
+    x: int
+    y: int
+    name: str
+    """For people who do not see it: vendor, total, day."""
+    handle: str
+    is_best: bool
+    """No other point is both cheaper and sooner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """The picture."""
+
+    points: tuple[Point, ...]
+    left_out: int
+    """Offers without a day, or in another currency."""
+    low: str
+    """Text of the lowest total."""
+    high: str
+    first: str
+    """First and last day."""
+    last: str
+
+
+def scatter(offers: Sequence[Offer], _cast: dict[str, Any]) -> Plot | None:
+    """Place every offer that names a day; None where fewer than two do."""
+    currency = offers[0]["cur"] if offers else ""
+    placed = [
+        (one, found)
+        for one in offers
+        if one["cur"] == currency and one["valid"] and (found := _day(one)) is not None
+    ][:_POINTS_MAX]
+    if len(placed) < _POINTS_MIN:
+        return None
+    totals = [one["total"] for one, _ in placed]
+    days = [found.toordinal() for _, found in placed]
+    by_total = sorted(placed, key=lambda each: each[0]["total"])
+    by_day = sorted(found for _, found in placed)
+    return Plot(
+        points=tuple(
+            Point(
+                x=_scaled(found.toordinal(), min(days), max(days), _LEFT, WIDTH - _RIGHT),
+                y=_scaled(one["total"], min(totals), max(totals), HEIGHT - _BOTTOM, _TOP),
+                name=f"{one['vendor']['name']}, {one['total_text']}, {when_text(one)}",
+                handle=one["handle"],
+                is_best=not _is_beaten(one["total"], found.toordinal(), totals, days),
+            )
+            for one, found in placed
+        ),
+        left_out=len(offers) - len(placed),
+        low=by_total[0][0]["total_text"],
+        high=by_total[-1][0]["total_text"],
+        first=by_day[0].isoformat(),
+        last=by_day[-1].isoformat(),
+    )
+
+
+def _day(offer: Offer) -> date | None:
+    window = offer["fulfil"].get("window") or {}
+    try:
+        return date.fromisoformat(str(window.get("start", "")))
+    except ValueError:
+        return None
+
+
+def _scaled(value: int, low: int, high: int, begin: int, end: int) -> int:
+    """Put a value on a line; alone, it stands in the middle."""
+    if low == high:
+        return (begin + end) // 2
+    return begin + (value - low) * (end - begin) // (high - low)
+
+
+def _is_beaten(total: int, day: int, totals: Sequence[int], days: Sequence[int]) -> bool:
+    pairs = zip(totals, days, strict=True)
+    return any(t <= total and d <= day and (t < total or d < day) for t, d in pairs)

@@ -1,0 +1,117 @@
+"""The frame every page stands in: who looks, in which language, how the node is.
+
+Enters: a request that passed the gate, the name of a template, what is to be shown. Leaves: a
+response. Never: a decision of the market.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from aiohttp import web
+
+from node.api.citizen import Citizen, Document
+from node.api.visitors import visitor_of
+from node.entropy import Entropy
+from node.web.assets import assets
+from node.web.templates import render
+from node.web.texts import chosen
+from protocol.errors import IntentcastError
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SEE_OTHER: Final = 303
+_KEY_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """What every page needs."""
+
+    citizen: Citizen
+    entropy: Entropy
+
+    def fresh_key(self) -> str:
+        """Make the key under which a form is carried out once, however often it is sent."""
+        return self.entropy.bytes(_KEY_BYTES).hex()
+
+    async def page(
+        self,
+        request: web.Request,
+        template: str,
+        *,
+        title: str,
+        here: str = "",
+        status: int = 200,
+        **values: Any,
+    ) -> web.Response:
+        """Answer with a page inside the frame.
+
+        Args:
+            request: asked for it.
+            template: file of its middle.
+            title: of the page; may hold what strangers wrote.
+            here: which entry of the navigation it belongs to.
+            status: of the answer.
+            values: what the template shows.
+        """
+        node = await self.citizen.status()
+        cursor = await self.citizen.wait_changed(0, 0)
+        return html(
+            request,
+            template,
+            {
+                "title": title,
+                "here": here,
+                "node": node,
+                "cursor": cursor,
+                "visitor": visitor_of(request),
+                "error": None,
+            }
+            | values,
+            status=status,
+        )
+
+    async def done_once(
+        self, key: str, said: str, make: Callable[[], Awaitable[Document]]
+    ) -> Document:
+        """Carry a form out once for its key.
+
+        Args:
+            key: made by `fresh_key` when the form was shown; empty: not remembered.
+            said: what the form says, so that a key used for another one is refused.
+            make: does it.
+        """
+        if not key:
+            return await make()
+        return await self.citizen.idempotent(f"form-{key[:80]}", said.encode(), make)
+
+
+def html(
+    request: web.Request, template: str, values: dict[str, Any], *, status: int = 200
+) -> web.Response:
+    """Answer with a whole page, framed or not."""
+    language = chosen(request.headers.get("Accept-Language", ""))
+    text = render(template, language, {"path": request.path, "scripts": script_names()} | values)
+    return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+
+
+def script_names() -> list[str]:
+    """List the scripts a page may ask for."""
+    return [name for name in assets() if name.endswith(".js")]
+
+
+def go(path: str) -> web.Response:
+    """Send the browser on after a POST."""
+    return web.Response(status=SEE_OTHER, headers={"Location": path})
+
+
+def error_values(error: IntentcastError) -> dict[str, str]:
+    """Give what a page says of a refusal."""
+    return {
+        "code": error.code,
+        "sentence": error.sentence,
+        "fix": error.fix or "",
+        "field": error.field or "",
+    }

@@ -1,0 +1,71 @@
+// Keeps a page told of what happens: one socket, a cursor, one polite sentence per ten seconds.
+// It moves nothing on the page: new things wait behind a button.
+const TOLD_EVERY_MS = 10_000;
+const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000];
+const pulse = document.getElementById("pulse");
+const told = document.getElementById("told");
+let cursor = Number(document.body.dataset.cursor || 0);
+let tries = 0;
+let waiting = [];
+let timer = 0;
+
+function show(state, words) {
+  if (!pulse) return;
+  pulse.dataset.state = state;
+  pulse.textContent = words;
+}
+
+function tell() {
+  timer = 0;
+  if (!waiting.length || !told) return;
+  told.textContent = waiting.length === 1 ? waiting[0] : `${waiting.length} things happened: ${waiting.at(-1)}`;
+  waiting = [];
+}
+
+// Says a sentence to people who do not see the page; several within ten seconds become one.
+export function say(sentence) {
+  waiting.push(sentence);
+  if (!timer) timer = setTimeout(tell, told && told.textContent ? TOLD_EVERY_MS : 0);
+}
+
+function connect() {
+  const socket = new WebSocket(`ws://${location.host}/v1/events/socket`);
+  socket.addEventListener("open", () => {
+    tries = 0;
+    socket.send(JSON.stringify({ after: cursor }));
+  });
+  socket.addEventListener("message", (message) => {
+    const event = JSON.parse(message.data);
+    if (event.live) { show("live", "Live"); return; }
+    if (typeof event.n === "number") {
+      cursor = event.n;
+      document.dispatchEvent(new CustomEvent("intentcast", { detail: event }));
+    }
+  });
+  socket.addEventListener("close", () => {
+    const since = new Date().toLocaleTimeString();
+    show(tries ? "offline" : "reconnecting", tries ? `Offline since ${since}` : "Reconnecting");
+    setTimeout(connect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+  });
+}
+
+// Pages that have no script of their own offer to be loaded anew.
+let news = 0;
+document.addEventListener("intentcast", (event) => {
+  const live = document.getElementById("live");
+  if (live) return;
+  news += 1;
+  let line = document.getElementById("news");
+  if (!line) {
+    line = document.createElement("p");
+    line.id = "news";
+    line.className = "news";
+    const link = document.createElement("a");
+    link.href = location.pathname + location.search;
+    line.append(link);
+    document.querySelector("h1").after(line);
+  }
+  line.firstChild.textContent = news === 1 ? "Something happened: show it" : `${news} things happened: show them`;
+  say(event.detail.what.replaceAll(/[._]/g, " "));
+});
+if (document.body.dataset.cursor) connect();

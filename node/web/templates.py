@@ -1,0 +1,61 @@
+"""Turns what a page knows into HTML; every text of anybody is escaped on the way.
+
+Enters: the name of a template and plain documents. Leaves: HTML. Never: a text of a stranger as
+markup; a template that is not in the installation.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from node.numerals import plural
+from node.version import VERSION
+from node.web.assets import assets
+from node.web.texts import translation
+from node.web.wording import bidi_safe, day, minute, pretty, state_words
+
+_EXTENSIONS: Final = ["jinja2.ext.i18n"]
+
+
+@functools.cache
+def environment(language: str) -> Environment:
+    """Make the templates of a language; they are read once."""
+    made = Environment(
+        loader=PackageLoader("node.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=_EXTENSIONS,
+    )
+    made.install_gettext_translations(translation(language), newstyle=True)  # type: ignore[attr-defined]
+    made.globals |= {
+        "asset": lambda name: assets()[name].path,
+        "version": VERSION,
+        "plural": plural,
+        "language": language,
+    }
+    made.filters |= {
+        "day": day,
+        "minute": minute,
+        "pretty": pretty,
+        "said": bidi_safe,
+        "state": state_words,
+    }
+    return made
+
+
+def render(name: str, language: str, values: Mapping[str, Any]) -> str:
+    """Write one page.
+
+    Args:
+        name: file in `templates/`.
+        language: of the reader.
+        values: what the template asks for; a value it asks for and does not get is a bug.
+    """
+    return environment(language).get_template(name).render(values)

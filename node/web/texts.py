@@ -1,0 +1,66 @@
+"""The page's words, in the reader's language where there is a catalogue for it.
+
+Enters: what a browser says its reader reads. Leaves: gettext translations; English where nothing
+fits, which is what the sources are written in. Catalogues stand in `locale/LANG/LC_MESSAGES/`.
+"""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+DOMAIN: Final = "intentcast"
+ENGLISH: Final = "en"
+_LANGUAGE: Final = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z0-9]{1,8}){0,3}")
+_LANGUAGES_MAX: Final = 16
+_HEADER_CHARS_MAX: Final = 400
+
+
+def locale_folder() -> Path:
+    """Name the folder of catalogues."""
+    return Path(str(resources.files("node.web") / "locale"))
+
+
+@functools.cache
+def languages() -> tuple[str, ...]:
+    """List the languages there are, English first."""
+    found = sorted(
+        each.parent.parent.name for each in locale_folder().glob(f"*/LC_MESSAGES/{DOMAIN}.mo")
+    )
+    return (ENGLISH, *found)
+
+
+@functools.cache
+def translation(language: str) -> gettext.NullTranslations:
+    """Give the words of a language; English for one that is not there."""
+    if language not in languages()[1:]:
+        return gettext.NullTranslations()
+    return gettext.translation(DOMAIN, locale_folder(), [language])
+
+
+def chosen(accepted: str) -> str:
+    """Choose a language by an Accept-Language header, the most wanted first.
+
+    Args:
+        accepted: the header; anything that is not understood in it is passed over.
+    """
+    wanted: list[tuple[float, str]] = []
+    for part in accepted[:_HEADER_CHARS_MAX].split(",")[:_LANGUAGES_MAX]:
+        name, _, weight = part.strip().partition(";q=")
+        if found := _LANGUAGE.fullmatch(name.strip()):
+            wanted.append((_weight(weight), found[1].lower()))
+    for _, name in sorted(wanted, key=lambda each: -each[0]):
+        if name in languages():
+            return name
+    return ENGLISH
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text) if text else 1.0
+    except ValueError:
+        return 0.0

@@ -1,0 +1,50 @@
+"""How the owner weighs: the weights of a page's address.
+
+Enters: the parameters of an address. Leaves: a weight for each term of the ranking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+WEIGHT_MAX: Final = 10
+TERMS: Final = {
+    "preferences": "Preferences",
+    "total": "Price",
+    "date": "Date",
+    "distance": "Distance",
+    "trust": "Dealt with before",
+}
+"""Term of the ranking -> what the slider is called."""
+_DEFAULT: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """One slider."""
+
+    name: str
+    label: str
+    value: int
+
+
+def read_weights(parameters: Mapping[str, str]) -> list[Weight]:
+    """Read the weights; what is not a number from 0 to 10 is left at 1."""
+    return [
+        Weight(name=name, label=label, value=_value(parameters.get(f"w_{name}", "")))
+        for name, label in TERMS.items()
+    ]
+
+
+def _value(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text[:3]) <= WEIGHT_MAX:
+        return int(text)
+    return _DEFAULT
+
+
+def as_numbers(weights: list[Weight]) -> dict[str, int] | None:
+    """Give what the node ranks by; None where nothing was said."""
+    found = {each.name: each.value for each in weights}
+    return None if set(found.values()) == {_DEFAULT} else found
