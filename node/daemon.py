@@ -53,6 +53,7 @@ from node.network.connection import Connection
 from node.post.letters import Letter, LetterOutcome
 from node.post.office import Post
 from node.post.retry import Backoff
+from node.runtime.access import Access
 from node.runtime.custody import Custody
 from node.runtime.examiner import Examiner
 from node.runtime.handle import Handle, Rooms, Signal
@@ -63,6 +64,7 @@ from node.runtime.network import Network
 from node.runtime.recovery import Recovery
 from node.runtime.tasks import Tasks
 from node.runtime.upkeep import keep_house
+from node.runtime.visitors import Login
 from node.storage import origin
 from node.storage.boxes_own import OwnBox
 from node.storage.database import Storage
@@ -102,6 +104,8 @@ class Ready:
     """Name of the shop, where the home has one."""
     notices: list[str] = field(default_factory=list)
     """Standing remarks."""
+    begin_login: Callable[[], Login] = field(repr=False)
+    """Makes a way in for one browser."""
 
 
 class Daemon:
@@ -130,6 +134,7 @@ class Daemon:
         self._stack = contextlib.AsyncExitStack()
         self._renew_shop: Callable[[], Coroutine[Any, Any, None]] | None = None
         self.handle: Handle
+        self.access: Access
         self.custody: Custody
         self.network: Network
         self.desk: Desk
@@ -290,6 +295,14 @@ class Daemon:
             signal=changed,
             notices=[],
         )
+        self.handle.access = self.access = Access(
+            owner_token=api_token(home, self._entropy),
+            storage=self.desk.storage,
+            clock=self._clock,
+            entropy=self._entropy,
+            tasks=self.desk.tasks,
+            changed=changed.ring,
+        )
         self.handle.custody = self.custody = Custody(
             home=home,
             keyring=self.desk.keyring,
@@ -314,7 +327,8 @@ class Daemon:
             standing=self.neighbours.standing,
         )
         await self.custody.look()
-        api = ApiServer(self.handle, settings, api_token(home, self._entropy))
+        await self.access.load()
+        api = ApiServer(self.handle, settings, self.access)
         port = await api.start()
         self._stack.push_async_callback(api.stop)
         host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
@@ -330,6 +344,7 @@ class Daemon:
             made_identity=made,
             vendor=shop.name,
             notices=[*self.custody.notices(), *self.recovery.greeting()],
+            begin_login=self.access.begin_login,
         )
 
     def _open_market(self, shop: Storekeeper, tasks: Tasks) -> None:

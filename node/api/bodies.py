@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
@@ -21,6 +22,7 @@ from protocol.errors import LocalProtocolError
 
 FIELD_CHARS_MAX = 2_000
 """Characters of one disclosed value."""
+_FORM_FIELDS_MAX: Final = 1_000
 
 Document: TypeAlias = dict[str, Any]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
@@ -155,12 +157,47 @@ async def json_body(request: web.Request) -> tuple[bytes, Any]:
         GateError: 413 when it is larger than it said or may be.
         LocalProtocolError: E-JSON.
     """
+    raw = await _raw_body(request)
+    return raw, read_json(raw)
+
+
+async def form_body(request: web.Request) -> dict[str, str]:
+    """Read a browser's form in which no field stands twice.
+
+    Raises:
+        GateError: 413 when it is larger than it said or may be.
+        LocalProtocolError: E-FIELD.
+    """
+    raw = await _raw_body(request)
+    found: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(
+            raw.decode("utf-8"),
+            keep_blank_values=True,
+            strict_parsing=bool(raw),
+            errors="strict",
+            max_num_fields=_FORM_FIELDS_MAX,
+        )
+    except ValueError as error:
+        raise LocalProtocolError(
+            "the form cannot be read", code="E-FIELD", fix="Send name=value pairs joined by &"
+        ) from error
+    for name, value in pairs:
+        if name in found:
+            raise LocalProtocolError(
+                f"'{name[:40]}' stands twice", code="E-FIELD", fix="Send it once", field=name[:40]
+            )
+        found[name] = value
+    return found
+
+
+async def _raw_body(request: web.Request) -> bytes:
     raw = bytearray()
     async for chunk in request.content.iter_any():
         raw += chunk
         if len(raw) > BODY_BYTES_MAX:
             raise body_too_large()
-    return bytes(raw), read_json(bytes(raw))
+    return bytes(raw)
 
 
 def query(request: web.Request, kind: type[T]) -> T:

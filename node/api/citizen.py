@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any, Protocol
 
+from node.api.visitors import Porter
+
 Document = dict[str, Any]
 """A JSON object with a `schema` tag such as `intentcast.status/1`."""
 
@@ -124,6 +126,11 @@ class Registrar(Protocol):
 
 class Citizen(Protocol):
     """One node, seen from its owner's side."""
+
+    @property
+    def access(self) -> Porter | None:
+        """Who may ask: tokens, sessions, logins."""
+        ...
 
     @property
     def recovery(self) -> Recoverer | None:

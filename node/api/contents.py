@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from node.api.access import ACCESS
 from node.api.casts import CASTS
 from node.api.custody import CUSTODY
 from node.api.deals import DEALS
@@ -28,4 +29,5 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *CUSTODY,
     *RECOVERY,
     DOCTOR,
+    *ACCESS,
 )

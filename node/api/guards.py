@@ -1,35 +1,33 @@
 """Who may ask: the checks every request passes before any handler sees it.
 
-Enters: a request. Leaves: the handler's answer, or a refusal. A page of another site must not
-reach this API through the owner's browser (Host against DNS rebinding, Origin and Sec-Fetch-Site
-against plain cross-site requests), and another user of this machine must not reach it at all
-(token). Bodies are JSON and short. Whatever is raised beneath leaves as a problem document.
-Source: docs/reference/http-api.md; the loopback practice of Syncthing and Jupyter.
+Enters: headers of a request. Leaves: nothing, or a refusal. A page of another site must not reach
+this API through the owner's browser (Host against DNS rebinding, Origin and Sec-Fetch-Site against
+plain cross-site requests), and another user of this machine must not reach it at all (token or
+cookie). Bodies are short, and JSON or a form. `gate` asks these checks in their order.
+Source: docs/reference/http-api.md; the loopback practice of Syncthing and Jupyter; Go 1.25,
+`net/http.CrossOriginProtection`.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 from multidict import CIMultiDictProxy
 
-from node.api.problems import GateError, bug, problem
-from protocol.errors import IntentcastError
+from node.api.faces import FACE, Face
+from node.api.problems import GateError
+from node.runtime.visitors import Scope, Visitor
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-OPEN_PATHS: Final = frozenset({"/livez"})
-"""Asked by service managers, which hold no token; says nothing but that the process lives."""
 FEED_PATH: Final = "/v1/vendor/import"
 """The one body that is not JSON."""
 BODY_BYTES_MAX: Final = 256 * 1024
-"""A JSON body; the largest cast is far below."""
+"""A JSON body or a form; the largest cast is far below."""
+FORM: Final = "application/x-www-form-urlencoded"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _SAME_SITE: Final = frozenset({"same-origin", "none"})
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _TOKEN_CHARS_MAX: Final = 256
 
@@ -41,7 +39,7 @@ HEADERS: Final = {
     "Server": "intentcast",
     "X-Content-Type-Options": "nosniff",
 }
-"""On every answer."""
+"""On every answer but a face's, which has its own."""
 
 
 def _one(headers: CIMultiDictProxy[str], name: str) -> str | None:
@@ -52,6 +50,11 @@ def _one(headers: CIMultiDictProxy[str], name: str) -> str | None:
             400, f"the header {name} stands twice", code="E-REQUEST", fix="Send it once", field=name
         )
     return found[0] if found else None
+
+
+def _shown(name: str) -> str:
+    """Leave of a name what breaks no line and no file."""
+    return "".join(c for c in name if c.isalnum() or c in "-._[]:")[:80]
 
 
 def host_name(host: str) -> str:
@@ -73,7 +76,7 @@ def check_host(headers: CIMultiDictProxy[str], names: Collection[str] = ()) -> s
     host = (_one(headers, "Host") or "").lower()
     name = host_name(host)
     if name not in _LOOPBACK and name not in names:
-        shown = "".join(c for c in name if c.isalnum() or c in "-._[]:")[:80]
+        shown = _shown(name)
         raise GateError(
             421,
             f"this API does not answer to the name '{shown}'",
@@ -96,55 +99,152 @@ def check_target(raw_path: str) -> None:
         )
 
 
-def check_origin(headers: CIMultiDictProxy[str], host: str) -> None:
+def check_origin(request: web.Request, host: str, *, is_page: bool) -> None:
     """Refuse what a page of another site sends through the owner's browser.
+
+    A page may be opened by a link from anywhere: its answer is shown to the owner, and the other
+    site cannot read it. The session's cookie does not come along from another site.
+
+    Args:
+        request: any.
+        host: its Host, as `check_host` gave it.
+        is_page: whether its path is a face's.
 
     Raises:
         GateError: 403 E-ORIGIN.
     """
-    origin = _one(headers, "Origin")
-    site = _one(headers, "Sec-Fetch-Site")
-    if (origin is not None and origin != f"http://{host}") or (
-        site is not None and site not in _SAME_SITE
-    ):
+    origin = _one(request.headers, "Origin")
+    site = _one(request.headers, "Sec-Fetch-Site")
+    if origin is not None and origin != f"http://{host}":
+        raise _foreign("Origin")
+    is_foreign = site is not None and site not in _SAME_SITE
+    if is_foreign and not (is_page and _is_followed_link(request)):
+        raise _foreign("Sec-Fetch-Site")
+
+
+def _is_followed_link(request: web.Request) -> bool:
+    return (
+        request.method in _SAFE_METHODS
+        and _one(request.headers, "Sec-Fetch-Mode") == "navigate"
+        and _one(request.headers, "Sec-Fetch-Dest") == "document"
+    )
+
+
+def check_cookie_use(request: web.Request, host: str) -> None:
+    """Require of whoever comes by cookie and changes something that its own page sent it.
+
+    A browser adds the cookie to whatever any page sends here; a program's token it never adds.
+
+    Raises:
+        GateError: 403 E-ORIGIN when neither Sec-Fetch-Site nor Origin says so.
+    """
+    if request.method in _SAFE_METHODS:
+        return
+    # `check_origin` has refused both where they say another site.
+    site = _one(request.headers, "Sec-Fetch-Site")
+    if site is None and _one(request.headers, "Origin") != f"http://{host}":
+        raise _foreign("Origin", "the request does not say which page sent it")
+
+
+def check_upgrade_origin(request: web.Request) -> None:
+    """Require of a WebSocket that its Origin stands there and is ours, whoever asks.
+
+    A browser opens a WebSocket to any site without asking that site, and always says from where.
+
+    Raises:
+        GateError: 403 E-ORIGIN, with the line to add.
+    """
+    host = (_one(request.headers, "Host") or "").lower()
+    if _one(request.headers, "Origin") != f"http://{host}":
         raise GateError(
             403,
-            "a page of another site may not use this API",
+            "a WebSocket must say that it comes from this API's own origin",
             code="E-ORIGIN",
-            fix="Call it from a program, with its token, without an Origin header",
+            fix=f"From a program, send the header   Origin: http://{_shown(host)}",
             field="Origin",
         )
 
 
-def check_token(headers: CIMultiDictProxy[str], token: str) -> None:
-    """Require the bearer token, compared in constant time.
+def _foreign(
+    field: str, sentence: str = "a page of another site may not use this API"
+) -> GateError:
+    return GateError(
+        403,
+        sentence,
+        code="E-ORIGIN",
+        fix="Call it from a program, with its token, without an Origin header",
+        field=field,
+    )
+
+
+def bearer(headers: CIMultiDictProxy[str]) -> str | None:
+    """Give the token of a request; None where it names none.
 
     Raises:
-        GateError: 401 E-TOKEN.
+        GateError: 401 E-TOKEN when the header holds something else.
     """
-    given = _one(headers, "Authorization") or ""
+    given = _one(headers, "Authorization")
+    if given is None:
+        return None
     scheme, _, value = given.partition(" ")
-    # Encoded first: text that is not ASCII would make the comparison raise.
-    asked = value.strip()[:_TOKEN_CHARS_MAX].encode("utf-8", "surrogateescape")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(asked, token.encode()):
+    token = value.strip()
+    if scheme.lower() != "bearer" or not token or len(token) > _TOKEN_CHARS_MAX:
+        raise no_token()
+    return token
+
+
+def no_token() -> GateError:
+    """Say that nobody knows the token or the cookie."""
+    return GateError(
+        401,
+        "the token is missing, wrong, revoked or past its time",
+        code="E-TOKEN",
+        fix="Send 'Authorization: Bearer TOKEN'; make one:  intentcast token new NAME --scope read"
+        "        In a browser, log in again:  intentcast open",
+        field="Authorization",
+    )
+
+
+def check_scope(visitor: Visitor | None, scope: Scope | None) -> None:
+    """Require that a visitor may do what a path does.
+
+    Args:
+        visitor: who asks.
+        scope: what the path needs; None where it needs none.
+
+    Raises:
+        GateError: 401 E-TOKEN, 403 E-SCOPE.
+    """
+    if scope is None:
+        return
+    if visitor is None:
+        raise no_token()
+    if not visitor.may(scope):
+        has = ", ".join(each for each in Scope if each in visitor.scopes) or "none"
         raise GateError(
-            401,
-            "the token is missing or wrong",
-            code="E-TOKEN",
-            fix="Send 'Authorization: Bearer TOKEN' with the text of api.token in the node's home",
+            403,
+            f"this needs the scope '{scope}'; this token has: {has}",
+            code="E-SCOPE",
+            fix=f"Make a token that has it:  intentcast token new NAME --scope {scope}",
             field="Authorization",
         )
 
 
-def check_body(request: web.Request) -> None:
+def check_body(request: web.Request, *, takes_forms: bool) -> None:
     """Require JSON of a bearable size where a body comes.
+
+    Args:
+        request: any.
+        takes_forms: whether a browser's form may come in its place.
 
     Raises:
         GateError: 415 E-MEDIA or 413 E-BODY-SIZE.
     """
     if request.method not in _BODY_METHODS or request.path == FEED_PATH:
         return
-    if request.content_type != "application/json":
+    if request.content_type != "application/json" and not (
+        takes_forms and request.content_type == FORM
+    ):
         raise GateError(
             415,
             f"'{request.content_type[:60]}' is not taken here",
@@ -174,54 +274,16 @@ def body_too_large() -> GateError:
     )
 
 
-def _of_aiohttp(error: web.HTTPException, request: web.Request) -> GateError:
-    """Say in our own form what the router and the parser refuse."""
-    if error.status == web.HTTPNotFound.status_code:
-        return GateError(
-            404,
-            f"there is nothing at {request.path[:80]!r}",
-            code="E-NOT-FOUND",
-            fix="The paths are listed in docs/reference/http-api.md",
-        )
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        allowed = ", ".join(sorted(error.allowed_methods))
-        return GateError(
-            405,
-            f"{request.method[:20]} is not possible here",
-            code="E-METHOD",
-            fix=f"Use {allowed}",
-        )
-    if error.status == web.HTTPRequestEntityTooLarge.status_code:
-        return body_too_large()
-    return GateError(
-        error.status, error.reason or "refused", code="E-REQUEST", fix="Correct the request"
-    )
+async def put_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Set the headers that go with every answer; a face's own win over ours, an answer's over both.
 
-
-def gate(token: str, names: Collection[str] = ()) -> Middleware:
-    """Make the middleware that holds every check, in the order least to most told."""
-
-    @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            check_target(request.raw_path)
-            host = check_host(request.headers, names)
-            check_origin(request.headers, host)
-            if request.path not in OPEN_PATHS:
-                check_token(request.headers, token)
-            check_body(request)
-            return await handler(request)
-        except IntentcastError as error:
-            return problem(error)
-        except web.HTTPException as error:
-            return problem(_of_aiohttp(error, request))
-        except Exception as error:  # noqa: BLE001 - the last line before the wire
-            return bug(error, request.path)
-
-    return guard
-
-
-async def put_headers(_request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """Set the headers that go with every answer."""
-    for name, value in HEADERS.items():
-        response.headers[name] = value
+    Of the API none may be changed by an answer.
+    """
+    face: Face | None = request.get(FACE)
+    if face is None:
+        response.headers.update(HEADERS)
+        return
+    # The web library has named itself there by now.
+    response.headers["Server"] = HEADERS["Server"]
+    for name, value in (HEADERS | dict(face.headers)).items():
+        response.headers.setdefault(name, value)

@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -22,6 +21,7 @@ from node.api.bodies import NoQuery, json_body, query
 from node.api.citizen import Citizen, Document
 from node.api.problems import GateError
 from node.crashpoint import crashpoint
+from node.runtime.visitors import Scope as Scope  # noqa: PLC0414 - every operation names one
 from protocol.errors import LocalProtocolError
 
 Respond: TypeAlias = Callable[[Citizen, web.Request], Awaitable[web.StreamResponse]]
@@ -31,21 +31,6 @@ T = TypeVar("T")
 JSON: Final = "application/json"
 _KEY_SHAPE = re.compile(r"[!-~]{1,128}")
 _HANDLE_CHARS_MAX: Final = 120
-
-
-class Scope(StrEnum):
-    """What a token may do; one may have several."""
-
-    READ = "read"
-    """See what this node knows."""
-    DRAFT = "draft"
-    """Prepare: preview a request, and nothing that leaves the node."""
-    BROADCAST = "broadcast"
-    """Send requests out and take them back."""
-    ACCEPT = "accept"
-    """Bind the owner: accept offers, decide deals."""
-    ADMIN = "admin"
-    """All else: keys, peers, the shop, tokens. Whoever has it has every other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +55,8 @@ class Operation:
     answer: Any = None
     """Type of the document it answers with; None where that is no JSON."""
     answer_media: str = JSON
+    takes_forms: bool = False
+    """Whether a browser's form may come in place of JSON."""
     is_once: bool = False
     """Whether it heeds an Idempotency-Key."""
 

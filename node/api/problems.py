@@ -89,14 +89,12 @@ def problem(error: IntentcastError) -> web.Response:
     return response
 
 
-def bug(error: Exception, path: str) -> web.Response:
-    """Answer what nobody foresaw: the log keeps the story, the answer only its id."""
+def bug(error: Exception, path: str) -> IntentcastError:
+    """Give what is told of what nobody foresaw: the log keeps the story, the answer only its id."""
     log_id = f"bug-{next(_BUGS)}"
     _LOG.error("%s: unexpected error at %r", log_id, path[:80], exc_info=error)
-    return problem(
-        IntentcastError(
-            f"something unexpected happened; it is a bug (log line {log_id})",
-            code="E-INTERNAL",
-            fix="Look for that line in the node's output and report it",
-        )
+    return IntentcastError(
+        f"something unexpected happened; it is a bug (log line {log_id})",
+        code="E-INTERNAL",
+        fix="Look for that line in the node's output and report it",
     )

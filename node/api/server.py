@@ -1,8 +1,8 @@
-"""The API's server: binds loopback, serves the routes behind the guards, and lets go in time.
+"""The API's server: binds loopback, serves the routes behind the gate, and lets go in time.
 
-Enters: a handle, settings, the token. Leaves: the port it listens on. Never listens on an address
-others can reach; never writes a request into a log; never takes so many connections that the node
-has no descriptor left for its own work.
+Enters: a handle, settings, whoever keeps the door, faces for people. Leaves: the port it listens
+on. Never listens on an address others can reach; never writes a request into a log; never takes so
+many connections that the node has no descriptor left for its own work.
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ import asyncio
 import errno
 import logging
 import socket
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
 
 from node.api.citizen import Citizen
 from node.api.contents import OPERATIONS
-from node.api.guards import BODY_BYTES_MAX, gate, put_headers
+from node.api.cookies import PORT, Port
+from node.api.faces import Face
+from node.api.gate import Entrance, Gate
+from node.api.guards import BODY_BYTES_MAX, put_headers
 from node.api.holder import holder_of
+from node.api.visitors import DOORKEEPER, Doorkeeper
 from node.config import Settings
 from node.errors import ConfigError
 from node.network.acceptor import Acceptor
@@ -39,32 +44,47 @@ _WIRE_LOG.setLevel(logging.CRITICAL)
 class ApiServer:
     """One running API."""
 
-    def __init__(self, handle: Citizen, settings: Settings, token: str) -> None:
+    def __init__(
+        self,
+        handle: Citizen,
+        settings: Settings,
+        doorkeeper: Doorkeeper,
+        faces: Sequence[Face] = (),
+    ) -> None:
         """Keep what is served; `start` binds.
 
-        Raises:
-            ValueError: the token is empty, which would let everybody in.
+        Args:
+            handle: the node.
+            settings: where to listen, and under which names.
+            doorkeeper: knows who may come in.
+            faces: pages for people, behind the same door.
         """
-        if not token:
-            raise ValueError("the API has no token")
         self._handle = handle
         self._settings = settings
-        self._token = token
+        self._doorkeeper = doorkeeper
+        self._faces = faces
         self._runner: web.AppRunner | None = None
         self._socket: socket.socket | None = None
         self._tasks = Tasks()
         self._open: set[asyncio.Transport] = set()
+        self._port = Port(settings.api_port)
         self.refused = 0
         """Connections turned away for want of room."""
 
     def app(self) -> web.Application:
         """Put the application together."""
-        names = {name.lower() for name in self._settings.api_names}
-        app = web.Application(
-            middlewares=[gate(self._token, names)], client_max_size=BODY_BYTES_MAX
-        )
+        gate = Gate({name.lower() for name in self._settings.api_names}, self._faces)
+        app = web.Application(middlewares=[gate.middleware()], client_max_size=BODY_BYTES_MAX)
+        app[DOORKEEPER] = self._doorkeeper
+        app[PORT] = self._port
         app.on_response_prepare.append(put_headers)
-        app.add_routes([each.route(self._handle) for each in OPERATIONS])
+        for each in OPERATIONS:
+            (route,) = app.add_routes([each.route(self._handle)])
+            gate.admit(route, Entrance(scope=each.scope, takes_forms=each.takes_forms))
+        for face in self._faces:
+            for page in face.routes():
+                route = app.router.add_route(page.method, page.path, page.handler)
+                gate.admit(route, Entrance(scope=page.scope, takes_forms=True, face=face))
         return app
 
     async def start(self) -> int:
@@ -94,8 +114,9 @@ class ApiServer:
             holder = await asyncio.to_thread(holder_of, port)
             raise _cannot_bind(error, port, holder) from error
         self._runner, self._socket = runner, listening
+        self._port.number = int(listening.getsockname()[1])
         _ = self._tasks.spawn(Acceptor(listening, self._take).run(), "API accepts")
-        return int(listening.getsockname()[1])
+        return self._port.number
 
     async def _take(self, guest: socket.socket, _host: str) -> None:
         """Hand a connection to the routes, or turn it away where too many are open."""

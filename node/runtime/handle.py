@@ -30,6 +30,7 @@ from node.market.seller import Seller
 from node.market.withdrawal import Withdrawal
 from node.numerals import plural
 from node.runtime import views
+from node.runtime.access import Access
 from node.runtime.custody import Custody
 from node.runtime.examiner import Examiner
 from node.runtime.holds import Holds
@@ -128,6 +129,8 @@ class Handle:
         self._notices = list(notices)
         self._started_ms = rooms.desk.clock.now().mono_ms
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.access: Access | None = None
+        """Who may ask the API; None where a test opens no home."""
         self.custody: Custody | None = None
         """The home's keys and backups; None where a test opens no home."""
         self.recovery: Recovery | None = None

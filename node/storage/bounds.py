@@ -85,3 +85,8 @@ copies_max: Final = 1_000
 """Signs of another live copy that are remembered; the oldest go; guess."""
 rotations_per_key_max: Final = 16
 """Rotations of one key that are read: the first two successors decide; guess."""
+
+tokens_max: Final = 64
+"""Tokens of programs for the local API; more are refused; guess."""
+sessions_max: Final = 32
+"""Browsers that are logged in; the oldest leaves; guess."""

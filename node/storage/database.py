@@ -23,6 +23,7 @@ from node.storage.housekeeping import Swept, sweep_step
 from node.storage.migrations import copy_database
 from node.storage.readers import Readers
 from node.storage.scrub import Progress, ScrubReport, file_damage, scrub
+from node.storage.tokens import forget_all
 from node.storage.writer import Writer
 
 T = TypeVar("T")
@@ -166,7 +167,7 @@ class Storage:
         return found
 
     async def copy_to(self, target: Path) -> None:
-        """Copy the whole database as of one moment, beside all other work.
+        """Copy the database as of one moment, beside all other work; who may ask stays behind.
 
         Args:
             target: a new file; an old one of that name is replaced when the copy is complete.
@@ -182,7 +183,7 @@ class Storage:
     def _copy(self, target: Path) -> None:
         source = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            copy_database(source, target)
+            copy_database(source, target, leave_out=forget_all)
         finally:
             source.close()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -127,8 +128,17 @@ def _keep_copy(conn: sqlite3.Connection, path: Path, version: int) -> Path:
     return target
 
 
-def copy_database(conn: sqlite3.Connection, target: Path) -> None:
+def copy_database(
+    conn: sqlite3.Connection,
+    target: Path,
+    leave_out: Callable[[sqlite3.Connection], None] | None = None,
+) -> None:
     """Copy the whole file as of one moment; `target` appears complete or not at all.
+
+    Args:
+        conn: what is copied.
+        target: the new file.
+        leave_out: removes rows of the copy before anybody sees it; their bytes are overwritten.
 
     Raises:
         sqlite3.Error: reading or writing failed.
@@ -141,6 +151,9 @@ def copy_database(conn: sqlite3.Connection, target: Path) -> None:
         copy = sqlite3.connect(partial, isolation_level=None)
         try:
             conn.backup(copy)
+            if leave_out is not None:
+                copy.execute("PRAGMA secure_delete = ON")
+                leave_out(copy)
             # A copy is one file: no log has to travel beside it.
             copy.execute("PRAGMA journal_mode = DELETE")
         finally:

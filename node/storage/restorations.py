@@ -15,7 +15,7 @@ import aiosqlite
 
 from node.errors import RefusedError
 from node.keystore import PROFILE_CONTEXT
-from node.storage import bounds
+from node.storage import bounds, tokens
 from node.storage.columns import changed, every, load_every, load_one, one
 
 How = Literal["words", "backup"]
@@ -61,7 +61,7 @@ def record(conn: sqlite3.Connection, *, how: How, backup_ms: int | None, now_ms:
     """Note that this database was just restored, and hold everything a later life may have moved.
 
     The row of the instance goes: the restored home is another copy, and gets its own at its first
-    start.
+    start. So does whoever might ask: programs and browsers knew another node.
 
     Args:
         conn: inside a change, or the only connection of a database nobody else has open.
@@ -78,6 +78,7 @@ def record(conn: sqlite3.Connection, *, how: How, backup_ms: int | None, now_ms:
         (bounds.restorations_max,),
     )
     conn.execute("DELETE FROM instance")
+    tokens.forget_all(conn)
     hold(conn, PROFILE_CONTEXT, now_ms)
     marks = ",".join("?" * len(_PENDING))
     sql = f"SELECT nonce FROM casts WHERE state IN ({marks})"  # noqa: S608 - marks only

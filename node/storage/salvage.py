@@ -50,10 +50,12 @@ _LET_GO = frozenset(
         "origin",
         "served_boxes",
         "served_receipts",
+        "tokens",
         "wanted",
     }
 )
-"""Tables whose rows come back by themselves, or are history: a damaged page of them is let go."""
+"""Tables whose rows come back by themselves or are soon made anew, and history: a damaged page of
+them is let go."""
 _MADE_ANEW = frozenset({"sizes", "sqlite_schema", "sqlite_sequence", "sqlite_stat1"})
 """Tables that are made anew, from the others or from this program."""
 _KEPT_WHATEVER = frozenset({"objects"})

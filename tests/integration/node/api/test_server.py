@@ -14,6 +14,7 @@ from node.api.server import ApiServer
 from node.config import Settings
 from node.errors import ConfigError
 from tests.unit.node.api.fake_citizen import FakeCitizen
+from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 
 TOKEN = "token-of-this-test"
 GOOD = "Host: 127.0.0.1\r\nAuthorization: Bearer token-of-this-test\r\n"
@@ -21,7 +22,7 @@ GOOD = "Host: 127.0.0.1\r\nAuthorization: Bearer token-of-this-test\r\n"
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    server = ApiServer(FakeCitizen(), Settings(api_port=0), TOKEN)
+    server = ApiServer(FakeCitizen(), Settings(api_port=0), FakeDoorkeeper(TOKEN))
     yield await server.start()
     await server.stop()
 
@@ -135,7 +136,7 @@ async def test_stop_does_not_wait_for_who_waits(monkeypatch: pytest.MonkeyPatch)
         return 0
 
     monkeypatch.setattr(citizen, "wait_changed", wait_for_ever)
-    server = ApiServer(citizen, Settings(api_port=0), TOKEN)
+    server = ApiServer(citizen, Settings(api_port=0), FakeDoorkeeper(TOKEN))
     port = await server.start()
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request("GET /v1/events?wait=60"))
@@ -148,7 +149,7 @@ async def test_stop_does_not_wait_for_who_waits(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_taken_port_is_told(port: int):
-    second = ApiServer(FakeCitizen(), Settings(api_port=port), TOKEN)
+    second = ApiServer(FakeCitizen(), Settings(api_port=port), FakeDoorkeeper(TOKEN))
     with pytest.raises(ConfigError) as caught:
         await second.start()
     assert caught.value.code == "E-PORT"
@@ -159,7 +160,7 @@ async def test_a_taken_port_is_told(port: int):
 
 async def test_connections_are_capped_and_room_comes_back(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("node.api.server.CONNECTIONS_MAX", 2)
-    server = ApiServer(FakeCitizen(), Settings(api_port=0), TOKEN)
+    server = ApiServer(FakeCitizen(), Settings(api_port=0), FakeDoorkeeper(TOKEN))
     port = await server.start()
     held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

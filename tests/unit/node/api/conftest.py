@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
+from node.api.faces import Face
 from node.api.server import ApiServer
 from node.config import Settings
 from tests.unit.node.api.fake_citizen import FakeCitizen
+from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 
 TOKEN = "token-of-this-test"
 
@@ -22,9 +25,14 @@ TOKEN = "token-of-this-test"
 class Asker:
     """The application, and how to ask it."""
 
-    def __init__(self, citizen: FakeCitizen, settings: Settings | None = None) -> None:
-        self.app = ApiServer(citizen, settings or Settings(), TOKEN).app()
+    def __init__(
+        self, citizen: FakeCitizen, settings: Settings | None = None, faces: Sequence[Face] = ()
+    ) -> None:
+        self.door = citizen.access = FakeDoorkeeper(TOKEN)
+        self.app = ApiServer(citizen, settings or Settings(), self.door, faces).app()
         self.app.freeze()
+        self.last: web.Request | None = None
+        """The request that was asked last."""
 
     async def ask(
         self,
@@ -47,6 +55,7 @@ class Asker:
         reader.feed_data(body or b"")
         reader.feed_eof()
         request = make_mocked_request(method, path, headers=found, payload=reader, app=self.app)
+        self.last = request
         response = await self.app._handle(request)
         assert isinstance(response, web.Response)
         return response

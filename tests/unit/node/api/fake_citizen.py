@@ -9,6 +9,7 @@ from typing import Any
 
 from node.errors import KeystoreError, NotFoundError, RefusedError
 from protocol.errors import LocalProtocolError
+from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 from tests.unit.node.api.fake_neighbours import FakeNeighbours
 from tests.unit.node.api.fake_recovery import FakeRecoverer, FakeRegistrar
 
@@ -200,6 +201,7 @@ class FakeCitizen:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
+        self.access: FakeDoorkeeper | None = None
         self.custody: FakeCustodian | None = FakeCustodian()
         self.recovery: FakeRecoverer | None = FakeRecoverer()
         self.identity: FakeRegistrar | None = FakeRegistrar()

@@ -58,7 +58,7 @@ def test_missing_token_names_the_scheme():
 
 def test_a_bug_tells_its_log_line_and_nothing_of_itself(caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.ERROR):
-        response = bug(ValueError("secret 4711"), "/v1/\x1bcasts")
+        response = problem(bug(ValueError("secret 4711"), "/v1/\x1bcasts"))
     assert response.status == 500
     assert isinstance(response.body, bytes)
     assert b"4711" not in response.body

@@ -10,11 +10,7 @@ from node.api.server import ApiServer
 from node.config import Settings
 from node.errors import ConfigError
 from tests.unit.node.api.fake_citizen import FakeCitizen
-
-
-def test_an_empty_token_would_let_everybody_in():
-    with pytest.raises(ValueError, match="no token"):
-        ApiServer(FakeCitizen(), Settings(), "")
+from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 
 
 @pytest.mark.parametrize(
@@ -25,7 +21,7 @@ async def test_a_port_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, number
         raise OSError(number, "system says no")
 
     monkeypatch.setattr("socket.create_server", refuse)
-    server = ApiServer(FakeCitizen(), Settings(api_port=65_535), "t")
+    server = ApiServer(FakeCitizen(), Settings(api_port=65_535), FakeDoorkeeper("t"))
     with pytest.raises(ConfigError) as caught:
         await server.start()
     assert caught.value.code == "E-PORT"
