@@ -72,6 +72,7 @@ from node.storage.examination import is_lived_in
 from node.storage.lock import HomeLock
 from node.timekeeper import Timekeeper
 from node.vendor.storekeeper import Storekeeper
+from node.web.site import Site
 from protocol.channel.messages import Join, Message
 from protocol.ids import NodeId, to_text
 from protocol.objects.envelope import Verified
@@ -328,7 +329,9 @@ class Daemon:
         )
         await self.custody.look()
         await self.access.load()
-        api = ApiServer(self.handle, settings, self.access)
+        api = ApiServer(
+            self.handle, settings, self.access, faces=[Site(self.handle, self._entropy)]
+        )
         port = await api.start()
         self._stack.push_async_callback(api.stop)
         host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from node.web.wording import day, state_words
+from protocol.values.money import format_money
 
 Offer = dict[str, Any]
 UNKNOWN: Final = "not stated"
@@ -23,7 +24,7 @@ _LINE_KINDS: Final = {
     "discount": "Discount",
 }
 _BEST: Final = {"total": "cheapest", "date": "soonest", "distance": "nearest"}
-_MARKS: Final = {"met": "yes", "unmet": "no", "unknown": "unknown"}
+_MARKS: Final = {"met": "meets it", "unmet": "does not", "unknown": "unknown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,7 @@ def _line_cell(offer: Offer, kind: str) -> Cell:
     if not found:
         return Cell(text=UNKNOWN, tone="unknown")
     parts = tuple(f"{line['name']}: {line['qty']}, {line['total_text']}" for line in found)
-    text = found[0]["total_text"] if len(found) == 1 else f"{len(found)} lines"
+    text = format_money(sum(line["total"] for line in found), offer["cur"])
     return Cell(text=text, parts=parts)
 
 

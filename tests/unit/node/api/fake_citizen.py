@@ -126,6 +126,34 @@ KEYS: dict[str, Any] = {
 PASSPHRASE = "correct horse battery"
 
 
+class FakeHolder:
+    """Holds everything for ever."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.act: Any = None
+
+    def begin(self, offer, seconds, act):
+        self.calls.append(("begin", offer, seconds))
+        self.act = act
+        return self.look("1")
+
+    def look(self, hold_id):
+        return {
+            "schema": "intentcast.hold/1",
+            "id": hold_id,
+            "offer": "offer-1",
+            "state": "held",
+            "left_ms": 9_000,
+            "deal": None,
+            "problem": None,
+        }
+
+    def undo(self, hold_id):
+        self.calls.append(("undo", hold_id))
+        return self.look(hold_id) | {"state": "undone", "left_ms": 0}
+
+
 class FakeCustodian:
     """Knows one passphrase; `keys` is how it stands."""
 
@@ -206,6 +234,7 @@ class FakeCitizen:
         self.recovery: FakeRecoverer | None = FakeRecoverer()
         self.identity: FakeRegistrar | None = FakeRegistrar()
         self.neighbours: FakeNeighbours | None = FakeNeighbours()
+        self.holds: FakeHolder | None = FakeHolder()
         self.examiner: FakeExaminer | None = FakeExaminer()
         self.fails: Exception | None = None
         self.offer_list = [offer(1), offer(2, total_text="275.00 EUR", total=27_500)]

@@ -10,6 +10,7 @@ from tests.unit.node.api.conftest import Asker, told
 from tests.unit.node.api.fake_citizen import CAST, FakeCitizen
 
 HANDLE = CAST["handle"]
+EQUAL = {"preferences": 1, "total": 1, "date": 1, "distance": 1, "trust": 1}
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ HANDLE = CAST["handle"]
     [
         ("/v1/casts", ("casts",), "intentcast.casts/1"),
         (f"/v1/casts/{HANDLE}", ("cast", HANDLE), "intentcast.cast/1"),
-        (f"/v1/casts/{HANDLE}/offers", ("offers", HANDLE), "intentcast.offers/1"),
+        (f"/v1/casts/{HANDLE}/offers", ("offers", HANDLE, EQUAL), "intentcast.offers/1"),
     ],
 )
 async def test_reads(asker: Asker, citizen: FakeCitizen, path: str, call, schema: str):
@@ -49,3 +50,11 @@ async def test_acts(asker: Asker, citizen: FakeCitizen, path: str, body, call):
     assert citizen.calls == [call]
     assert (await asker.ask("POST", path + "?x=1", json.dumps(body).encode())).status == 422
     assert citizen.calls == [call]
+
+
+async def test_offers_are_ordered_by_the_askers_weights(asker: Asker, citizen: FakeCitizen):
+    path = f"/v1/casts/{HANDLE}/offers"
+    assert (await asker.ask("GET", f"{path}?total=5&trust=0")).status == 200
+    assert citizen.calls == [("offers", HANDLE, EQUAL | {"total": 5, "trust": 0})]
+    for bad in ("total=101", "total=-1", "total=x", "price=3"):
+        assert (await asker.ask("GET", f"{path}?{bad}")).status == 422
