@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from node.api.visitors import Porter
+from node.runtime.chronicle import Page
 
 Document = dict[str, Any]
 """A JSON object with a `schema` tag such as `intentcast.status/1`."""
@@ -124,12 +125,31 @@ class Registrar(Protocol):
         ...
 
 
+class Chronicler(Protocol):
+    """Whoever knows what happened: `node/runtime/chronicle.py`."""
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest event."""
+        ...
+
+    async def page(self, after: int) -> Page:
+        """Give some of what happened after a cursor."""
+        ...
+
+    async def wait(self, after: int, timeout_s: float) -> int:
+        """Wait until something happened after a cursor; give the number of the newest event."""
+        ...
+
+
 class Citizen(Protocol):
     """One node, seen from its owner's side."""
 
     @property
     def access(self) -> Porter | None:
         """Who may ask: tokens, sessions, logins."""
+    def chronicle(self) -> Chronicler:
+        """What happened."""
         ...
 
     @property

@@ -18,9 +18,11 @@ from node.api.neighbours import NEIGHBOURS
 from node.api.operations import Operation
 from node.api.recovery import RECOVERY
 from node.api.shop import SHOP
+from node.api.stream import STREAM
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *HOUSEHOLD,
+    *STREAM,
     *CASTS,
     *HOLDS,
     *DEALS,

@@ -7,7 +7,6 @@ IntentcastError with a code and the next step. No face reaches past this handle.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections import Counter
@@ -30,7 +29,11 @@ from node.market.seller import Seller
 from node.market.withdrawal import Withdrawal
 from node.numerals import plural
 from node.runtime import views
+<<<<<<< HEAD
 from node.runtime.access import Access
+=======
+from node.runtime.chronicle import Chronicle, Signal
+>>>>>>> acd4161 (Follow the events as they happen, by WebSocket and as server-sent events)
 from node.runtime.custody import Custody
 from node.runtime.examiner import Examiner
 from node.runtime.holds import Holds
@@ -38,7 +41,7 @@ from node.runtime.identity import Identity
 from node.runtime.lookups import Lookups
 from node.runtime.neighbours import Neighbours
 from node.runtime.recovery import Recovery
-from node.storage import audit, casts, idempotency, outbox
+from node.storage import casts, idempotency, outbox
 from node.storage.casts import OwnCast
 from node.storage.idempotency import Effect, EffectKind
 from node.storage.outbox import OutgoingState
@@ -57,7 +60,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _PUBLISH_PATIENCE_S = 5.0
-_EVENTS_PAGE = 200
 _OUTBOX_SHOWN = 500
 Document = dict[str, Any]
 
@@ -72,23 +74,6 @@ class ShopDesk(Protocol):
     async def import_feed(self, data: Path, options: Document) -> Document:
         """Read a feed into the catalogue."""
         ...
-
-
-class Signal:
-    """Wakes whoever waits for a change."""
-
-    def __init__(self) -> None:
-        """Start quiet."""
-        self._event = asyncio.Event()
-
-    def ring(self) -> None:
-        """Wake all who wait now."""
-        self._event.set()
-        self._event = asyncio.Event()
-
-    def next(self) -> asyncio.Event:
-        """Give the next ring; take it before looking, so that a ring while looking is not lost."""
-        return self._event
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +111,8 @@ class Handle:
         self._home = home
         self._pid = pid
         self._signal = signal
+        self.chronicle = Chronicle(rooms.desk.storage, signal)
+        """What happened here."""
         self._notices = list(notices)
         self._started_ms = rooms.desk.clock.now().mono_ms
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -432,26 +419,13 @@ class Handle:
 
     async def events(self, after: int) -> AsyncIterator[Document]:
         """Give what happened after a cursor, in order, up to a page."""
-        lines = await self._desk.storage.read(
-            lambda db: audit.load_after(db, after, limit=_EVENTS_PAGE)
-        )
-        for line in lines:
-            yield {
-                "n": line.seq,
-                "at": views.iso(line.at),
-                "what": line.what,
-                "ids": [each.hex() for each in line.ids],
-            }
+        page = await self.chronicle.page(after)
+        for event in page.events:
+            yield event
 
     async def wait_changed(self, after: int, timeout_s: float) -> int:
         """Wait until the cursor passes `after` or time is up; give the cursor."""
-        ring = self._signal.next()
-        _, high = await self._desk.storage.read(audit.load_span)
-        if high <= after:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ring.wait(), timeout_s)
-            _, high = await self._desk.storage.read(audit.load_span)
-        return high
+        return await self.chronicle.wait(after, timeout_s)
 
     async def idempotent(
         self, key: str, body_hash: bytes, make: Callable[[], Awaitable[Document]]

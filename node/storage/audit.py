@@ -85,6 +85,11 @@ def after(conn: sqlite3.Connection, cursor: int, *, limit: int) -> list[AuditLin
     return [_line(row) for row in every(conn, _SELECT_AFTER, (cursor, limit))]
 
 
+def newest(conn: sqlite3.Connection) -> int:
+    """Give the number of the newest line, inside a change; 0 when there is none."""
+    return int(every(conn, "SELECT ifnull(max(seq), 0) AS seq FROM audit")[0]["seq"])
+
+
 async def load_after(db: aiosqlite.Connection, cursor: int, *, limit: int) -> list[AuditLine]:
     """List lines past a cursor, the oldest first."""
     return [_line(row) for row in await load_every(db, _SELECT_AFTER, (cursor, limit))]

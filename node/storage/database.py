@@ -7,6 +7,7 @@ results, after the commit. Never here: what a row means, who a peer is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -17,7 +18,7 @@ import aiosqlite
 
 from node.clock import Clock
 from node.errors import StorageError
-from node.storage import bounds, faults
+from node.storage import audit, bounds, faults
 from node.storage.guard import Guard, page_damage, sums_damage
 from node.storage.housekeeping import Swept, sweep_step
 from node.storage.migrations import copy_database
@@ -33,6 +34,10 @@ def _look(guard: Guard, first: int, last: int, _conn: sqlite3.Connection) -> lis
     return guard.damaged(first, last)
 
 
+def _nobody() -> None:
+    """Nobody follows the events."""
+
+
 class Storage:
     """One open home database."""
 
@@ -41,6 +46,10 @@ class Storage:
         self._path = path
         self._writer = writer
         self._readers = readers
+        self.newest_event = 0
+        """Number of the newest line of the audit; it is on disk."""
+        self.on_event: Callable[[], None] = _nobody
+        """Called in the loop after each commit that holds such a line."""
 
     @classmethod
     async def open(cls, path: Path, *, clock: Clock) -> Storage:
@@ -65,7 +74,20 @@ class Storage:
             finally:
                 await writer.close()
             raise
-        return cls(path, writer, readers)
+        storage = cls(path, writer, readers)
+        await storage._follow()
+        return storage
+
+    async def _follow(self) -> None:
+        # A log that cannot be read keeps no home closed; the next line that is added counts.
+        with contextlib.suppress(StorageError):
+            _, self.newest_event = await self._readers.read(audit.load_span)
+        self._writer.watch(audit.newest, self._heard)
+
+    def _heard(self, newest: int) -> None:
+        if newest != self.newest_event:
+            self.newest_event = newest
+            self.on_event()
 
     @property
     def path(self) -> Path:

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from node.clock import Clock
 from node.crashpoint import crashpoint
@@ -30,6 +30,7 @@ from node.storage.guard import Guard, check
 from node.storage.migrations import migrate
 
 T = TypeVar("T")
+_Look: TypeAlias = Callable[[sqlite3.Connection], int]
 _LOG = logging.getLogger(__name__)
 
 
@@ -83,6 +84,7 @@ class Writer:
         self._guard: Guard
         self._open = False
         self._is_over = False
+        self._watched: tuple[_Look, Callable[[int], None]] | None = None
 
     @property
     def waiting(self) -> int:
@@ -115,6 +117,16 @@ class Writer:
             await _joined(self._thread)
             raise
         self._open = not self._is_over
+
+    def watch(self, look: _Look, tell: Callable[[int], None]) -> None:
+        """Have a number told in the loop after every commit, before whoever wrote hears of it.
+
+        Args:
+            look: reads it from what was committed, in the writer's thread; where that fails,
+                nothing is told.
+            tell: hears it.
+        """
+        self._watched = look, tell
 
     async def write(self, txn: Callable[[sqlite3.Connection], T], *, promise: bool = True) -> T:
         """Run `txn` whole, commit it, then return what it returned.
@@ -210,12 +222,21 @@ class Writer:
                 outcomes = self._commit(conn, group)
                 crashpoint("storage.after_commit")
                 self._guard.committed()
+                self._tell_watched(conn)
         finally:
             # Even when something broke: what was committed is told as such, all else as not.
             outcomes = outcomes or [_Done(error=_over()) for _ in group]
             told = (change.told for change in group)
             self._tell(self._settle_group, list(zip(told, outcomes, strict=True)))
         return last
+
+    def _tell_watched(self, conn: sqlite3.Connection) -> None:
+        if self._watched is None:
+            return
+        look, tell = self._watched
+        # What was committed stays so, whatever this finds.
+        with contextlib.suppress(sqlite3.Error, RuntimeError):
+            self._loop.call_soon_threadsafe(tell, look(conn))
 
     def _bring_home(self, conn: sqlite3.Connection, how: str) -> None:
         try:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from node.api.citizen import Chronicler
 from node.errors import KeystoreError, NotFoundError, RefusedError
+from node.runtime.chronicle import Page
 from protocol.errors import LocalProtocolError
 from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 from tests.unit.node.api.fake_neighbours import FakeNeighbours
@@ -224,6 +227,48 @@ class FakeExaminer:
         }
 
 
+class FakeChronicle:
+    """Knows what it is told to know; `add` wakes whoever waits."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.oldest = 1
+        self.fails: Exception | None = None
+        self._added = asyncio.Event()
+
+    @property
+    def newest(self) -> int:
+        return self.lines[-1]["n"] if self.lines else 0
+
+    def add(self, what: str, *ids: str) -> None:
+        n = self.newest + 1
+        at = "2027-02-20T12:00:00Z"
+        self.lines.append({"n": n, "at": at, "what": what, "ids": list(ids)})
+        self._added.set()
+        self._added = asyncio.Event()
+
+    async def page(self, after: int) -> Page:
+        if self.fails is not None:
+            raise self.fails
+        start = min(max(after, self.oldest - 1), self.newest)
+        events = tuple(line for line in self.lines if line["n"] > start)[:3]
+        cursor = events[-1]["n"] if events else start
+        return Page(
+            events=events,
+            start=start,
+            cursor=cursor,
+            has_gap=start != after,
+            is_last=cursor >= self.newest,
+        )
+
+    async def wait(self, after: int, timeout_s: float) -> int:
+        added = self._added
+        if self.newest <= after:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(added.wait(), timeout_s)
+        return self.newest
+
+
 class FakeCitizen:
     """Answers like a node; `calls` keeps what was asked, `fails` raises instead."""
 
@@ -236,6 +281,7 @@ class FakeCitizen:
         self.neighbours: FakeNeighbours | None = FakeNeighbours()
         self.holds: FakeHolder | None = FakeHolder()
         self.examiner: FakeExaminer | None = FakeExaminer()
+        self.chronicle: Chronicler = FakeChronicle()
         self.fails: Exception | None = None
         self.offer_list = [offer(1), offer(2, total_text="275.00 EUR", total=27_500)]
         self.cast_list = [CAST]

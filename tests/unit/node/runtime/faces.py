@@ -8,7 +8,8 @@ from typing import Any
 
 from node.config import Settings
 from node.errors import TransportError
-from node.runtime.handle import Handle, Rooms, Signal
+from node.runtime.chronicle import Signal
+from node.runtime.handle import Handle, Rooms
 from tests.parties import NET
 from tests.unit.node.market.booth import Booth, ListNetwork
 

@@ -14,7 +14,8 @@ from node.clock import ManualClock
 from node.errors import NotFoundError, RefusedError, StorageError, TransportError
 from node.market.drafts import read_request
 from node.runtime import handle as handle_module
-from node.runtime.handle import Document, Handle, Signal
+from node.runtime.chronicle import Signal
+from node.runtime.handle import Document, Handle
 from node.storage import casts, outbox
 from node.storage.outbox import Outgoing, OutgoingState
 from protocol.errors import LocalProtocolError

@@ -49,3 +49,9 @@ def test_details_are_plain(conn: sqlite3.Connection):
         audit.append(conn, at=1, what="x", detail={"key": b"bytes"})
     with pytest.raises(ValueError, match="JSON"):
         audit.append(conn, at=1, what="x", detail={"score": float("nan")})
+
+
+async def test_the_newest_number(storage: Storage):
+    assert await storage.write(audit.newest) == 0
+    await storage.write(lambda conn: audit.append(conn, at=1, what="x"))
+    assert await storage.write(audit.newest) == 1

@@ -515,3 +515,31 @@ def test_a_loop_that_ended_is_not_told(path: Path):
     one._thread.join(10)
     assert not one._thread.is_alive()
     assert committed(path) == ["untold"]
+
+
+def _fails(_conn: sqlite3.Connection) -> None:
+    raise KeyError("no")
+
+
+async def test_a_watched_number_is_told_before_whoever_wrote_hears(storage: Storage):
+    rung: list[int] = []
+    storage.on_event = lambda: rung.append(storage.newest_event)
+    assert await storage.write(line("one")) == 1
+    assert rung == [1]
+    await storage.write(lambda _conn: None)
+    with pytest.raises(KeyError):
+        await storage.write(_fails)
+    assert rung == [1]
+    await storage.write(line("two"), promise=False)
+    assert rung == [1, 2]
+
+
+async def test_a_number_that_cannot_be_read_costs_no_commit(storage: Storage, path: Path):
+    def broken(_conn: sqlite3.Connection) -> int:
+        raise sqlite3.DatabaseError("malformed")
+
+    told: list[int] = []
+    storage._writer.watch(broken, told.append)
+    assert await storage.write(line("kept")) == 1
+    assert committed(path) == ["kept"]
+    assert told == []
