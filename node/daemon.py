@@ -53,18 +53,12 @@ from node.network.connection import Connection
 from node.post.letters import Letter, LetterOutcome
 from node.post.office import Post
 from node.post.retry import Backoff
-<<<<<<< HEAD
 from node.runtime.access import Access
-from node.runtime.custody import Custody
-from node.runtime.examiner import Examiner
-from node.runtime.handle import Handle, Rooms, Signal
-from node.runtime.holds import Holds
-=======
 from node.runtime.chronicle import Signal
 from node.runtime.custody import Custody
 from node.runtime.examiner import Examiner
 from node.runtime.handle import Handle, Rooms
->>>>>>> acd4161 (Follow the events as they happen, by WebSocket and as server-sent events)
+from node.runtime.holds import Holds
 from node.runtime.identity import Identity
 from node.runtime.neighbours import Neighbours, Surroundings
 from node.runtime.network import Network

@@ -148,6 +148,9 @@ class Citizen(Protocol):
     @property
     def access(self) -> Porter | None:
         """Who may ask: tokens, sessions, logins."""
+        ...
+
+    @property
     def chronicle(self) -> Chronicler:
         """What happened."""
         ...

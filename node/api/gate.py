@@ -101,7 +101,7 @@ class Gate:
         is_page = entrance is not None and entrance.face is not None
         check_origin(request, host, is_page=is_page)
         if entrance is not None and entrance.scope is None:
-            return _known(request)
+            return known(request)
         token, cookie = bearer(request.headers), read_cookie(request)
         visitor = request.app[DOORKEEPER].visitor(token, cookie)
         if visitor is not None and token is None:
@@ -118,7 +118,7 @@ class Gate:
         return face.refusal(request, error, status_of(error))
 
 
-def _known(request: web.Request) -> Visitor | None:
+def known(request: web.Request) -> Visitor | None:
     """Tell who stands at an open door, where no token at all is better than a broken one."""
     doorkeeper: Doorkeeper = request.app[DOORKEEPER]
     try:

@@ -11,11 +11,7 @@ import asyncio
 import errno
 import logging
 import socket
-<<<<<<< HEAD
 from collections.abc import Sequence
-=======
-from collections.abc import Callable
->>>>>>> acd4161 (Follow the events as they happen, by WebSocket and as server-sent events)
 from typing import Final
 
 from aiohttp import web
@@ -24,14 +20,11 @@ from node.api.citizen import Citizen
 from node.api.contents import OPERATIONS
 from node.api.cookies import PORT, Port
 from node.api.faces import Face
-from node.api.gate import Entrance, Gate
+from node.api.gate import Entrance, Gate, known
 from node.api.guards import BODY_BYTES_MAX, put_headers
 from node.api.holder import holder_of
-<<<<<<< HEAD
-from node.api.visitors import DOORKEEPER, Doorkeeper
-=======
 from node.api.stream import STREAMS, Streams
->>>>>>> acd4161 (Follow the events as they happen, by WebSocket and as server-sent events)
+from node.api.visitors import DOORKEEPER, Doorkeeper, Scope
 from node.config import Settings
 from node.errors import ConfigError
 from node.network.acceptor import Acceptor
@@ -49,8 +42,10 @@ _WIRE_LOG: Final = logging.getLogger("node.api.wire")
 _WIRE_LOG.setLevel(logging.CRITICAL)
 
 
-def _always(_request: web.Request) -> bool:
-    return True
+def _is_still_welcome(request: web.Request) -> bool:
+    """Tell whether the token or session that opened a stream still holds, and still may read."""
+    visitor = known(request)
+    return visitor is not None and visitor.may(Scope.READ)
 
 
 class ApiServer:
@@ -79,13 +74,8 @@ class ApiServer:
         self._socket: socket.socket | None = None
         self._tasks = Tasks()
         self._open: set[asyncio.Transport] = set()
-<<<<<<< HEAD
         self._port = Port(settings.api_port)
-=======
-        self.still_welcome: Callable[[web.Request], bool] = _always
-        """Tells from the request that opened a stream whether its token or session still holds."""
-        self.streams = Streams(self._is_still_welcome)
->>>>>>> acd4161 (Follow the events as they happen, by WebSocket and as server-sent events)
+        self.streams = Streams(_is_still_welcome)
         self.refused = 0
         """Connections turned away for want of room."""
 
@@ -96,7 +86,8 @@ class ApiServer:
         app[DOORKEEPER] = self._doorkeeper
         app[PORT] = self._port
         app.on_response_prepare.append(put_headers)
-<<<<<<< HEAD
+        app[STREAMS] = self.streams
+        app.on_shutdown.append(self._end_streams)
         for each in OPERATIONS:
             (route,) = app.add_routes([each.route(self._handle)])
             gate.admit(route, Entrance(scope=each.scope, takes_forms=each.takes_forms))
@@ -104,16 +95,7 @@ class ApiServer:
             for page in face.routes():
                 route = app.router.add_route(page.method, page.path, page.handler)
                 gate.admit(route, Entrance(scope=page.scope, takes_forms=True, face=face))
-=======
-        app[STREAMS] = self.streams
-        app.on_shutdown.append(self._end_streams)
-        app.add_routes([each.route(self._handle) for each in OPERATIONS])
->>>>>>> acd4161 (Follow the events as they happen, by WebSocket and as server-sent events)
         return app
-
-    def _is_still_welcome(self, request: web.Request) -> bool:
-        # Looked up each time: it may be set later than here.
-        return self.still_welcome(request)
 
     async def _end_streams(self, _app: web.Application) -> None:
         await self.streams.close()

@@ -29,11 +29,8 @@ from node.market.seller import Seller
 from node.market.withdrawal import Withdrawal
 from node.numerals import plural
 from node.runtime import views
-<<<<<<< HEAD
 from node.runtime.access import Access
-=======
 from node.runtime.chronicle import Chronicle, Signal
->>>>>>> acd4161 (Follow the events as they happen, by WebSocket and as server-sent events)
 from node.runtime.custody import Custody
 from node.runtime.examiner import Examiner
 from node.runtime.holds import Holds

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from node.data.vocabulary import attribute_vocabulary, category_tree
 from node.web.forms import Form
+from protocol.market.roster import DEFAULT_TERMS
 from protocol.values.attributes import AttributeType
 
 WISHES_MAX: Final = 40
@@ -24,6 +25,14 @@ _FOUND_MAX: Final = 12
 _NUMBER_OPS: Final = (("ge", "at least"), ("le", "at most"), ("eq", "exactly"))
 _TEXT_OPS: Final = (("match", "with the words"), ("eq", "exactly"))
 _ENUM_OPS: Final = (("eq", "is"), ("ne", "is not"))
+
+
+_Ops: TypeAlias = tuple[tuple[str, str], ...]
+_KINDS: Final[Mapping[AttributeType, tuple[str, _Ops]]] = {
+    AttributeType.NUMBER: ("number", _NUMBER_OPS),
+    AttributeType.FLAG: ("flag", (("present", "yes"), ("absent", "no"))),
+    AttributeType.TEXT: ("text", _TEXT_OPS),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +78,7 @@ def wish_rows(category: str) -> list[WishRow]:
 
 def _row(spec: Any) -> WishRow:
     values = tuple((slug, value.label) for slug, value in spec.values.items())
-    match spec.type:
-        case AttributeType.NUMBER:
-            kind, ops = "number", _NUMBER_OPS
-        case AttributeType.FLAG:
-            kind, ops = "flag", (("present", "yes"), ("absent", "no"))
-        case AttributeType.TEXT:
-            kind, ops = "text", _TEXT_OPS
-        case _:
-            kind, ops = ("enum", _ENUM_OPS) if values else ("text", _TEXT_OPS)
+    kind, ops = _KINDS.get(spec.type, ("enum", _ENUM_OPS) if values else ("text", _TEXT_OPS))
     return WishRow(
         key=spec.key, label=spec.label, kind=kind, unit=spec.unit or "", values=values, ops=ops
     )
@@ -103,11 +104,17 @@ def draft_of(form: Form) -> dict[str, Any]:
     if memberships := _lines(form.text("memberships")):
         draft["memberships"] = memberships
     if terms := form.texts("terms"):
-        draft["terms"] = terms
+        draft["terms"] = sorted(terms, key=_preference)
     disclosed = {name: form.text(f"disclose_{name}") for name in DISCLOSED}
     if chosen := {name: value for name, value in disclosed.items() if value}:
         draft["disclose"] = chosen
     return draft
+
+
+def _preference(code: str) -> int:
+    """Put terms best first: those proffered by default, in their order, then what was added."""
+    found = list(DEFAULT_TERMS)
+    return found.index(code) if code in found else len(found)
 
 
 def _item(form: Form) -> dict[str, Any]:

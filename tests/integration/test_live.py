@@ -24,6 +24,7 @@ from node.runtime.chronicle import Chronicle, Signal
 from node.storage import audit, bounds
 from node.storage.database import Storage
 from tests.unit.node.api.fake_citizen import FakeCitizen
+from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 
 TOKEN = "token-of-this-test"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -37,7 +38,8 @@ class Stand:
         self.storage = storage
         self.citizen = FakeCitizen()
         self.citizen.chronicle = Chronicle(storage, Signal())
-        self.server = ApiServer(self.citizen, Settings(api_port=0), TOKEN)
+        self.door = FakeDoorkeeper(TOKEN)
+        self.server = ApiServer(self.citizen, Settings(api_port=0), self.door)
         self.port = 0
         self.client = aiohttp.ClientSession()
         self._writers: list[asyncio.StreamWriter] = []
@@ -255,7 +257,7 @@ async def test_a_revoked_token_hears_no_more(stand: Stand):
         assert (await told(ws))["live"]
         reader = await stand.lines("?after=0")
         await reader.readuntil(b'"live":true}\n\n')
-        stand.server.still_welcome = lambda _request: False
+        stand.door.owner_token = "another"
         await stand.write(1)
         code, reason = await ended(ws)
         assert (code, "no longer valid" in reason) == (4401, True)
