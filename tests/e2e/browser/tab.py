@@ -24,7 +24,7 @@ WIDE_WIDTH = 1280
 HEIGHT = 844
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LOGIN_PATH = "/login"
-LOGINS_PATH = "/v1/logins"
+LOGINS_PATH = "/v1/login"
 _AXE = Axe()
 _AXE_S = 15.0
 _RULES = {
@@ -98,7 +98,7 @@ class Tab:
     async def follow_link(self) -> None:
         """Log in by the one-time link whose secret stands in the fragment."""
         login = await self.address.login()
-        await self.go(login["link_path"])
+        await self.go(login["link"].removeprefix(self.address.url))
         await self.page.wait_for_url(lambda url: LOGIN_PATH not in url)
 
     async def axe(self) -> list[str]:
