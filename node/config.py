@@ -54,6 +54,8 @@ class Settings:
     """Port of the local API; 0 takes a free one."""
     api_names: list[str] = field(default_factory=list)
     """Names besides loopback's that the local API answers to."""
+    open_browser: bool = True
+    """Open the page in a browser at the first start, where somebody sits at a screen."""
     receipt_jitter_ms: int = 5_000
     """Longest random wait before a receipt leaves."""
     retry_base_ms: int = 2_000

@@ -32,6 +32,7 @@ from node.home import (
     api_token,
     prepare_home,
     remove_address,
+    remove_login,
     write_address,
 )
 from node.keyfile import Passphrase
@@ -297,14 +298,6 @@ class Daemon:
             signal=changed,
             notices=[],
         )
-        self.handle.access = self.access = Access(
-            owner_token=api_token(home, self._entropy),
-            storage=self.desk.storage,
-            clock=self._clock,
-            entropy=self._entropy,
-            tasks=self.desk.tasks,
-            changed=changed.ring,
-        )
         self.handle.custody = self.custody = Custody(
             home=home,
             keyring=self.desk.keyring,
@@ -329,17 +322,7 @@ class Daemon:
             standing=self.neighbours.standing,
         )
         await self.custody.look()
-        await self.access.load()
-        api = ApiServer(
-            self.handle, settings, self.access, faces=[Site(self.handle, self._entropy)]
-        )
-        port = await api.start()
-        self._stack.push_async_callback(api.stop)
-        host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
-        url = f"http://{host}:{port}"
-        write_address(home, url, os.getpid())
-        crashpoint("start.after_address")
-        self._stack.callback(remove_address, home)
+        url = await self._open_door(home, changed)
         listening = self.network.port is not None
         return Ready(
             api_url=url,
@@ -350,6 +333,30 @@ class Daemon:
             notices=[*self.custody.notices(), *self.recovery.greeting()],
             begin_login=self.access.begin_login,
         )
+
+    async def _open_door(self, home: Path, changed: Signal) -> str:
+        """Let programs and people in; give the API's address."""
+        settings = self._settings
+        self.handle.access = self.access = Access(
+            owner_token=api_token(home, self._entropy),
+            storage=self.desk.storage,
+            clock=self._clock,
+            entropy=self._entropy,
+            tasks=self.desk.tasks,
+            changed=changed.ring,
+        )
+        await self.access.load()
+        site = Site(self.handle, self._entropy)
+        api = ApiServer(self.handle, settings, self.access, faces=[site])
+        port = await api.start()
+        self._stack.push_async_callback(api.stop)
+        host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
+        url = f"http://{host}:{port}"
+        write_address(home, url, os.getpid())
+        crashpoint("start.after_address")
+        self._stack.callback(remove_address, home)
+        self._stack.callback(remove_login, home)
+        return url
 
     def _open_market(self, shop: Storekeeper, tasks: Tasks) -> None:
         self._background = [

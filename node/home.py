@@ -22,6 +22,7 @@ TOKEN_FILE = "api.token"  # noqa: S105 - the name of a file
 ADDRESS_FILE = "api.json"
 LOCK_FILE = "node.lock"
 LOG_FILE = "node.log"
+LOGIN_FILE = "login.html"
 _TOKEN_BYTES = 32
 
 
@@ -94,6 +95,12 @@ def api_token(home: Path, entropy: Entropy) -> str:
     token = base64.urlsafe_b64encode(entropy.bytes(_TOKEN_BYTES)).decode().rstrip("=")
     private_write(path, token.encode())
     return token
+
+
+def remove_login(home: Path) -> None:
+    """Take away what led a browser in; its code is over by now."""
+    with contextlib.suppress(FileNotFoundError):
+        (home / LOGIN_FILE).unlink()
 
 
 def write_address(home: Path, url: str, pid: int) -> None:

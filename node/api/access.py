@@ -107,7 +107,7 @@ async def log_in(request: web.Request, code: str, path: str = "/") -> web.Respon
 
 async def log_out(request: web.Request) -> web.Response:
     """End a browser's session and send it to the login page."""
-    await _leave(request)
+    _ = await _leave(request)
     response = web.Response(status=303, headers={"Location": "/login"})
     drop_cookie(request, response)
     return response
@@ -126,10 +126,13 @@ async def _enter(request: web.Request, code: str) -> str:
     return secret
 
 
-async def _leave(request: web.Request) -> None:
+async def _leave(request: web.Request) -> bool:
+    """End the session of whoever asks; tell whether there was one."""
     visitor = visitor_of(request)
-    if visitor is not None and visitor.kind is VisitorKind.SESSION:
-        await request.app[DOORKEEPER].leave(visitor)
+    if visitor is None or visitor.kind is not VisitorKind.SESSION:
+        return False
+    await request.app[DOORKEEPER].leave(visitor)
+    return True
 
 
 async def _login(_citizen: Citizen, request: web.Request) -> web.Response:
@@ -150,8 +153,7 @@ async def _logout(_citizen: Citizen, request: web.Request) -> web.Response:
     if request.content_type == FORM:
         return await log_out(request)
     converted((await json_body(request))[1], NoBody)
-    await _leave(request)
-    response = answer({"schema": "intentcast.logout/1", "left": True})
+    response = answer({"schema": "intentcast.logout/1", "left": await _leave(request)})
     drop_cookie(request, response)
     return response
 

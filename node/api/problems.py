@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -34,8 +34,10 @@ STATUS: dict[ErrorKind, int] = {
 }
 """The only place where a failure becomes a status."""
 
-_STATUS_OF_CODE = {"E-JSON": 400, "E-REQUEST": 400, "E-DISK-FULL": 507}
-"""Finer than the kind: what is not even a request."""
+_STATUS_OF_CODE = {"E-JSON": 400, "E-REQUEST": 400, "E-DISK-FULL": 507, "E-LOGIN-PAUSE": 429}
+"""Finer than the kind: what is not even a request, what may come again later."""
+RETRY_S: Final = 60
+"""After so long a pause is over, whoever caused it."""
 
 
 class GateError(IntentcastError):
@@ -86,6 +88,8 @@ def problem(error: IntentcastError) -> web.Response:
     )
     if isinstance(error, GateError) and error.code == "E-TOKEN":
         response.headers["WWW-Authenticate"] = "Bearer"
+    if status == web.HTTPTooManyRequests.status_code:
+        response.headers["Retry-After"] = str(RETRY_S)
     return response
 
 

@@ -108,6 +108,11 @@ class Console:
             return WIDE
         return max(40, shutil.get_terminal_size().columns)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether a person sees all that is said: neither stream goes to a file or a program."""
+        return self.is_terminal(self._out) and self.is_terminal(self._err)
+
     # --- questions -------------------------------------------------------------------------
 
     def confirm(self, question: str, *, default: bool, yes: bool) -> bool:

@@ -16,6 +16,7 @@ from node.cli.session import OPTIONS
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("node.cli.up:up", "Start the node; makes its keys on first run."),
+    "open": ("node.cli.open:open_page", "Open the node's page in a browser."),
     "status": ("node.cli.status:status", "Show how the node is."),
     "cast": ("node.cli.cast:cast", "Say what you want: FILE.json, or words and options."),
     "casts": ("node.cli.casts:casts", "List what you asked for."),
@@ -30,6 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "nearby": ("node.cli.nearby:nearby", "Nodes in the local network: list, allow, refuse."),
     "invite": ("node.cli.invite:invite", "Make a link that leads others to this node."),
     "join": ("node.cli.join:join", "Follow an invite, and stay linked."),
+    "token": ("node.cli.token:token", "Tokens of programs: make, list, revoke."),
     "outbox": ("node.cli.outbox:outbox", "List letters on their way."),
     "paths": ("node.cli.paths:paths", "Show where this node keeps what."),
     "words": ("node.cli.words:words", "Show the 24 words that make this identity anew."),

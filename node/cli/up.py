@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 _PORT_MAX = 65_535
 SCHEME = "intentcast://"
+_SWITCHES = (("mailbox", "mailbox", True), ("no_browser", "open_browser", False))
+"""Option, its setting, and what that becomes."""
 _PORT = click.IntRange(0, _PORT_MAX)
 
 
@@ -57,6 +59,7 @@ def node_options(function: F) -> F:
             metavar="PORT",
             help="Port of the local API; 0 takes a free one.",
         ),
+        click.option("--no-browser", is_flag=True, help="Open no browser; the first start would."),
         click.option(
             "--passphrase-file",
             metavar="FILE",
@@ -89,7 +92,7 @@ def start_node(session: Session, flags: dict[str, Any]) -> int:
     run = run_daemon(
         home,
         settings,
-        on_ready=lambda ready: announce(session, ready),
+        on_ready=lambda ready: announce(session, ready, opens=settings.open_browser),
         passphrase=passphrase_at_hand(flags.get("passphrase_file")),
     )
     with contextlib.suppress(KeyboardInterrupt):
@@ -116,8 +119,7 @@ def read_flags(flags: dict[str, Any]) -> dict[str, Any]:
     if flags.get("relay"):
         found["mailbox"] = found["bootstrap"] = True
         found.setdefault("listen_port", 0)
-    if flags.get("mailbox"):
-        found["mailbox"] = True
+    found |= {setting: value for flag, setting, value in _SWITCHES if flags.get(flag)}
     if flags.get("lan") is not None:
         found["lan"] = flags["lan"]
     if flags.get("join"):
@@ -148,8 +150,14 @@ def _listen(text: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def announce(session: Session, ready: Ready) -> None:
-    """Say that the node is up, and what others need to reach it."""
+def announce(session: Session, ready: Ready, *, opens: bool = False) -> None:
+    """Say that the node is up, and what others need to reach it.
+
+    Args:
+        session: of this run.
+        ready: what the node says.
+        opens: whether the first start opens a browser.
+    """
     console = session.console
     if session.as_json:
         console.document(
@@ -175,11 +183,22 @@ def announce(session: Session, ready: Ready) -> None:
     ]
     if ready.vendor:
         rows.append(("Sells as", ready.vendor))
+    # Where the words go to a file, a way in must not stand in them.
+    login = ready.begin_login() if console.is_watched and not console.quiet else None
+    if login is not None:
+        rows.append(("Page", ready.api_url + login.link_path))
+        rows.append(("Code", f"{login.code}, for one browser and five minutes"))
     for line in pairs(rows):
         console.say(f"  {line}")
     for notice in ready.notices:
         console.say(f"  ! {notice}")
+    if login is not None:
+        console.say("The page, at any time:  intentcast open")
     console.say("Ready. Ctrl-C stops the node.")
+    if login is not None and opens and ready.made_identity:
+        from node.cli.browser import open_browser
+
+        _ = open_browser(session.home, ready.api_url + login.link_path)
 
 
 def _address(ready: Ready) -> str | None:

@@ -56,6 +56,7 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         api_host="localhost",
         api_port="0",
         api_names="box.local",
+        open_browser="no",
         receipt_jitter_ms="0",
         retry_base_ms="10",
         retry_max_ms="100",
@@ -67,7 +68,7 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         log_level="DEBUG",
     )
     assert found.advertise == ["a:1", "b:2"]
-    assert (found.mailbox, found.bootstrap) == (True, False)
+    assert (found.mailbox, found.bootstrap, found.open_browser) == (True, False, False)
     assert (found.listen_port, found.clock_offset_ms) == (7440, -5)
     defaults = Settings()
     changed = [

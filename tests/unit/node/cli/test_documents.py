@@ -35,6 +35,10 @@ READS = {
     "categories": ["categories", "digital", "camera"],
     "category": ["categories", "electronics/cameras/digital-cameras"],
     "vendor": ["vendor", "status"],
+    "login-link": ["open"],
+    "token": ["token", "new", "shop script"],
+    "tokens": ["token", "list"],
+    "token-revoked": ["token", "revoke", "token-7Q4M-K2XD"],
 }
 
 

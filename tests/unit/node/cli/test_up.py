@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from node.cli.up import peer_address, read_flags
 from node.config import Settings
 from node.daemon import Ready
 from node.errors import StorageError
+from node.runtime.visitors import Login
 from protocol.errors import LocalProtocolError
 from protocol.ids import NodeId
 from protocol.network.invites import sign_invite
@@ -25,6 +27,7 @@ READY = Ready(
     made_identity=True,
     vendor="Shop One",
     notices=["keep the key"],
+    begin_login=lambda: Login(link_path="/login#ACDEFGHJ", code="ACDE-FGHJ", expires_ms=1),
 )
 
 
@@ -92,9 +95,53 @@ def test_ready_as_a_document(down: Shell, started):
     assert document["address"] == "intentcast://node-ABCD@127.0.0.1:9401"
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str]]:
+    found: list[tuple[Path, str]] = []
+
+    def open_browser(home: Path, link: str) -> bool:
+        found.append((home, link))
+        return True
+
+    monkeypatch.setattr("node.cli.browser.open_browser", open_browser)
+    return found
+
+
+def test_the_first_start_at_a_terminal_opens_the_page(down: Shell, started, opened):
+    found = down.run("up", tty=True)
+    assert "Page       http://127.0.0.1:8420/login#ACDEFGHJ" in found.err
+    assert "Code       ACDE-FGHJ, for one" in found.err
+    assert "intentcast open" in found.err
+    assert opened == [(down.home, "http://127.0.0.1:8420/login#ACDEFGHJ")]
+
+
+@pytest.mark.parametrize("argv", [("--no-browser",), ()])
+def test_no_browser_unless_it_is_wanted(
+    down: Shell, started, opened, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
+):
+    if not argv:
+        monkeypatch.setenv("INTENTCAST_OPEN_BROWSER", "false")
+    found = down.run("up", *argv, tty=True)
+    assert "ACDE-FGHJ" in found.err
+    assert opened == []
+
+
+def test_later_starts_open_nothing(down: Shell, started, opened, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(f"{__name__}.READY", replace(READY, made_identity=False))
+    assert "ACDE-FGHJ" in down.run("up", tty=True).err
+    assert opened == []
+
+
+def test_a_way_in_goes_into_no_file(down: Shell, started, opened):
+    for argv, tty in ((["up"], False), (["up", "--quiet"], True), (["up", "--json"], True)):
+        found = down.run(*argv, tty=tty)
+        assert "ACDE" not in found.err + found.out
+    assert opened == []
+
+
 def test_a_leaf_has_no_address(down: Shell, started, monkeypatch: pytest.MonkeyPatch):
     async def run_daemon(home, settings, *, on_ready, passphrase=None):
-        on_ready(Ready(api_url="u", node="n", listen=None, made_identity=False, vendor=None))
+        on_ready(replace(READY, listen=None))
 
     monkeypatch.setattr(node.daemon, "run_daemon", run_daemon)
     assert "it dials others" in down.run("up").err
@@ -150,6 +197,7 @@ def test_settings_that_are_none(down: Shell, started):
             },
         ),
         ({"mailbox": True}, {"mailbox": True}),
+        ({"no_browser": True}, {"open_browser": False}),
         ({"listen": "[::1]:0"}, {"listen_host": "::1", "listen_port": 0}),
         ({"advertise": ("a:1",)}, {"advertise": ["a:1"]}),
         ({"api_port": 0, "net": ""}, {"api_port": 0, "net": ""}),
