@@ -12,7 +12,6 @@ import pytest
 from node.clock import ManualClock
 from node.entropy import SeededEntropy
 from node.errors import NotFoundError, RefusedError
-from node.runtime import access as room
 from node.runtime.access import CODES_OPEN_MAX, SESSION_MS, WRONG_CODES_MAX, Access
 from node.runtime.tasks import Tasks
 from node.runtime.visitors import Scope, Visitor, VisitorKind
@@ -205,11 +204,14 @@ async def test_the_list_says_what_an_owner_needs(door: Door):
 
 async def test_the_day_of_use_is_noted_once_a_day(door: Door, monkeypatch: pytest.MonkeyPatch):
     secret = (await door.access.create("shop", [Scope.READ], 9))["secret"]
-    noted = []
+    noted: list[int] = []
     note = tokens.note_use
-    monkeypatch.setattr(
-        room.tokens, "note_use", lambda *args: (noted.append(args[1:]), note(*args))
-    )
+
+    def counted(conn: Any, handle: str, day: int) -> None:
+        noted.append(day)
+        note(conn, handle, day)
+
+    monkeypatch.setattr(tokens, "note_use", counted)
     for _ in range(3):
         door.access.visitor(secret, None)
     await settled(door)
@@ -217,7 +219,7 @@ async def test_the_day_of_use_is_noted_once_a_day(door: Door, monkeypatch: pytes
     door.access.visitor(secret, None)
     await settled(door)
     day = NOW_MS // DAY_MS
-    assert [each[1] for each in noted] == [day, day + 1]
+    assert noted == [day, day + 1]
     assert (await door.rows())[0].used_day == day + 1
     assert (await door.access.tokens(None))["tokens"][0]["used"] is not None
 

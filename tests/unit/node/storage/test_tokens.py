@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def row(number: int, kind: Kind = "token", until_ms: int = NOW_MS + 1_000) -> To
 async def test_what_is_kept_comes_back(storage: Storage):
     rows = [row(1), row(2, "session")]
     for each in rows:
-        assert await storage.write(lambda conn, each=each: tokens.add(conn, each, NOW_MS))
+        assert await storage.write(partial(tokens.add, token=each, now_ms=NOW_MS))
     await storage.write(lambda conn: tokens.note_use(conn, "token-1", 20_000))
     found = await storage.read(tokens.load_all)
     assert found == [replace(rows[0], used_day=20_000), rows[1]]
