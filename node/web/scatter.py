@@ -34,6 +34,8 @@ class Point:
     name: str
     """For people who do not see it: vendor, total, day."""
     handle: str
+    place: int
+    """Its column, from 0."""
     is_best: bool
     """No other point is both cheaper and sooner."""
 
@@ -57,16 +59,16 @@ def scatter(offers: Sequence[Offer], _cast: dict[str, Any]) -> Plot | None:
     """Place every offer that names a day; None where fewer than two do."""
     currency = offers[0]["cur"] if offers else ""
     placed = [
-        (one, found)
-        for one in offers
+        (place, one, found)
+        for place, one in enumerate(offers)
         if one["cur"] == currency and one["valid"] and (found := _day(one)) is not None
     ][:_POINTS_MAX]
     if len(placed) < _POINTS_MIN:
         return None
-    totals = [one["total"] for one, _ in placed]
-    days = [found.toordinal() for _, found in placed]
-    by_total = sorted(placed, key=lambda each: each[0]["total"])
-    by_day = sorted(found for _, found in placed)
+    totals = [one["total"] for _, one, _ in placed]
+    days = [found.toordinal() for *_, found in placed]
+    by_total = sorted(placed, key=lambda each: each[1]["total"])
+    by_day = sorted(found for *_, found in placed)
     return Plot(
         points=tuple(
             Point(
@@ -74,13 +76,14 @@ def scatter(offers: Sequence[Offer], _cast: dict[str, Any]) -> Plot | None:
                 y=_scaled(one["total"], min(totals), max(totals), HEIGHT - _BOTTOM, _TOP),
                 name=f"{one['vendor']['name']}, {one['total_text']}, {when_text(one)}",
                 handle=one["handle"],
+                place=place,
                 is_best=not _is_beaten(one["total"], found.toordinal(), totals, days),
             )
-            for one, found in placed
+            for place, one, found in placed
         ),
         left_out=len(offers) - len(placed),
-        low=by_total[0][0]["total_text"],
-        high=by_total[-1][0]["total_text"],
+        low=by_total[0][1]["total_text"],
+        high=by_total[-1][1]["total_text"],
         first=by_day[0].isoformat(),
         last=by_day[-1].isoformat(),
     )

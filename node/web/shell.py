@@ -57,7 +57,6 @@ class Shell:
             values: what the template shows.
         """
         node = await self.citizen.status()
-        cursor = await self.citizen.wait_changed(0, 0)
         return html(
             request,
             template,
@@ -65,7 +64,7 @@ class Shell:
                 "title": title,
                 "here": here,
                 "node": node,
-                "cursor": cursor,
+                "cursor": self.citizen.chronicle.newest,
                 "visitor": visitor_of(request),
                 "error": None,
             }

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from multidict import CIMultiDict, CIMultiDictProxy
+from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from node.api.bodies import converted
 from node.api.guards import check_host, check_origin, check_target, host_name
@@ -109,11 +110,10 @@ def _request(raw: bytes) -> None:
 
 
 def _headers(text: str) -> None:
-    headers: CIMultiDictProxy[str] = CIMultiDictProxy(
-        CIMultiDict({"Host": text, "Origin": f"http://{text}", "Sec-Fetch-Site": "none"})
-    )
+    headers = CIMultiDict({"Host": text, "Origin": f"http://{text}", "Sec-Fetch-Site": "none"})
     host_name(text)
-    check_origin(headers, check_host(headers, ["node.example"]))
+    request = make_mocked_request("GET", "/", headers=headers)
+    check_origin(request, check_host(request.headers, ["node.example"]), is_page=False)
 
 
 # --- files ----------------------------------------------------------------------------------------

@@ -49,11 +49,7 @@ class _Accepting:
         body = {
             "options": [int(each) for each in form.texts("option") if each.isdigit()],
             "slot": form.number("slot", 0) if form.text("slot") else None,
-            "disclose": {
-                name: value
-                for name in DISCLOSED
-                if form.has(f"say_{name}") and (value := form.text(f"disclose_{name}"))
-            },
+            "disclose": None if form.text("say") == "kept" else _disclosed(form),
             "anyway": form.has("anyway"),
             "hold_s": HOLD_S,
         }
@@ -98,6 +94,12 @@ class _Accepting:
         handle = handle_of(request)
         undone(self._shell.citizen, handle)
         return go(f"/holds/{handle}")
+
+
+def _disclosed(form: Form) -> dict[str, str]:
+    """Give what was filled in for this vendor."""
+    found = {name: form.text(f"disclose_{name}") for name in DISCLOSED}
+    return {name: value for name, value in found.items() if value}
 
 
 def _offer_of(offers: list[dict[str, Any]], handle: str) -> dict[str, Any]:

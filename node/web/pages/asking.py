@@ -116,6 +116,7 @@ class _Asking:
             key=self._shell.fresh_key() if preview else "",
             categories=drafting.categories_for(words) if step == "what" and words else [],
             wishes=drafting.wish_rows(form.text("category")) if step == "limits" else [],
+            chosen=any(form.text(f"wish{number}_level") for number in range(drafting.WISHES_MAX)),
             areas=drafting.AREAS,
             free_wishes=drafting.FREE_WISHES,
             roster=ROSTER,

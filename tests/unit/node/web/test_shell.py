@@ -1,0 +1,38 @@
+"""The frame around every page."""
+
+from __future__ import annotations
+
+from node.entropy import SeededEntropy
+from node.web.shell import Shell
+from tests.unit.node.web.conftest import Browser, Neighbour, text_of, words_of
+from tests.unit.node.web.papers import STATUS
+
+
+async def test_the_frame_tells_how_the_node_is(browser: Browser, neighbour: Neighbour):
+    page = await browser.get("/")
+    text = text_of(page)
+    assert page.status == 200
+    assert page.content_type == "text/html"
+    assert text.count("<h1>") == 1
+    assert 'aria-current="page"' in text
+    assert "Write down &lt;b&gt;your&lt;/b&gt; words" in text
+    assert f"network {STATUS['net']}" in words_of(page)
+    assert 'data-cursor="' in text
+    assert "Log out" in text
+
+
+async def test_a_form_is_carried_out_once_for_its_key(neighbour: Neighbour):
+    shell = Shell(citizen=neighbour, entropy=SeededEntropy("x", net="test"))
+    done: list[int] = []
+
+    async def make():
+        done.append(1)
+        return {"done": len(done)}
+
+    key = shell.fresh_key()
+    assert key != shell.fresh_key()
+    first = await shell.done_once(key, "said", make)
+    assert await shell.done_once(key, "said", make) == first
+    assert len(done) == 1
+    await shell.done_once("", "said", make)
+    assert len(done) == 2
