@@ -146,25 +146,6 @@ def check_cookie_use(request: web.Request, host: str) -> None:
         raise _foreign("Origin", "the request does not say which page sent it")
 
 
-def check_upgrade_origin(request: web.Request) -> None:
-    """Require of a WebSocket that its Origin stands there and is ours, whoever asks.
-
-    A browser opens a WebSocket to any site without asking that site, and always says from where.
-
-    Raises:
-        GateError: 403 E-ORIGIN, with the line to add.
-    """
-    host = (_one(request.headers, "Host") or "").lower()
-    if _one(request.headers, "Origin") != f"http://{host}":
-        raise GateError(
-            403,
-            "a WebSocket must say that it comes from this API's own origin",
-            code="E-ORIGIN",
-            fix=f"From a program, send the header   Origin: http://{_shown(host)}",
-            field="Origin",
-        )
-
-
 def _foreign(
     field: str, sentence: str = "a page of another site may not use this API"
 ) -> GateError:

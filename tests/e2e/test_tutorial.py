@@ -34,9 +34,9 @@ class Command:
     terminal: str = ""
 
 
-def commands() -> list[Command]:
+def commands(page: Path) -> list[Command]:
     found: list[Command] = []
-    for block in _BLOCK.finditer(PAGE.read_text(encoding="utf-8")):
+    for block in _BLOCK.finditer(page.read_text(encoding="utf-8")):
         for line in block["text"].splitlines():
             if line.startswith("$ "):
                 found.append(Command(line[2:], terminal=block["terminal"] or ""))
@@ -149,7 +149,7 @@ class Terminals:
 
 @pytest.mark.timeout(120)
 def test_the_tutorial_does_what_it_says(tmp_path):
-    found = commands()
+    found = commands(PAGE)
     assert len(found) > 15
     terminals = Terminals(tmp_path)
     try:

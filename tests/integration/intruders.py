@@ -30,6 +30,13 @@ class Case:
 
 PREVIEW = "POST /v1/casts/preview"
 STATUS = "GET /v1/status"
+SOCKET = "GET /v1/events/socket"
+UPGRADE = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
 REFUSED = {
     # Names that lead here without being ours: DNS rebinding.
     "rebinding": Case(line=STATUS, host="evil.example", token="owner", status=421, code="E-HOST"),
@@ -184,6 +191,44 @@ REFUSED = {
         cookie="{cookie}",
         status=403,
         code="E-ORIGIN",
+    ),
+    "a socket opened by another site": Case(
+        line=SOCKET,
+        headers=(*UPGRADE, "Origin: https://evil.example"),
+        cookie="{cookie}",
+        status=403,
+        code="E-ORIGIN",
+    ),
+    "a socket opened by another port": Case(
+        line=SOCKET,
+        headers=(*UPGRADE, "Origin: http://127.0.0.1:3000"),
+        cookie="{cookie}",
+        status=403,
+        code="E-ORIGIN",
+    ),
+    "a socket opened from nowhere": Case(
+        line=SOCKET, headers=UPGRADE, cookie="{cookie}", status=403, code="E-ORIGIN"
+    ),
+    "a socket opened from a sandbox": Case(
+        line=SOCKET,
+        headers=(*UPGRADE, "Origin: null"),
+        cookie="{cookie}",
+        status=403,
+        code="E-ORIGIN",
+    ),
+    "a socket under a foreign name": Case(
+        line=SOCKET,
+        headers=(*UPGRADE, "Origin: http://evil.example"),
+        host="evil.example",
+        cookie="{cookie}",
+        status=421,
+        code="E-HOST",
+    ),
+    "a socket of nobody": Case(
+        line=SOCKET,
+        headers=(*UPGRADE, "Origin: http://127.0.0.1:{port}"),
+        status=401,
+        code="E-TOKEN",
     ),
     "a question before a cross-site post": Case(
         line="OPTIONS /v1/casts",
