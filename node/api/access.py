@@ -39,6 +39,23 @@ _NEXT_SHAPE: Final = re.compile(r"/(?!/)[!-\[\]-~]{0,1023}")
 """A path of this server: visible ASCII but the backslash, which browsers take for a slash."""
 
 
+_PRODUCTS: Final = (
+    ("Firefox/", "Firefox"),
+    ("Edg/", "Edge"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+"""What stands in a browser's name for itself; those that imitate others stand first."""
+_SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS X", "macOS"),
+    ("Windows", "Windows"),
+    ("Linux", "Linux"),
+)
+
+
 class TokenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """POST /v1/tokens."""
 
@@ -113,8 +130,16 @@ async def log_out(request: web.Request) -> web.Response:
     return response
 
 
+def browser_name(agent: str) -> str:
+    """Name a browser for the list, in words of ours: what it says of itself is not repeated."""
+    product = next((name for mark, name in _PRODUCTS if mark in agent), "browser")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    return f"{product} on {system}" if system else product
+
+
 async def _enter(request: web.Request, code: str) -> str:
-    secret = await request.app[DOORKEEPER].enter(code)
+    name = browser_name(request.headers.get("User-Agent", ""))
+    secret = await request.app[DOORKEEPER].enter(code, name)
     if secret is None:
         raise GateError(
             401,

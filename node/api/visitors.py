@@ -32,8 +32,12 @@ class Doorkeeper(Protocol):
         """Give a code that lets one browser in, once."""
         ...
 
-    async def enter(self, code: str) -> str | None:
+    async def enter(self, code: str, name: str = "browser") -> str | None:
         """Take a code for a cookie's secret; None when the code is not good.
+
+        Args:
+            code: as it was typed.
+            name: how its owner tells this browser from others.
 
         Raises:
             RefusedError: E-LOGIN-PAUSE, too many wrong codes came.

@@ -180,8 +180,12 @@ class Access:
             "expires": views.iso(login.expires_ms),
         }
 
-    async def enter(self, code: str) -> str | None:
+    async def enter(self, code: str, name: str = "browser") -> str | None:
         """Take a code for a cookie's secret; None when the code is not good.
+
+        Args:
+            code: as it was typed.
+            name: how its owner tells this browser from others.
 
         Raises:
             RefusedError: E-LOGIN-PAUSE, too many wrong codes came.
@@ -192,7 +196,7 @@ class Access:
         if not self._use_code(_hash_of(typed), now_ms):
             self._wrong_ms.append(now_ms)
             return None
-        return await self._new_session()
+        return await self._new_session(name)
 
     def _check_pause(self, now_ms: int) -> None:
         if len(self._wrong_ms) < WRONG_CODES_MAX:
@@ -220,13 +224,13 @@ class Access:
             fit and now_ms < each.until_mono_ms for each, fit in zip(open_codes, fits, strict=True)
         )
 
-    async def _new_session(self) -> str:
+    async def _new_session(self, name: str) -> str:
         secret = self._drawn_secret()
         now_ms = self._clock.now().wall_ms
         row = TokenRow(
             handle=self._drawn_handle("session"),
             kind="session",
-            name="browser",
+            name=name,
             scopes=tuple(Scope),
             secret_hash=_hash_of(secret),
             made_ms=now_ms,

@@ -45,8 +45,8 @@ class FakeDoorkeeper:
         self.calls.append(("begin_login",))
         return Login(link_path="/login#ACDEFGHJ", code=CODE, expires_ms=1_800_000_000_000)
 
-    async def enter(self, code: str) -> str | None:
-        self.calls.append(("enter", code))
+    async def enter(self, code: str, name: str = "browser") -> str | None:
+        self.calls.append(("enter", code, name))
         if self.paused:
             raise RefusedError("too many", code="E-LOGIN-PAUSE", fix="Wait 20 seconds")
         if code not in self.codes:

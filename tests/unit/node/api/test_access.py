@@ -63,6 +63,27 @@ async def test_a_code_is_taken_for_a_cookie(asker: Asker):
     assert not again.cookies
 
 
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("", "browser"),
+        ("curl/8.0", "browser"),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "Firefox on Linux",
+        ),
+        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit Chrome/140 Safari/537", "Chrome on Android"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140 Safari/537 Edg/140", "Edge on Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X) Version/18 Safari/605", "Safari on macOS"),
+        ("<script>Firefox/</script>", "Firefox"),
+    ],
+)
+async def test_a_browser_is_named_in_words_of_ours(asker: Asker, agent: str, name: str):
+    headers = {"User-Agent": agent}
+    await asker.ask("POST", "/login", b'{"code": "ACDE-FGHJ"}', headers, token=None)
+    assert asker.door.calls == [("enter", CODE, name)]
+
+
 async def test_a_form_is_sent_on(asker: Asker):
     body = b"code=ACDE-FGHJ&next=%2Fcasts%3Fpage%3D2"
     response = await asker.ask("POST", "/login", body, FORM | OWN, token=None)

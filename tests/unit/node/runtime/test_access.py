@@ -285,6 +285,11 @@ async def test_a_code_lets_one_browser_in_once(door: Door, typed: str):
     assert door.access.visitor("wrong", secret) is None
 
 
+async def test_a_browser_has_a_name(door: Door):
+    await door.access.enter(door.access.begin_login().code, "Firefox on Linux")
+    assert (await door.access.tokens(None))["tokens"][0]["name"] == "Firefox on Linux"
+
+
 async def test_a_code_is_over_after_five_minutes(door: Door):
     late, good = door.access.begin_login().code, door.access.begin_login().code
     door.clock.advance(5 * MINUTE_MS - 1)
