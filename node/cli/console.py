@@ -16,6 +16,7 @@ from node.cli.hints import home_option, with_home
 from protocol.errors import LocalProtocolError
 
 _RED, _GREEN, _BOLD = "31", "32", "1"
+_LIGHT_ON_DARK = "97;40"
 _ANSWERS_MAX = 3
 _YES = {"y", "yes"}
 _NO = {"n", "no"}
@@ -101,6 +102,10 @@ class Console:
     def cross(self, text: str) -> str:
         """Begin a sentence of failure."""
         return f"{self._paint('✗', _RED, self._err)} {text}"
+
+    def light_on_dark(self, text: str) -> str:
+        """Show talk in the colours of a picture, whatever the terminal's own are."""
+        return self._paint(text, _LIGHT_ON_DARK, self._err)
 
     def width(self) -> int:
         """Columns of stdout's terminal."""

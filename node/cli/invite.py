@@ -20,8 +20,11 @@ _S_MIN, _S_MAX = 60, 7 * 86_400
 @click.option("--single", is_flag=True, help="Good for one node, once.")
 @click.option("--for", "span", metavar="TIME", default="7d", help="How long: 30min, 12h, 7d.")
 @click.option("--address", metavar="HOST:PORT", help="Where others dial; else what the node says.")
+@click.option("--qr", "as_squares", is_flag=True, help="Show it as a QR code, too.")
 @session_options
-def invite(session: Session, *, single: bool, span: str, address: str | None) -> None:
+def invite(
+    session: Session, *, single: bool, span: str, address: str | None, as_squares: bool
+) -> None:
     """Print a link, signed by this node, to hand to somebody you know.
 
     They join with it:  intentcast join LINK
@@ -34,8 +37,18 @@ def invite(session: Session, *, single: bool, span: str, address: str | None) ->
         session.console.document(found)
         return
     session.console.data(found["link"])
+    if as_squares:
+        _show_squares(session, found["link"])
     whom = "one node, once" if found["single"] else "everybody who has it"
     session.console.say(f"Good for {whom}, until {moment(found['until'])}, net {found['net']}.")
+
+
+def _show_squares(session: Session, link: str) -> None:
+    """Draw it beside the talk: the link stays alone on stdout."""
+    from node.qr import lines
+
+    for line in lines(link):
+        session.console.say(session.console.light_on_dark(line))
 
 
 def read_span(text: str) -> int:

@@ -30,6 +30,14 @@ def test_for_one_for_a_while_at_an_address(shell: Shell, citizen: FakeCitizen):
     assert shell.run("invite", "--json").document()["schema"] == "intentcast.invite/1"
 
 
+def test_as_squares_beside_the_talk(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    found = shell.run("invite", "--qr")
+    assert (found.out.startswith("intentcast://"), found.out.count("\n")) == (True, 1)
+    drawn = [line for line in found.err.splitlines() if set(line) <= set(" ▄▀█")]
+    assert len(drawn) * 2 in {len(drawn[0]), len(drawn[0]) + 1}
+    assert "▄" not in shell.run("invite", "--qr", "--json").out
+
+
 def test_a_node_nobody_can_dial(shell: Shell, citizen: FakeCitizen):
     assert citizen.neighbours is not None
     citizen.neighbours.fails = RefusedError("nobody can dial it", code="E-INVITE-NOWHERE", fix="So")
