@@ -40,6 +40,14 @@ class Custodian(Protocol):
         """Write a backup to a new file."""
         ...
 
+    async def backups(self) -> Document:
+        """List the daily backups."""
+        ...
+
+    async def prove(self, path: str) -> Document:
+        """Read a backup to its last byte."""
+        ...
+
 
 class Doctor(Protocol):
     """Whoever looks the node over: `node/runtime/examiner.py`."""
@@ -90,6 +98,38 @@ class Neighbourhood(Protocol):
 
     async def join(self, link: str, *, private: bool) -> Document:
         """Follow an invite."""
+        ...
+
+
+class Registry(Protocol):
+    """Whoever keeps the list of shops: `node/runtime/people.py`."""
+
+    async def document(self) -> Document:
+        """List shops, and those that are blocked."""
+        ...
+
+    async def block(self, handle: str) -> Document:
+        """Hear a shop no more."""
+        ...
+
+    async def unblock(self, handle: str) -> Document:
+        """Hear a shop again."""
+        ...
+
+
+class Usher(Protocol):
+    """Whoever knows whether the first steps are still of use: `node/runtime/welcome.py`."""
+
+    async def is_due(self) -> bool:
+        """Tell whether they are."""
+        ...
+
+    async def leads(self) -> bool:
+        """Tell whether a browser is to be led there now."""
+        ...
+
+    async def dismiss(self) -> None:
+        """Offer them no more."""
         ...
 
 
@@ -183,6 +223,16 @@ class Citizen(Protocol):
     @property
     def neighbours(self) -> Neighbourhood | None:
         """Who is near, and invites."""
+        ...
+
+    @property
+    def people(self) -> Registry | None:
+        """Shops that were heard, and those that are blocked."""
+        ...
+
+    @property
+    def welcome(self) -> Usher | None:
+        """The first steps."""
         ...
 
     async def status(self) -> Document:

@@ -16,6 +16,7 @@ from node.api.holds import HOLDS
 from node.api.household import HOUSEHOLD
 from node.api.neighbours import NEIGHBOURS
 from node.api.operations import Operation
+from node.api.people import PEOPLE
 from node.api.recovery import RECOVERY
 from node.api.shop import SHOP
 from node.api.stream import STREAM
@@ -28,6 +29,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *DEALS,
     *SHOP,
     *NEIGHBOURS,
+    *PEOPLE,
     *CUSTODY,
     *RECOVERY,
     DOCTOR,

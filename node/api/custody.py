@@ -46,6 +46,13 @@ class BackupBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """A file of this machine that is not there yet; absolute."""
 
 
+class ProofBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """POST /v1/backups/verify."""
+
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=_PATH_CHARS_MAX)]
+    """A file of this machine; absolute."""
+
+
 async def _keys(citizen: Citizen) -> Document:
     return await _of(citizen).document()
 
@@ -63,8 +70,17 @@ async def _passphrase(citizen: Citizen, body: PassphraseBody) -> Document:
 
 
 async def _backup(citizen: Citizen, body: BackupBody) -> Document:
-    _check_path(body.path)
+    check_path(body.path)
     return await _of(citizen).backup(body.path)
+
+
+async def _backups(citizen: Citizen) -> Document:
+    return await _of(citizen).backups()
+
+
+async def _prove(citizen: Citizen, body: ProofBody) -> Document:
+    check_path(body.path)
+    return await _of(citizen).prove(body.path)
 
 
 CUSTODY: Final = (
@@ -112,6 +128,23 @@ CUSTODY: Final = (
         body=BackupBody,
         respond=acts(typed(BackupBody), _backup),
     ),
+    Operation(
+        name="list_backups",
+        method="GET",
+        path="/v1/backups",
+        summary="List the daily backups.",
+        scope=Scope.ADMIN,
+        respond=reads(_backups),
+    ),
+    Operation(
+        name="verify_backup",
+        method="POST",
+        path="/v1/backups/verify",
+        summary="Read a backup to its last byte with this home's keys.",
+        scope=Scope.ADMIN,
+        body=ProofBody,
+        respond=acts(typed(ProofBody), _prove),
+    ),
 )
 
 
@@ -122,7 +155,12 @@ def _of(citizen: Citizen) -> Custodian:
     return found
 
 
-def _check_path(path: str) -> None:
+def check_path(path: str) -> None:
+    """Take a path that means the same to every program.
+
+    Raises:
+        LocalProtocolError: E-FIELD.
+    """
     if not Path(path).is_absolute() or "\0" in path:
         raise LocalProtocolError(
             "the path is not absolute",

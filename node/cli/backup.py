@@ -180,22 +180,10 @@ async def _proved(
 ) -> dict[str, Any]:
     from node.backup.proof import prove_backup
     from node.clock import SystemClock
-    from node.runtime.views import iso
+    from node.runtime.custody import proof_document
 
     found = await prove_backup(file, keyring, home=session.home, clock=SystemClock(), net=net)
-    return {
-        "schema": "intentcast.backup-proof/1",
-        "path": str(file),
-        "bytes": found.size,
-        "at": iso(found.head.at),
-        "net": found.head.net,
-        "program": found.head.program,
-        "files": list(found.files),
-        "casts": found.inventory.casts,
-        "deals": found.inventory.deals,
-        "agreements": found.inventory.agreements,
-        "checked": found.checked,
-    }
+    return proof_document(file, found)
 
 
 def _show_proof(session: Session, found: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "nearby": ("node.cli.nearby:nearby", "Nodes in the local network: list, allow, refuse."),
     "invite": ("node.cli.invite:invite", "Make a link that leads others to this node."),
     "join": ("node.cli.join:join", "Follow an invite, and stay linked."),
+    "people": ("node.cli.people:people", "Shops that sent offers: list, block, unblock."),
     "token": ("node.cli.token:token", "Tokens of programs: make, list, revoke."),
     "outbox": ("node.cli.outbox:outbox", "List letters on their way."),
     "paths": ("node.cli.paths:paths", "Show where this node keeps what."),

@@ -15,6 +15,7 @@ import msgspec
 
 from node.crashpoint import crashpoint
 from node.errors import NotFoundError, RefusedError, TransportError
+from node.market.blocks import blocked_keys
 from node.market.deals import Deals, can_disclose, state_of, write_opened
 from node.market.desk import ACCEPT_LIFE_MS, Desk, Way, newest_box, with_reply
 from node.market.errand import settling
@@ -174,8 +175,15 @@ class Buyer:
             offer_id=OfferId(verified.id),
             profile_id=profile.id,
         )
-        self._desk.note(conn, "offer", [verified.id, root])
+        self._tell(conn, verified, "offer", [verified.id, root])
         return Taken()
+
+    def _tell(
+        self, conn: sqlite3.Connection, verified: Verified[Any], what: str, ids: list[bytes]
+    ) -> None:
+        """Tell the owner what a vendor said, unless it is one they blocked."""
+        if verified.header.key not in blocked_keys(self._desk, conn):
+            self._desk.note(conn, what, ids)
 
     def _offer_place(
         self,
@@ -226,7 +234,7 @@ class Buyer:
         moved = thread_machine.step(thread.state, ThreadEvent.OFFER_REVOKED)
         state = moved.state if OfferId(target.id) == thread.offer_id else thread.state
         self._keep(conn, thread, verified, state=state)
-        self._desk.note(conn, "offer.withdrawn", [target.id, thread.cast_id])
+        self._tell(conn, verified, "offer.withdrawn", [target.id, thread.cast_id])
         return Taken()
 
     def _take_deal_event(
@@ -263,7 +271,7 @@ class Buyer:
         Raises:
             NotFoundError: E-OFFER-UNKNOWN.
             RefusedError: E-OFFER-EXPIRED, E-OFFER-GONE, E-AWARDED, E-OPTION, E-SLOT, E-REOPEN,
-                E-KEY-REVOKED.
+                E-KEY-REVOKED, E-BLOCKED.
         """
         await self._extend_boxes(choice.offer_id)
         settle = settling(EffectKind.DEAL)
@@ -388,6 +396,12 @@ class Buyer:
                 "the key of this vendor was revoked",
                 code="E-KEY-REVOKED",
                 fix="Choose another: intentcast offers",
+            )
+        if offer.header.key in blocked_keys(self._desk, conn):
+            raise RefusedError(
+                "you blocked this shop",
+                code="E-BLOCKED",
+                fix="Take that back first:  intentcast people unblock KEY",
             )
         if cast_machine.step(own.state, CastEvent.ACCEPTED).refused:
             raise RefusedError(

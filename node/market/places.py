@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from node.data.vocabulary import attribute_vocabulary
+from node.market.blocks import blocked_keys
 from node.market.desk import Desk
 from node.storage import threads
 from node.storage.casts import OwnCast
@@ -55,12 +56,17 @@ class Places:
             return Reason.QUOTA
         most = min(cast.body.max_offers, limits.offers_per_cast_max)
         known = threads.of_cast(conn, own.root_id or b"", Role.BUYER)
-        held = [thread for thread in known if thread.state in _HOLDING]
+        unheard = blocked_keys(self._desk, conn)
+        counted = [thread for thread in known if thread.other_key not in unheard]
+        held = [thread for thread in counted if thread.state in _HOLDING]
         is_new = all(thread.other_key != verified.header.key for thread in known)
-        if len(known) < most or (not is_new and len(held) < most):
-            return None
         if is_new and len(known) >= 2 * most:
             return Reason.QUOTA
+        if verified.header.key in unheard:
+            # It is recorded, and stands in nobody's way.
+            return None
+        if len(counted) < most or (not is_new and len(held) < most):
+            return None
         if not self._is_valid(conn, cast, verified):
             return Reason.QUOTA
         return None if len(held) < most or self._displace(conn, cast, held) else Reason.QUOTA

@@ -22,6 +22,7 @@ from node.backup.maker import (
     is_due,
     make_backup,
 )
+from node.backup.proof import Proved, prove_backup
 from node.backup.threads import in_thread
 from node.clock import Clock
 from node.config import Settings
@@ -255,6 +256,37 @@ class Custody:
             "holds": made.head.holds,
         }
 
+    async def backups(self) -> Document:
+        """List the daily backups, the newest first."""
+        found = await asyncio.to_thread(daily_backups, self._home)
+        return {
+            "schema": "intentcast.backups/1",
+            "folder": str(daily_path(self._home, 0).parent),
+            "kept": self._settings.backups_kept,
+            "backups": [
+                {"path": str(path), "at": views.iso(at_ms)} for at_ms, path in reversed(found)
+            ],
+            "trouble": self._backup_trouble,
+        }
+
+    async def prove(self, path: str) -> Document:
+        """Read a backup to its last byte with this home's keys; nothing of the home changes.
+
+        Args:
+            path: absolute.
+
+        Raises:
+            IntentcastError: as `node.backup.proof.prove_backup`; E-KEYS-LOCKED.
+        """
+        self._keyring.check()
+        # One at a time: it unpacks the whole of it beside the home.
+        async with self._backing:
+            proved = await prove_backup(
+                Path(path), self._keyring, home=self._home, clock=self._clock
+            )
+        await self._note("backup.proved")
+        return proof_document(Path(path), proved)
+
     async def _make(self, target: Path) -> Made:
         async with self._backing:
             made = await make_backup(
@@ -325,3 +357,20 @@ class Custody:
             # No passphrase: there would be no way back.
             return False
         return True
+
+
+def proof_document(path: Path, proved: Proved) -> Document:
+    """Tell what a backup was found to hold."""
+    return {
+        "schema": "intentcast.backup-proof/1",
+        "path": str(path),
+        "bytes": proved.size,
+        "at": views.iso(proved.head.at),
+        "net": proved.head.net,
+        "program": proved.head.program,
+        "files": list(proved.files),
+        "casts": proved.inventory.casts,
+        "deals": proved.inventory.deals,
+        "agreements": proved.inventory.agreements,
+        "checked": proved.checked,
+    }

@@ -37,7 +37,9 @@ from node.runtime.holds import Holds
 from node.runtime.identity import Identity
 from node.runtime.lookups import Lookups
 from node.runtime.neighbours import Neighbours
+from node.runtime.people import People
 from node.runtime.recovery import Recovery
+from node.runtime.welcome import Welcome
 from node.storage import casts, idempotency, outbox
 from node.storage.casts import OwnCast
 from node.storage.idempotency import Effect, EffectKind
@@ -127,6 +129,10 @@ class Handle:
         """Acceptances that can still be undone; None where a test runs no tasks."""
         self.neighbours: Neighbours | None = None
         """Who is near, and invites; None where a test has no network."""
+        self.people = People(rooms.desk)
+        """Shops that were heard, and those that are blocked."""
+        self.welcome = Welcome(rooms.desk.storage, rooms.desk.clock)
+        """The first steps."""
 
     # --- the node itself ----------------------------------------------------------------------
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from node.data.vocabulary import attribute_vocabulary
 from node.errors import NotFoundError
 from node.market.agreements import agreement_of
+from node.market.blocks import blocked_keys
 from node.market.desk import Desk
 from node.market.requests import Local, draft_nonce, read_local
 from node.market.succession import lineage_of
 from node.runtime import views
-from node.storage import audit, casts, deals, objects, restorations, threads
+from node.storage import audit, blocked, casts, deals, objects, restorations, threads
 from node.storage.casts import OwnCast
 from node.storage.deals import Deal as DealRow
 from node.storage.threads import Thread
@@ -119,11 +120,20 @@ class Lookups:
         return local, verified.body if verified else local.body
 
     async def threads_of(self, row: OwnCast) -> list[Thread]:
-        """List the threads of an own cast."""
+        """List the threads of an own cast, those with blocked shops left out."""
         root = row.root_id
         if root is None:
             return []
-        return await self._desk.storage.read(lambda db: threads.load_of_cast(db, root, Role.BUYER))
+        found = await self._desk.storage.read(lambda db: threads.load_of_cast(db, root, Role.BUYER))
+        unheard = await self.unheard()
+        return [thread for thread in found if thread.other_key not in unheard]
+
+    async def unheard(self) -> frozenset[bytes]:
+        """Give the keys the owner wants to hear no more of."""
+        if not await self._desk.storage.read(blocked.load_all):
+            # Lines of keys are followed inside a change; mostly there is none to follow.
+            return frozenset()
+        return await self._desk.storage.write(lambda conn: blocked_keys(self._desk, conn))
 
     # --- offers -------------------------------------------------------------------------------
 
@@ -141,7 +151,7 @@ class Lookups:
         verified_cast = await self.load(row.cast_id)
         if verified_cast is None:
             return []
-        before = await self._deals_before()
+        before = await self.deals_before()
         local = read_local(row.local)
         budget = local.budget_max
         inputs: list[RankInput] = []
@@ -196,7 +206,8 @@ class Lookups:
             rows.append(views.offer_view(cast, one.offer, one.verdict, ranked, state, vendor))
         return rows
 
-    async def _deals_before(self) -> Counter[bytes]:
+    async def deals_before(self) -> Counter[bytes]:
+        """Count the agreements with each key, and with those it goes on under."""
         found = await self._desk.storage.read(
             lambda db: deals.load_newest(db, limit=_DEALS_SHOWN_MAX)
         )

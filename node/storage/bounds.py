@@ -90,3 +90,6 @@ tokens_max: Final = 64
 """Tokens of programs for the local API; more are refused; guess."""
 sessions_max: Final = 32
 """Browsers that are logged in; the oldest leaves; guess."""
+
+blocked_max: Final = 256
+"""Shops the owner blocked; more are refused: each is looked up with every letter; guess."""

@@ -50,6 +50,7 @@ _LET_GO = frozenset(
         "origin",
         "served_boxes",
         "served_receipts",
+        "shown",
         "tokens",
         "wanted",
     }

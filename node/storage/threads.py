@@ -69,7 +69,29 @@ SELECT * FROM threads
 WHERE own_ctx = ?1 AND state <> 'closed' AND (own_at IS NULL OR own_at <> ?2)
 ORDER BY seq LIMIT ?3
 """
+_SELECT_HEARD = """
+SELECT t.other_key, t.profile_id,
+  (SELECT min(o.stored_ms) FROM objects AS o
+   WHERE o.thread = t.cast_id AND o.key = t.other_key) AS first_ms,
+  (SELECT max(o.stored_ms) FROM objects AS o
+   WHERE o.thread = t.cast_id AND o.key = t.other_key) AS last_ms
+FROM threads AS t WHERE t.role = ? ORDER BY t.updated_ms DESC LIMIT ?
+"""
 _SELECT_ROLE = "SELECT * FROM threads WHERE role = ? ORDER BY updated_ms DESC LIMIT ?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """When a party spoke in one thread."""
+
+    key: bytes
+    """Its signing key."""
+    profile_id: bytes | None
+    """The vendor's profile its newest offer names."""
+    first_ms: int | None
+    """When its first object that is still kept was recorded, Unix ms."""
+    last_ms: int | None
+    """The same of its last."""
 
 
 def _thread(row: sqlite3.Row) -> Thread:
@@ -221,3 +243,16 @@ async def load_by_offer(db: aiosqlite.Connection, offer_id: bytes, role: Role) -
 async def load_newest(db: aiosqlite.Connection, role: Role, *, limit: int) -> list[Thread]:
     """List threads of a role, the last touched first."""
     return [_thread(row) for row in await load_every(db, _SELECT_ROLE, (role.value, limit))]
+
+
+async def load_heard(db: aiosqlite.Connection, role: Role, *, limit: int) -> list[Heard]:
+    """Tell when the other parties of our threads spoke, the thread touched last first."""
+    return [
+        Heard(
+            key=row["other_key"],
+            profile_id=row["profile_id"],
+            first_ms=row["first_ms"],
+            last_ms=row["last_ms"],
+        )
+        for row in await load_every(db, _SELECT_HEARD, (role.value, limit))
+    ]

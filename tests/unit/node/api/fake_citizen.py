@@ -14,6 +14,7 @@ from node.runtime.chronicle import Page
 from protocol.errors import LocalProtocolError
 from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 from tests.unit.node.api.fake_neighbours import FakeNeighbours
+from tests.unit.node.api.fake_people import FakePeople, FakeWelcome
 from tests.unit.node.api.fake_recovery import FakeRecoverer, FakeRegistrar
 
 CAST: dict[str, Any] = {
@@ -194,6 +195,37 @@ class FakeCustodian:
             "holds": ["database", "settings"],
         }
 
+    async def backups(self):
+        self.calls.append(("backups",))
+        return {
+            "schema": "intentcast.backups/1",
+            "folder": "/home/x/backups",
+            "kept": 7,
+            "backups": [
+                {"path": "/home/x/backups/intentcast-2.icb", "at": "2027-02-20T12:00:00Z"},
+                {"path": "/home/x/backups/intentcast-1.icb", "at": "2027-02-19T12:00:00Z"},
+            ],
+            "trouble": "",
+        }
+
+    async def prove(self, path):
+        self.calls.append(("prove", path))
+        if "other" in path:
+            raise KeystoreError("another home made it", code="E-BACKUP-KEYS", fix="Take ours")
+        return {
+            "schema": "intentcast.backup-proof/1",
+            "path": path,
+            "bytes": 397_312,
+            "at": "2027-02-20T12:00:00Z",
+            "net": "test",
+            "program": "intentcast 0.1.0",
+            "files": ["node.db"],
+            "casts": 2,
+            "deals": 1,
+            "agreements": 1,
+            "checked": 12,
+        }
+
 
 class FakeExaminer:
     """Finds what it is told to find."""
@@ -279,6 +311,8 @@ class FakeCitizen:
         self.recovery: FakeRecoverer | None = FakeRecoverer()
         self.identity: FakeRegistrar | None = FakeRegistrar()
         self.neighbours: FakeNeighbours | None = FakeNeighbours()
+        self.people: FakePeople | None = FakePeople()
+        self.welcome: FakeWelcome | None = FakeWelcome()
         self.holds: FakeHolder | None = FakeHolder()
         self.examiner: FakeExaminer | None = FakeExaminer()
         self.chronicle: Chronicler = FakeChronicle()

@@ -64,6 +64,15 @@ async def test_a_backup_needs_a_whole_path(citizen: FakeCitizen):
         assert (status, found["code"]) == (422, "E-FIELD")
 
 
+async def test_backups_are_listed_and_proved(citizen: FakeCitizen):
+    response = await Asker(citizen).ask("GET", "/v1/backups")
+    assert (response.status, told(response)["schema"]) == (200, "intentcast.backups/1")
+    status, found = await posted(citizen, "/v1/backups/verify", {"path": "/tmp/one.icb"})
+    assert (status, found["schema"]) == (200, "intentcast.backup-proof/1")
+    status, found = await posted(citizen, "/v1/backups/verify", {"path": "one.icb"})
+    assert (status, found["code"], found["field"]) == (422, "E-FIELD", "path")
+
+
 @pytest.mark.parametrize("path", ["unlock", "lock", "passphrase"])
 async def test_a_body_that_does_not_fit_is_refused_without_repeating_it(
     citizen: FakeCitizen, path: str

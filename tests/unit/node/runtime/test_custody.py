@@ -293,3 +293,30 @@ async def test_a_clock_set_back_makes_one_backup_not_one_a_minute(room: Room):
     assert await custody.back_up_if_due()
     assert not await custody.back_up_if_due()
     assert len(room.backups()) == 1
+
+
+async def test_a_backup_is_proved_by_reading_all_of_it(room: Room, tmp_path: Path):
+    target = tmp_path / "one.icb"
+    made = await room.custody.backup(str(target))
+    found = await room.custody.prove(str(target))
+    assert (found["schema"], found["path"]) == ("intentcast.backup-proof/1", str(target))
+    assert (found["bytes"], found["at"], found["net"]) == (made["bytes"], made["at"], NET)
+    assert (found["casts"], found["deals"]) == (0, 0)
+    raw = bytearray(target.read_bytes())
+    raw[-9] ^= 1
+    target.write_bytes(raw)
+    with pytest.raises(StorageError) as altered:
+        await room.custody.prove(str(target))
+    assert altered.value.code == "E-BACKUP-DAMAGED"
+
+
+async def test_the_daily_backups_are_listed_newest_first(room: Room):
+    assert (await room.custody.backups())["backups"] == []
+    for _ in range(2):
+        assert await room.custody.back_up_if_due()
+        room.clock.advance(DAY_MS)
+    found = await room.custody.backups()
+    assert (found["kept"], found["trouble"]) == (Settings().backups_kept, "")
+    days = [each["at"][:10] for each in found["backups"]]
+    assert days == sorted(days, reverse=True)
+    assert all(each["path"].startswith(found["folder"]) for each in found["backups"])
