@@ -25,7 +25,16 @@ from node.api.bodies import (
 )
 from node.api.citizen import Citizen, Document
 from node.api.cookies import drop_cookie, put_cookie
+from node.api.documents.access import (
+    LoginDocument,
+    LoginLinkDocument,
+    LogoutDocument,
+    TokenDocument,
+    TokenRevokedDocument,
+    TokensDocument,
+)
 from node.api.guards import FORM
+from node.api.kinds import ErrorKind
 from node.api.operations import Operation, Scope, acts, answer
 from node.api.problems import GateError
 from node.api.visitors import DOORKEEPER, Porter, visitor_of
@@ -229,6 +238,8 @@ ACCESS: Final = (
         scope=None,
         body=LoginBody,
         takes_forms=True,
+        answer=LoginDocument,
+        also=(401, 429),
         respond=_login,
     ),
     Operation(
@@ -239,6 +250,7 @@ ACCESS: Final = (
         scope=Scope.READ,
         body=NoBody,
         takes_forms=True,
+        answer=LogoutDocument,
         respond=_logout,
     ),
     Operation(
@@ -248,6 +260,8 @@ ACCESS: Final = (
         summary="Make a link and a code that let one browser in, once, for five minutes.",
         scope=Scope.ADMIN,
         body=NoBody,
+        answer=LoginLinkDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=_begin_login,
     ),
     Operation(
@@ -256,6 +270,7 @@ ACCESS: Final = (
         path="/v1/tokens",
         summary="List who may ask: tokens of programs, and browsers that are logged in.",
         scope=Scope.ADMIN,
+        answer=TokensDocument,
         respond=_tokens,
     ),
     Operation(
@@ -265,6 +280,8 @@ ACCESS: Final = (
         summary="Make a token for a program; this answer alone shows it.",
         scope=Scope.ADMIN,
         body=TokenBody,
+        answer=TokenDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=acts(typed(TokenBody), _create),
     ),
     Operation(
@@ -274,6 +291,8 @@ ACCESS: Final = (
         summary="End a token or a browser's session at once.",
         scope=Scope.ADMIN,
         body=RevokeTokenBody,
+        answer=TokenRevokedDocument,
+        refusals=(ErrorKind.NOT_FOUND, ErrorKind.REFUSED),
         respond=acts(typed(RevokeTokenBody), _revoke),
     ),
 )

@@ -13,6 +13,11 @@ from aiohttp import web
 
 from node.api.bodies import AcceptBody, RevokeBody, WeightsQuery, plain_object, query, typed
 from node.api.citizen import Citizen, Document
+from node.api.documents.casts import CastDocument, CastsDocument, PreviewDocument, RevokeDocument
+from node.api.documents.deals import DealDocument
+from node.api.documents.draft import CastDraft
+from node.api.documents.offers import OffersDocument
+from node.api.kinds import ErrorKind
 from node.api.operations import (
     Operation,
     Scope,
@@ -59,6 +64,7 @@ CASTS: Final = (
         path="/v1/casts",
         summary="List own requests, newest first.",
         scope=Scope.READ,
+        answer=CastsDocument,
         respond=reads(lambda citizen: citizen.casts()),
     ),
     Operation(
@@ -67,8 +73,10 @@ CASTS: Final = (
         path="/v1/casts",
         summary="Sign a request, record it and send it out.",
         scope=Scope.BROADCAST,
-        body=Document,
+        body=CastDraft,
         is_once=True,
+        answer=CastDocument,
+        refusals=(ErrorKind.REFUSED, ErrorKind.LOCKED),
         respond=acts_once(plain_object, _create),
     ),
     Operation(
@@ -77,7 +85,8 @@ CASTS: Final = (
         path="/v1/casts/preview",
         summary="Tell what would be public and who would see what; nothing is kept.",
         scope=Scope.DRAFT,
-        body=Document,
+        body=CastDraft,
+        answer=PreviewDocument,
         respond=acts(plain_object, _preview),
     ),
     Operation(
@@ -86,6 +95,7 @@ CASTS: Final = (
         path="/v1/casts/{handle}",
         summary="Show one request.",
         scope=Scope.READ,
+        answer=CastDocument,
         respond=reads_one(lambda citizen, handle: citizen.cast(handle)),
     ),
     Operation(
@@ -95,6 +105,7 @@ CASTS: Final = (
         summary="Show the offers for a request, ranked.",
         scope=Scope.READ,
         query=WeightsQuery,
+        answer=OffersDocument,
         respond=_offers,
     ),
     Operation(
@@ -105,6 +116,8 @@ CASTS: Final = (
         scope=Scope.ACCEPT,
         body=AcceptBody,
         is_once=True,
+        answer=DealDocument,
+        refusals=(ErrorKind.REFUSED, ErrorKind.LOCKED),
         respond=acts_once(typed(AcceptBody), _accept),
     ),
     Operation(
@@ -115,6 +128,8 @@ CASTS: Final = (
         scope=Scope.BROADCAST,
         body=RevokeBody,
         is_once=True,
+        answer=RevokeDocument,
+        refusals=(ErrorKind.NOT_FOUND, ErrorKind.REFUSED, ErrorKind.LOCKED),
         respond=acts_once(typed(RevokeBody), _revoke),
     ),
 )

@@ -11,6 +11,7 @@ from node.api.access import ACCESS
 from node.api.casts import CASTS
 from node.api.custody import CUSTODY
 from node.api.deals import DEALS
+from node.api.description import with_description
 from node.api.doctor import DOCTOR
 from node.api.holds import HOLDS
 from node.api.household import HOUSEHOLD
@@ -34,4 +35,18 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *RECOVERY,
     DOCTOR,
     *ACCESS,
+OPERATIONS: Final[tuple[Operation, ...]] = with_description(
+    (
+        *HOUSEHOLD,
+        *STREAM,
+        *CASTS,
+        *HOLDS,
+        *DEALS,
+        *SHOP,
+        *NEIGHBOURS,
+        *CUSTODY,
+        *RECOVERY,
+        DOCTOR,
+        *ACCESS,
+    )
 )

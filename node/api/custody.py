@@ -14,6 +14,8 @@ import msgspec
 
 from node.api.bodies import NoBody, typed
 from node.api.citizen import Citizen, Custodian, Document
+from node.api.documents.custody import BackupDocument, KeysDocument
+from node.api.kinds import ErrorKind
 from node.api.operations import Operation, Scope, acts, reads
 from node.errors import NotFoundError
 from node.keyfile import PASSPHRASE_CHARS_MAX
@@ -90,6 +92,7 @@ CUSTODY: Final = (
         path="/v1/keys",
         summary="Tell how the keys are kept.",
         scope=Scope.READ,
+        answer=KeysDocument,
         respond=reads(_keys),
     ),
     Operation(
@@ -99,6 +102,8 @@ CUSTODY: Final = (
         summary="Unlock the keys with the passphrase.",
         scope=Scope.ADMIN,
         body=UnlockBody,
+        answer=KeysDocument,
+        refusals=(ErrorKind.LOCKED,),
         respond=acts(typed(UnlockBody), _unlock),
     ),
     Operation(
@@ -108,6 +113,8 @@ CUSTODY: Final = (
         summary="Lock the keys; the node goes on relaying.",
         scope=Scope.ADMIN,
         body=NoBody,
+        answer=KeysDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=acts(typed(NoBody), _lock),
     ),
     Operation(
@@ -117,6 +124,8 @@ CUSTODY: Final = (
         summary="Put the keys under a passphrase, another one, or none.",
         scope=Scope.ADMIN,
         body=PassphraseBody,
+        answer=KeysDocument,
+        refusals=(ErrorKind.REFUSED, ErrorKind.LOCKED),
         respond=acts(typed(PassphraseBody), _passphrase),
     ),
     Operation(
@@ -126,6 +135,8 @@ CUSTODY: Final = (
         summary="Write a backup of the home to a new file.",
         scope=Scope.ADMIN,
         body=BackupBody,
+        answer=BackupDocument,
+        refusals=(ErrorKind.REFUSED, ErrorKind.LOCKED),
         respond=acts(typed(BackupBody), _backup),
     ),
     Operation(

@@ -13,6 +13,8 @@ from aiohttp import web
 
 from node.api.bodies import DecideBody, NoQuery, query, typed
 from node.api.citizen import Citizen, Document
+from node.api.documents.deals import DealDocument, DealsDocument
+from node.api.kinds import ErrorKind
 from node.api.operations import Operation, Scope, acts_once, handle_of, reads, reads_one
 
 AGREEMENT_MEDIA: Final = "application/octet-stream"
@@ -41,6 +43,7 @@ DEALS: Final = (
         path="/v1/deals",
         summary="List deals, newest first.",
         scope=Scope.READ,
+        answer=DealsDocument,
         respond=reads(lambda citizen: citizen.deals()),
     ),
     Operation(
@@ -49,6 +52,7 @@ DEALS: Final = (
         path="/v1/deals/{handle}",
         summary="Show one deal.",
         scope=Scope.READ,
+        answer=DealDocument,
         respond=reads_one(lambda citizen, handle: citizen.deal(handle)),
     ),
     Operation(
@@ -59,6 +63,8 @@ DEALS: Final = (
         scope=Scope.ACCEPT,
         body=DecideBody,
         is_once=True,
+        answer=DealDocument,
+        refusals=(ErrorKind.REFUSED, ErrorKind.LOCKED),
         respond=acts_once(typed(DecideBody), _decide),
     ),
     Operation(
@@ -68,6 +74,7 @@ DEALS: Final = (
         summary="Give the bytes of a deal's agreement, to keep and to check offline.",
         scope=Scope.READ,
         answer_media=AGREEMENT_MEDIA,
+        refusals=(ErrorKind.REFUSED,),
         respond=_agreement,
     ),
 )

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from node.api.citizen import Citizen, Document
+from node.api.documents.doctor import DoctorDocument
 from node.api.operations import Operation, Scope, reads_with
 from node.errors import NotFoundError
 
@@ -36,5 +37,6 @@ DOCTOR: Final = Operation(
     summary="Look the node over: what is wrong, its proof, and what to do.",
     scope=Scope.READ,
     query=DoctorQuery,
+    answer=DoctorDocument,
     respond=reads_with(DoctorQuery, _report),
 )

@@ -11,6 +11,8 @@ from aiohttp import web
 
 from node.api.bodies import HoldBody, NoBody, typed
 from node.api.citizen import Citizen, Document, Holder
+from node.api.documents.holds import HoldDocument
+from node.api.kinds import ErrorKind
 from node.api.operations import Operation, Scope, acts_once, handle_of, reads_one
 from node.errors import NotFoundError
 
@@ -67,6 +69,8 @@ HOLDS: Final = (
         scope=Scope.ACCEPT,
         body=HoldBody,
         is_once=True,
+        answer=HoldDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=acts_once(typed(HoldBody), _hold),
     ),
     Operation(
@@ -75,6 +79,7 @@ HOLDS: Final = (
         path="/v1/holds/{handle}",
         summary="Tell what became of a held acceptance.",
         scope=Scope.READ,
+        answer=HoldDocument,
         respond=reads_one(_look),
     ),
     Operation(
@@ -85,6 +90,8 @@ HOLDS: Final = (
         scope=Scope.ACCEPT,
         body=NoBody,
         is_once=True,
+        answer=HoldDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=acts_once(typed(NoBody), _undo),
     ),
 )

@@ -13,6 +13,14 @@ from aiohttp import web
 
 from node.api.bodies import EventsQuery, PeerBody, typed
 from node.api.citizen import Citizen, Document
+from node.api.documents.household import (
+    EventsDocument,
+    LiveDocument,
+    OutboxDocument,
+    PeersDocument,
+    StatusDocument,
+)
+from node.api.kinds import ErrorKind
 from node.api.operations import Operation, Scope, acts_once, reads, reads_with
 
 EVENTS_MAX: Final = 256
@@ -39,6 +47,7 @@ HOUSEHOLD: Final = (
         path="/livez",
         summary="Tell that the process lives.",
         scope=None,
+        answer=LiveDocument,
         respond=reads(_live),
     ),
     Operation(
@@ -47,6 +56,7 @@ HOUSEHOLD: Final = (
         path="/v1/status",
         summary="Tell how the node is.",
         scope=Scope.READ,
+        answer=StatusDocument,
         respond=reads(lambda citizen: citizen.status()),
     ),
     Operation(
@@ -55,6 +65,7 @@ HOUSEHOLD: Final = (
         path="/v1/peers",
         summary="List the nodes this one is linked to.",
         scope=Scope.READ,
+        answer=PeersDocument,
         respond=reads(lambda citizen: citizen.peers()),
     ),
     Operation(
@@ -65,6 +76,8 @@ HOUSEHOLD: Final = (
         scope=Scope.ADMIN,
         body=PeerBody,
         is_once=True,
+        answer=PeersDocument,
+        refusals=(ErrorKind.PEER,),
         respond=acts_once(typed(PeerBody), _add_peer),
     ),
     Operation(
@@ -73,6 +86,7 @@ HOUSEHOLD: Final = (
         path="/v1/outbox",
         summary="List letters on their way, and those that ended without a receipt.",
         scope=Scope.READ,
+        answer=OutboxDocument,
         respond=reads(lambda citizen: citizen.outbox()),
     ),
     Operation(
@@ -82,6 +96,7 @@ HOUSEHOLD: Final = (
         summary="Tell what happened after a cursor, or wait until something does.",
         scope=Scope.READ,
         query=EventsQuery,
+        answer=EventsDocument,
         respond=reads_with(EventsQuery, _events),
     ),
 )

@@ -13,6 +13,8 @@ import msgspec
 
 from node.api.bodies import HandleText, typed
 from node.api.citizen import Citizen, Document, Neighbourhood
+from node.api.documents.neighbours import InviteDocument, NearbyDocument, NeighbourDocument
+from node.api.kinds import ErrorKind
 from node.api.operations import Operation, Scope, acts, reads
 from node.errors import NotFoundError
 from node.runtime.invitations import InviteWish
@@ -82,6 +84,7 @@ NEIGHBOURS: Final = (
         path="/v1/nearby",
         summary="List nodes in the local network, and what was decided about them.",
         scope=Scope.READ,
+        answer=NearbyDocument,
         respond=reads(_nearby),
     ),
     Operation(
@@ -91,6 +94,8 @@ NEIGHBOURS: Final = (
         summary="Stay linked to a node that is near.",
         scope=Scope.ADMIN,
         body=NeighbourBody,
+        answer=NeighbourDocument,
+        refusals=(ErrorKind.NOT_FOUND, ErrorKind.REFUSED),
         respond=acts(typed(NeighbourBody), _allow),
     ),
     Operation(
@@ -100,6 +105,8 @@ NEIGHBOURS: Final = (
         summary="Show a node no more.",
         scope=Scope.ADMIN,
         body=NeighbourBody,
+        answer=NeighbourDocument,
+        refusals=(ErrorKind.NOT_FOUND,),
         respond=acts(typed(NeighbourBody), _refuse),
     ),
     Operation(
@@ -109,6 +116,8 @@ NEIGHBOURS: Final = (
         summary="Take back what was decided about a node.",
         scope=Scope.ADMIN,
         body=NeighbourBody,
+        answer=NearbyDocument,
+        refusals=(ErrorKind.NOT_FOUND,),
         respond=acts(typed(NeighbourBody), _forget),
     ),
     Operation(
@@ -118,6 +127,8 @@ NEIGHBOURS: Final = (
         summary="Make a link that leads others to this node.",
         scope=Scope.ADMIN,
         body=InviteBody,
+        answer=InviteDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=acts(typed(InviteBody), _invite),
     ),
     Operation(
@@ -127,6 +138,8 @@ NEIGHBOURS: Final = (
         summary="Follow an invite, and stay linked.",
         scope=Scope.ADMIN,
         body=JoinBody,
+        answer=NeighbourDocument,
+        refusals=(ErrorKind.REFUSED, ErrorKind.PEER),
         respond=acts(typed(JoinBody), _join),
     ),
 )

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from node.api.bodies import NoQuery, json_body, query
 from node.api.citizen import Citizen, Document
+from node.api.kinds import ErrorKind
 from node.api.problems import GateError
 from node.crashpoint import crashpoint
 from node.runtime.visitors import Scope as Scope  # noqa: PLC0414 - every operation names one
@@ -54,11 +55,16 @@ class Operation:
     body_media: str = JSON
     answer: Any = None
     """Type of the document it answers with; None where that is no JSON."""
-    answer_media: str = JSON
+    answer_media: str | None = JSON
+    """None where it speaks on in another protocol."""
     takes_forms: bool = False
     """Whether a browser's form may come in place of JSON."""
     is_once: bool = False
     """Whether it heeds an Idempotency-Key."""
+    refusals: tuple[ErrorKind, ...] = ()
+    """Kinds of failure it may end in, beside those any request may meet."""
+    also: tuple[int, ...] = ()
+    """Statuses of its own, which no kind stands for."""
 
     def route(self, citizen: Citizen) -> web.RouteDef:
         """Give the route the server takes."""

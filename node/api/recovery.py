@@ -13,6 +13,14 @@ import msgspec
 
 from node.api.bodies import HandleText, NoBody, typed
 from node.api.citizen import Citizen, Document, Recoverer, Registrar
+from node.api.documents.recovery import (
+    IdentityDocument,
+    ReopenDocument,
+    RevocationDocument,
+    RevokedDocument,
+    ThisOneDocument,
+)
+from node.api.kinds import ErrorKind
 from node.api.operations import Operation, Scope, acts, reads
 from node.errors import NotFoundError
 
@@ -87,6 +95,8 @@ RECOVERY: Final = (
         summary="After a restore: ask who may know of promises, then promise again.",
         scope=Scope.ADMIN,
         body=ReopenBody,
+        answer=ReopenDocument,
+        refusals=(ErrorKind.NOT_FOUND, ErrorKind.REFUSED, ErrorKind.LOCKED),
         respond=acts(typed(ReopenBody), _reopen),
     ),
     Operation(
@@ -95,6 +105,8 @@ RECOVERY: Final = (
         path="/v1/identity",
         summary="Show the shop's key and its generations.",
         scope=Scope.READ,
+        answer=IdentityDocument,
+        refusals=(ErrorKind.LOCKED,),
         respond=reads(_identity),
     ),
     Operation(
@@ -104,6 +116,8 @@ RECOVERY: Final = (
         summary="Let this copy of the home go on.",
         scope=Scope.ADMIN,
         body=NoBody,
+        answer=ThisOneDocument,
+        refusals=(ErrorKind.LOCKED,),
         respond=acts(typed(NoBody), _this_one),
     ),
     Operation(
@@ -113,6 +127,8 @@ RECOVERY: Final = (
         summary="Go on under the next key.",
         scope=Scope.ADMIN,
         body=RotateBody,
+        answer=IdentityDocument,
+        refusals=(ErrorKind.REFUSED, ErrorKind.LOCKED),
         respond=acts(typed(RotateBody), _rotate),
     ),
     Operation(
@@ -122,6 +138,8 @@ RECOVERY: Final = (
         summary="Make the certificate that ends the newest key; nothing is published.",
         scope=Scope.ADMIN,
         body=RevocationBody,
+        answer=RevocationDocument,
+        refusals=(ErrorKind.REFUSED, ErrorKind.LOCKED),
         respond=acts(typed(RevocationBody), _revocation),
     ),
     Operation(
@@ -131,6 +149,8 @@ RECOVERY: Final = (
         summary="Publish the end of a key.",
         scope=Scope.ADMIN,
         body=RevokeKeyBody,
+        answer=RevokedDocument,
+        refusals=(ErrorKind.REFUSED, ErrorKind.LOCKED),
         respond=acts(typed(RevokeKeyBody), _revoke),
     ),
 )

@@ -11,8 +11,10 @@ from aiohttp import web
 
 from node.api.bodies import query
 from node.api.citizen import Citizen
+from node.api.documents.shop import ImportDocument, VendorDocument
 from node.api.guards import FEED_PATH
 from node.api.imports import FEED_MEDIA, ImportQuery, take_feed
+from node.api.kinds import ErrorKind
 from node.api.operations import Operation, Scope, answer, reads
 
 
@@ -29,6 +31,8 @@ SHOP: Final = (
         path="/v1/vendor",
         summary="Tell what this home sells and what it answered.",
         scope=Scope.READ,
+        answer=VendorDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=reads(lambda citizen: citizen.vendor_status()),
     ),
     Operation(
@@ -40,6 +44,8 @@ SHOP: Final = (
         query=ImportQuery,
         body=bytes,
         body_media=FEED_MEDIA,
+        answer=ImportDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=_take,
     ),
 )

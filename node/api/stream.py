@@ -399,6 +399,8 @@ STREAM: Final = (
         path="/v1/events/socket",
         summary="Follow the events by WebSocket.",
         scope=Scope.READ,
+        answer_media=None,
+        also=(426,),
         respond=_socket,
     ),
     Operation(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -65,6 +65,17 @@ _KEYS = {
     *("budget", "readiness", "decide_by", "audience", "vendor_req", "memberships", "terms"),
     *("max_offers", "award", "standing", "disclose"),
 }
+_KEYS_WITHIN = {
+    "items": {"name", "qty", "substitute", "attrs"},
+    "attrs": {"key", "op", "value", "unit", "level", "weight"},
+    "when": {"start", "end", "tz", "flex_days"},
+    "where": {"near", "radius_km", "area_km2", "remote"},
+    "budget": {"max", "target", "visibility"},
+    "codes": {"scheme", "code"},
+    "vendor_req": {"domain", "parties"},
+    "memberships": {"programme", "tier"},
+}
+"""Members of the objects within a cast, by the member they stand in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +147,12 @@ def read_request(draft: Mapping[str, Any], wall_ms: int) -> Request:
         "text": _text(draft, "text", 2000, ""),
         "lang": _text(draft, "lang", 12, "en"),
         "category": category,
-        "codes": draft.get("codes", []),
+        "codes": [
+            _object(
+                code, "codes", "a code is not understood", 'Write {"scheme": "gs1", "code": ..}'
+            )
+            for code in _list(draft.get("codes", []), "codes", 8)
+        ],
         "function": draft.get("function", "buy"),
         "items": _read_items(draft.get("items"), category),
         "when": _read_windows(draft.get("when", []), zone, wall_ms),
@@ -144,7 +160,7 @@ def read_request(draft: Mapping[str, Any], wall_ms: int) -> Request:
         "budget": public_budget,
         "readiness": draft.get("readiness", "ready"),
         "decide_by": decide_by,
-        "vendor_req": _convert(draft.get("vendor_req"), VendorRequirement, "vendor_req"),
+        "vendor_req": _read_requirement(draft.get("vendor_req")),
         "memberships": _read_memberships(draft.get("memberships", [])),
         "terms": _read_terms(draft.get("terms", list(DEFAULT_TERMS))),
         "max_offers": draft.get("max_offers", 64),
@@ -174,16 +190,33 @@ def _check_keys(draft: Mapping[str, Any]) -> None:
     for key in draft:
         if key in _LATER:
             raise _later(_LATER[key])
-        if key not in _KEYS:
-            near = difflib.get_close_matches(str(key), sorted(_KEYS), 1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(_KEYS))}"
-            raise _bad(f"'{str(key)[:40]}' is not a field of a cast", hint, field=str(key)[:40])
+        _check_known(key, _KEYS, "")
     if draft.get("audience", "open") != "open":
         raise _later("named audiences")
     if draft.get("award", "single") != "single":
         raise _later("split awards")
-    if draft.get("standing", False):
+    if draft.get("standing", False) is not False:
         raise _later("standing requests")
+
+
+def _check_known(key: Any, known: Collection[str], within: str) -> None:
+    if key in known:
+        return
+    near = difflib.get_close_matches(str(key), sorted(known), 1)
+    raise _bad(
+        f"'{str(key)[:40]}' is not a field of {within or 'a cast'}",
+        f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}",
+        field=f"{within}.{str(key)[:40]}" if within else str(key)[:40],
+    )
+
+
+def _object(value: Any, field: str, sentence: str, fix: str) -> Mapping[str, Any]:
+    """Take an object within a cast; a member misspelt in it must not be ignored."""
+    if not isinstance(value, Mapping):
+        raise _bad(sentence, fix, field=field)
+    for key in value:
+        _check_known(key, _KEYS_WITHIN[field], field)
+    return value
 
 
 def _text(draft: Mapping[str, Any], key: str, most: int, default: str | None = None) -> str:
@@ -219,9 +252,8 @@ def _read_budget(value: Any) -> tuple[LocalBudget, Budget | None]:
         return LocalBudget(), None
     if isinstance(value, str):
         value = {"max": value}
-    known = {"max", "target", "visibility"}
-    if not isinstance(value, Mapping) or not set(value) <= known:
-        raise _bad("budget is not understood", 'Write "budget": {"max": "300 USD"}', field="budget")
+    example = 'Write "budget": {"max": "300 USD"}'
+    value = _object(value, "budget", "budget is not understood", example)
     visibility = value.get("visibility", "local")
     if visibility == "sealed":
         raise _later("sealed budgets")
@@ -234,14 +266,16 @@ def _read_budget(value: Any) -> tuple[LocalBudget, Budget | None]:
 
 def _read_where(value: Any) -> tuple[Where, str, str]:
     """Give the public place (coarse), the zone of local dates, and what was understood."""
-    if value is None or (isinstance(value, Mapping) and value.get("remote") is True):
+    if value is None:
         return Where(remote=True), "UTC", ""
-    if not isinstance(value, Mapping) or not set(value) <= {"near", "radius_km", "area_km2"}:
-        raise _bad(
-            "where is not understood",
-            'Write "where": {"near": "Park City, UT", "radius_km": 25} or {"remote": true}',
-            field="where",
-        )
+    sentence = "where is not understood"
+    example = 'Write "where": {"near": "Park City, UT", "radius_km": 25} or {"remote": true}'
+    value = _object(value, "where", sentence, example)
+    remote = value.get("remote", False)
+    if not isinstance(remote, bool):
+        raise _bad(sentence, example, field="where.remote")
+    if remote:
+        return Where(remote=True), "UTC", ""
     radius = value.get("radius_km", _DEFAULT_RADIUS_KM)
     if not isinstance(radius, int) or not 0 <= radius <= limits.place_radius_km_max:
         raise _bad("radius_km is not in range", "Choose 0 to 20000", field="where.radius_km")
@@ -258,8 +292,10 @@ def _read_where(value: Any) -> tuple[Where, str, str]:
 def _read_windows(value: Any, zone: str, wall_ms: int) -> list[Window]:
     windows = []
     for part in _list(value, "when", 5):
-        if not isinstance(part, Mapping) or not {"start", "end"} <= set(part):
-            raise _bad("a window needs start and end", 'Write {"start": "2027-03-20", "end": ...}')
+        needed = "a window needs start and end"
+        example = 'Write {"start": "2027-03-20", "end": ...}'
+        if not {"start", "end"} <= set(_object(part, "when", needed, example)):
+            raise _bad(needed, example, field="when")
         tz = _text(part, "tz", 40, zone)
         try:
             ZoneInfo(tz)
@@ -282,8 +318,8 @@ def _read_items(value: Any, category: str) -> list[Item]:
     for part in _list(value, "items", 20):
         if isinstance(part, str):
             part = {"name": part}  # noqa: PLW2901 - a bare name is the short form
-        if not isinstance(part, Mapping):
-            raise _bad("an item is not understood", 'Write {"name": "...", "attrs": [...]}')
+        example = 'Write {"name": "...", "attrs": [...]}'
+        part = _object(part, "items", "an item is not understood", example)  # noqa: PLW2901
         attrs = [
             _read_constraint(attribute, category)
             for attribute in _list(part.get("attrs", []), "attrs", 40)
@@ -302,8 +338,9 @@ def _read_items(value: Any, category: str) -> list[Item]:
 
 
 def _read_constraint(value: Any, category: str) -> AttributeConstraint:
-    if not isinstance(value, Mapping) or "key" not in value:
-        raise _bad("a constraint needs a key", 'Write {"key": "raw", "op": "present"}')
+    needed, example = "a wish needs a key", 'Write {"key": "raw", "op": "present"}'
+    if "key" not in _object(value, "attrs", needed, example):
+        raise _bad(needed, example, field="attrs")
     vocabulary = attribute_vocabulary()
     asked = _text(value, "key", 40)
     key = vocabulary.find_key(category, asked)
@@ -325,11 +362,28 @@ def _plain_constraint(value: Mapping[str, Any], key: str, level: str) -> Attribu
     return AttributeConstraint(
         key=key,
         op=value.get("op", "present"),
-        value=value.get("value"),
+        value=_plain_value(value.get("value"), key),
         unit=value.get("unit"),
         level="prefer" if level == "prefer" else "must",
         weight=value.get("weight", 1),
     )
+
+
+def _plain_value(raw: Any, key: str) -> Any:
+    """Take what is wished of a free key: nobody knows its unit, a number is its decimal text."""
+    if isinstance(raw, list):
+        return [_scalar_text(part, key) for part in raw]
+    return raw if raw is None or isinstance(raw, bool) else _scalar_text(raw, key)
+
+
+def _scalar_text(part: Any, key: str) -> str:
+    if not isinstance(part, str | int | float):
+        raise _bad(
+            f"a value of {key[:40]} is not understood",
+            "Write a text, a number, true or false; several in one [ ]",
+            field=key[:40],
+        )
+    return ("yes" if part else "no") if isinstance(part, bool) else str(part)
 
 
 def _known_constraint(
@@ -337,7 +391,9 @@ def _known_constraint(
 ) -> AttributeConstraint:
     op = value.get("op", "eq")
     raw = value.get("value")
-    hint = str(value.get("unit", ""))
+    hint = value.get("unit") or ""
+    if not isinstance(hint, str):
+        raise _bad("unit is not a text", 'Write "unit": "kg"', field=spec.key)
     unit = spec.unit if spec.type is AttributeType.NUMBER else None
     listed = raw if isinstance(raw, list) else [raw]
     read: Any = None
@@ -360,32 +416,43 @@ def _known_constraint(
 
 
 def _one_value(part: Any, op: str, spec: AttributeSpec, hint: str) -> str | bool:
+    text = _scalar_text(part, spec.key)
     if op == "match":
-        return str(part)
-    text = ("yes" if part else "no") if isinstance(part, bool) else str(part)
+        return text
     found = spec.parse_value(text, hint).value
     return found[0] if isinstance(found, list) else found
+
+
+def _read_requirement(value: Any) -> VendorRequirement | None:
+    if value is None:
+        return None
+    sentence, example = "vendor_req is not understood", 'Write "vendor_req": {"domain": true}'
+    value = _object(value, "vendor_req", sentence, example)
+    found: VendorRequirement = _convert(value, VendorRequirement, "vendor_req")
+    return found
 
 
 def _read_memberships(value: Any) -> list[Membership]:
     found = []
     for part in _list(value, "memberships", 20):
         entry = {"programme": part} if isinstance(part, str) else part
+        example = 'Write {"programme": "...", "tier": "..."}'
+        entry = _object(entry, "memberships", "a membership is not understood", example)
         found.append(_convert(entry, Membership, "memberships"))
     return found
 
 
 def _read_terms(value: Any) -> list[str]:
-    codes = [str(code) for code in _list(value, "terms", 8)]
+    codes = _list(value, "terms", 8)
     for code in codes:
-        if not known_terms(code):
+        if not isinstance(code, str) or not known_terms(code):
             raise _bad(
-                f"'{code[:32]}' is not a terms code",
+                f"'{code!s:.32}' is not a terms code",
                 f"Known: {', '.join(ROSTER)}",
                 code="E-TERMS",
                 field="terms",
             )
-    return codes
+    return list(codes)
 
 
 def _read_disclose(value: Any) -> dict[str, str]:
@@ -405,8 +472,6 @@ def _read_disclose(value: Any) -> dict[str, str]:
 
 
 def _convert(value: Any, kind: type[Any], field: str) -> Any:
-    if value is None:
-        return None
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:

@@ -40,12 +40,18 @@ from protocol.values.money import format_money
 from protocol.values.place import Where, resolution_of
 
 _MS = 1000
+_LAST_MS = 253_402_300_799_000
+"""The last second a calendar of four-digit years can write."""
 
 
 def iso(wall_ms: int | None) -> str | None:
-    """Write a moment as ISO 8601, UTC, whole seconds."""
+    """Write a moment as ISO 8601, UTC, whole seconds.
+
+    A stranger may sign a moment far beyond any calendar; it is shown as the last there is.
+    """
     if wall_ms is None:
         return None
+    wall_ms = min(wall_ms, _LAST_MS)
     moment = datetime.fromtimestamp(wall_ms // _MS, tz=UTC)
     return moment.isoformat().replace("+00:00", "Z")
 

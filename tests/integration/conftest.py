@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from tests.contract import watched
 from tests.integration.fair import Fair
 
 MAY_BLOCK = {
@@ -33,6 +34,14 @@ def _nothing_blocks() -> Iterator[BlockBuster]:
             for file, names in MAY_BLOCK.items():
                 function.can_block_in(file, names)
         yield found
+
+
+@pytest.fixture(autouse=True)
+def _answers_fit() -> Iterator[None]:
+    """Every document a node of a test gives must be as the description of the API says."""
+    with watched() as misfits:
+        yield
+    assert not misfits, misfits
 
 
 @pytest.fixture

@@ -12,22 +12,42 @@ from node.api.citizen import Chronicler
 from node.errors import KeystoreError, NotFoundError, RefusedError
 from node.runtime.chronicle import Page
 from protocol.errors import LocalProtocolError
+from protocol.ids import to_text
 from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 from tests.unit.node.api.fake_neighbours import FakeNeighbours
 from tests.unit.node.api.fake_people import FakePeople, FakeWelcome
 from tests.unit.node.api.fake_recovery import FakeRecoverer, FakeRegistrar
 
+
+def full(prefix: str, number: int = 0) -> str:
+    """A whole id."""
+    return to_text(prefix, number.to_bytes(32, "big"))
+
+
+PUBLIC: dict[str, Any] = {
+    "title": "Espresso machine, used is fine",
+    "category": "home/kitchen/espresso",
+    "items": [{"name": "machine", "qty": {"n": "1", "unit": "each"}}],
+    "where": {"remote": True},
+    "decide_by": "2027-03-01T23:59:59Z",
+    "terms": ["PDC-INTENT"],
+}
 CAST: dict[str, Any] = {
-    "id": "cast-0000-1111",
+    "id": full("cast", 1),
     "handle": "cast-7Q4M-K2XD",
-    "form": "cast-0000-2222",
+    "form": full("cast", 2),
     "draft": "00112233445566778899aabbccddeeff",
     "title": "Espresso machine, used is fine",
     "category": "home/kitchen/espresso",
     "state": "open",
     "held": False,
-    "public": {"title": "Espresso machine, used is fine", "category": "home/kitchen/espresso"},
+    "public": {
+        **PUBLIC,
+        "nonce": "ABEiM0RVZneImaq7zN3u_w",
+        "reply": {"box": "AA", "reader": "AA", "at": ["AA"], "until": 0},
+    },
     "local": {"budget": "300.00 EUR", "disclose": ["name", "phone"]},
+    "created": "2027-02-15T12:00:00Z",
     "decide_by": "2027-03-01T23:59:59Z",
     "expires": "2027-03-08T23:59:59Z",
     "offers": 2,
@@ -47,35 +67,41 @@ MUST = {
 }
 
 
+def line(name: str, kind: str, minor: int, basis: str) -> dict[str, Any]:
+    text = f"{minor / 100:.2f} EUR"
+    return {
+        "name": name,
+        "kind": kind,
+        "qty": "1",
+        "unit_text": text,
+        "total": minor,
+        "total_text": text,
+        "basis": basis,
+        "sku": None,
+    }
+
+
 def offer(position: int, **changes: Any) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "id": f"offer-{position}",
+        "id": full("offer", position),
         "handle": f"offer-AAA{position}-BBBB",
         "position": position,
-        "vendor": {"name": f"vendor_{position}", "key": "key-1", "trust": "first contact"},
+        "vendor": {
+            "name": f"vendor_{position}",
+            "key": full("key", position),
+            "domain": None,
+            "domain_checked": False,
+            "trust": "first contact",
+        },
         "cur": "EUR",
         "total": 24_900,
         "total_text": "249.00 EUR",
         "due_now_text": None,
         "lines": [
-            {
-                "name": "Machine",
-                "kind": "item",
-                "qty": "1",
-                "unit_text": "229.00 EUR",
-                "total_text": "229.00 EUR",
-                "basis": "list price",
-            },
-            {
-                "name": "Parcel",
-                "kind": "delivery",
-                "qty": "1",
-                "unit_text": "20.00 EUR",
-                "total_text": "20.00 EUR",
-                "basis": "",
-            },
+            line("Machine", "item", 22_900, "list price"),
+            line("Parcel", "delivery", 2_000, ""),
         ],
-        "options": [{"index": 2, "name": "Grinder", "total": 6_000, "total_text": "60.00 EUR"}],
+        "options": [{"index": 2, **line("Grinder", "optional", 6_000, "")}],
         "slots": [{"index": 0, "start": "2027-03-02", "end": "2027-03-02", "tz": "Europe/Berlin"}],
         "valid_until": "2027-02-20T12:00:00Z",
         "firm": True,
@@ -90,10 +116,24 @@ def offer(position: int, **changes: Any) -> dict[str, Any]:
         "marks": [{"code": "pay_before", "sentence": "payment is due before delivery"}],
         "score": 900,
         "explain": [
-            {"name": "total", "value": "249.00 EUR", "weight": 3, "points": 850, "words": "lowest"}
+            {
+                "name": "total",
+                "value": "249.00 EUR",
+                "weight": 3,
+                "points": 850,
+                "words": "lowest",
+                "best": True,
+            }
         ],
-        "fulfil": {"mode": "delivery", "window": {"start": "2027-03-02", "end": "2027-03-04"}},
-        "terms": "accepts PDC-INTENT",
+        "fulfil": {
+            "mode": "delivery",
+            "window": {"start": "2027-03-02", "end": "2027-03-04", "tz": "Europe/Berlin"},
+        },
+        "pay": {"methods": ["card"], "when": "at"},
+        "cancel": [{"until": "2027-02-25T12:00:00Z", "fee_text": "0.00 EUR"}],
+        "terms": "PDC-INTENT",
+        "terms_accepted": True,
+        "warranty_months": None,
         "note": "Two years of use",
     }
     return found | changes
@@ -101,16 +141,19 @@ def offer(position: int, **changes: Any) -> dict[str, Any]:
 
 def deal(state: str = "agreed", **changes: Any) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "id": "deal-0000",
+        "id": full("deal"),
         "handle": "deal-9ABC-DEFG",
         "role": "buyer",
         "state": state,
         "cast_title": CAST["title"],
         "counterparty": "vendor_1",
+        "offer": full("offer", 1),
+        "total": 24_900,
         "total_text": "249.00 EUR",
         "lines": offer(1)["lines"],
         "confirm_by": "2027-02-20T12:15:00Z",
-        "agreement_id": "agreement-1" if state == "agreed" else None,
+        "acknowledged": state == "agreed",
+        "agreement_id": full("agreement") if state == "agreed" else None,
         "disclosed": ["name"] if state == "agreed" else [],
         "received": {},
         "history": [{"at": "2027-02-20T12:00:00Z", "what": "acceptance sent"}],
@@ -335,7 +378,7 @@ class FakeCitizen:
             "schema": "intentcast.status/1",
             "version": "0.1.0",
             "net": "test",
-            "node": "node-1",
+            "node": full("node", 1),
             "home": "/home/x",
             "pid": 1,
             "uptime_s": 3_700,
@@ -367,7 +410,8 @@ class FakeCitizen:
         self.note("preview_cast", draft)
         return {
             "schema": "intentcast.preview/1",
-            "public": {"title": draft.get("title"), "category": draft.get("category")},
+            "public": PUBLIC
+            | {name: draft[name] for name in ("title", "category") if name in draft},
             "sees": [
                 {"who": "Everyone on the network", "what": ["category", "area of ~5 km2"]},
                 {"who": "Nobody", "what": ["your name", "your other casts"]},
@@ -419,26 +463,31 @@ class FakeCitizen:
 
     async def revoke(self, handle):
         self.note("revoke", handle)
-        return {"schema": "intentcast.revoke/1", "id": "x", "kind": "cast", "state": "revoked"}
+        return {"schema": "intentcast.revoke/1", "id": full("cast", 1)} | {
+            "kind": "cast",
+            "state": "revoked",
+        }
 
     async def peers(self):
         self.note("peers")
         peer = {
-            "node": "node-ABCD",
+            "node": full("node", 2),
             "address": "127.0.0.1:9401",
             "direction": "out",
             "roles": ["relay", "mailbox"],
+            "agent": "intentcast",
             "rtt_ms": 3,
             "connected_s": 61,
             "bytes_in": 2_048,
             "bytes_out": 100,
             "objects": 4,
+            "fault_points": 0,
         }
         return {"schema": "intentcast.peers/1", "peers": [peer], "known": 5}
 
     async def add_peer(self, address):
         self.note("add_peer", address)
-        return {"schema": "intentcast.peer/1", "address": address, "state": "dialling"}
+        return await self.peers()
 
     async def outbox(self):
         self.note("outbox")
@@ -449,10 +498,14 @@ class FakeCitizen:
         return {
             "schema": "intentcast.vendor/1",
             "name": "Shop One",
+            "key": full("key", 7),
+            "mailboxes": 2,
+            "categories": {"home/kitchen/espresso": 12},
+            "rules_problem": None,
             "items": 12,
             "locked": False,
             "quoted": 3,
-            "skipped": [{"cast": "cast-1", "reason": "no_match", "words": "nothing fits"}],
+            "skipped": [{"cast": full("cast", 1), "reason": "no_match", "words": "nothing fits"}],
         }
 
     async def vendor_import(self, data: Path, options):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from protocol.ids import to_text
+
 HELD: dict[str, Any] = {
     "kind": "cast",
     "handle": "cast-7Q4M-K2XD",
@@ -17,7 +19,7 @@ HELD: dict[str, Any] = {
     "deals": [{"handle": "deal-1", "state": "agreed", "counterparty": "Shop One"}],
     "unknown": ["1 of those you dealt with has not answered."],
 }
-KEY = "key-AAAA-BBBB"
+KEY = to_text("key", bytes(32))
 IDENTITY: dict[str, Any] = {
     "schema": "intentcast.identity/1",
     "key": KEY,

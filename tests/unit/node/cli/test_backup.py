@@ -9,7 +9,7 @@ import pytest
 from tests.unit.node.api.fake_citizen import FakeCitizen
 from tests.unit.node.cli.conftest import Shell
 from tests.unit.node.cli.sealed import PHRASE, WORDS, make_home
-from tests.unit.node.cli.test_documents import shape
+from tests.unit.node.cli.shapes import shape
 
 PROOF = {
     "schema": "intentcast.backup-proof/1",

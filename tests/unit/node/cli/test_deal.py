@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node.errors import RefusedError
-from tests.unit.node.api.fake_citizen import FakeCitizen
+from tests.unit.node.api.fake_citizen import FakeCitizen, full
 from tests.unit.node.cli.conftest import Shell
 
 
@@ -25,7 +25,7 @@ def test_none_yet(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.Monkey
 
 def test_one(shell: Shell):
     found = shell.run("deal", "deal-9ABC")
-    assert "Agreement   agreement-1" in found.out
+    assert f"Agreement   {full('agreement')}" in found.out
     assert "Disclosed   name" in found.out
     assert "acceptance sent" in found.out
     assert "save it with --save" in found.err

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.node.api.fake_citizen import FakeCitizen
+from tests.unit.node.api.fake_recovery import KEY
 from tests.unit.node.cli.conftest import Shell
 
 
@@ -21,7 +22,7 @@ def calls(citizen: FakeCitizen) -> list[tuple[Any, ...]]:
 def test_show(shell: Shell, citizen: FakeCitizen):
     assert citizen.identity is not None
     out = shell.run("identity", "show").out
-    assert "key-AAAA-BBBB" in out
+    assert KEY in out
     assert "alone, since" in out
     assert "Others follow" not in out
     copy = {**citizen.identity.identity["copy"], "met": "2027-02-21T12:00:00Z", "met_kind": "note"}
@@ -34,7 +35,7 @@ def test_show(shell: Shell, citizen: FakeCitizen):
 
 def test_rotate_names_the_generation_it_leaves(shell: Shell, citizen: FakeCitizen):
     run = shell.run("identity", "rotate", "--yes")
-    assert "Generation 1: key-AAAA-BBBB" in run.err
+    assert f"Generation 1: {KEY}" in run.err
     assert "identity revocation FILE" in run.err
     assert calls(citizen) == [("rotate", 0)]
     assert shell.run("identity", "rotate", "-y", "--json").document()["generation"] == 1
@@ -65,9 +66,7 @@ def test_a_file_that_cannot_be_written_is_named(shell: Shell, tmp_path: Path):
 def test_revoke_with_and_without_a_file(shell: Shell, citizen: FakeCitizen, tmp_path: Path):
     file = tmp_path / "end.txt"
     file.write_text("a certificate", encoding="utf-8")
-    assert (
-        "The key key-AAAA-BBBB is revoked" in shell.run("identity", "revoke", str(file), "-y").err
-    )
+    assert f"The key {KEY} is revoked" in shell.run("identity", "revoke", str(file), "-y").err
     assert "This shop's key" in shell.run("identity", "revoke", "--reason", "lost", "-y").err
     assert calls(citizen) == [
         ("revoke", "a certificate", "unspecified"),

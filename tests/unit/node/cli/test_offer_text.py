@@ -83,7 +83,7 @@ def test_every_line_wish_and_term_is_explained():
         "preferences",
         "it has ended",
         "due now: 50.00 EUR",
-        "terms: accepts PDC-INTENT",
+        "terms: PDC-INTENT",
         "note: Two years of use",
         "score 900",
         "total  850 points  x 3  lowest",

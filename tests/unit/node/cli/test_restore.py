@@ -10,7 +10,7 @@ from node import keyfile
 from node.keyfile import SealedRoot, read_root
 from tests.unit.node.cli.conftest import Run, Shell
 from tests.unit.node.cli.sealed import CHEAP, PHRASE, ROOT, WORDS, make_home
-from tests.unit.node.cli.test_documents import shape
+from tests.unit.node.cli.shapes import shape
 
 RESTORED = {
     "schema": "intentcast.restore/1",

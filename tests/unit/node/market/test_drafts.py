@@ -159,7 +159,6 @@ def test_what_cannot_travel_is_refused_before_it_is_kept():
         {"max_offers": 0},
         {"max_offers": 257},
         {"max_offers": "many"},
-        {"codes": "x"},
         {"codes": [{"scheme": "ours", "code": "1"}]},
         {"lang": "English"},
         {"items": [{"name": "camera", "qty": "0"}]},
@@ -171,6 +170,36 @@ def test_what_breaks_a_rule_of_the_kind_cannot_be_signed(changes: Any):
     error = refused(**changes)
     assert error.code == "E-CAST"
     assert "cannot be signed" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "fix"),
+    [
+        ({"items": [{"name": "camera", "atrs": []}]}, "items.atrs", "Did you mean attrs?"),
+        ({"items": [{"name": "x", "attrs": [{"key": "raw", "lvl": 1}]}]}, "attrs.lvl", "level"),
+        ({"when": [{"start": "+1d", "end": "+2d", "flex": 1}]}, "when.flex", "flex_days"),
+        ({"where": {"remote": True, "radius": 5}}, "where.radius", "radius_km"),
+        ({"where": {"remote": "yes"}}, "where.remote", "remote"),
+        ({"budget": {"most": "1 USD"}}, "budget.most", "Known: max, target, visibility"),
+        ({"codes": [{"scheme": "gs1", "code": "1", "x": 1}]}, "codes.x", "Known: code, scheme"),
+        ({"codes": ["1"]}, "codes", "scheme"),
+        ({"codes": "x"}, "codes", "[ ]"),
+        ({"memberships": [{"programme": "x", "number": "7"}]}, "memberships.number", "programme"),
+        ({"memberships": [7]}, "memberships", "programme"),
+        ({"vendor_req": {"domains": True}}, "vendor_req.domains", "Did you mean domain?"),
+        ({"vendor_req": []}, "vendor_req", "domain"),
+        ({"terms": [7]}, "terms", "Known"),
+    ],
+)
+def test_nothing_misspelt_within_is_ignored(changes: Any, field: str, fix: str):
+    error = refused(**changes)
+    assert error.field == field
+    assert fix in error.fix
+
+
+@pytest.mark.parametrize("standing", [True, 0, None, "", "no"])
+def test_standing_is_false_or_refused(standing: Any):
+    assert refused(standing=standing).code == "E-LATER"
 
 
 # --- category, place, dates ---------------------------------------------------------------------
@@ -380,6 +409,29 @@ def test_yes_and_no_are_understood():
 def test_a_match_stays_text():
     (found,) = attrs({"key": "raw", "op": "match", "value": "dng"})
     assert found.value == "dng"
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [None], [["x"]], [{}]])
+@pytest.mark.parametrize(
+    "wish", [{"key": "colour", "op": "match"}, {"key": "zap", "level": "prefer"}]
+)
+def test_a_value_is_a_text_a_number_or_a_flag(wish: Any, value: Any):
+    error = refused(items=[{"name": "camera", "attrs": [{"op": "in", **wish, "value": value}]}])
+    assert "is not understood" in str(error) or "one value" in str(error)
+
+
+def test_a_number_wished_of_a_free_key_is_its_text():
+    wish = {"key": "zap", "level": "prefer", "op": "ge", "value": 3}
+    assert attrs(wish)[0].value == "3"
+    assert attrs(wish | {"op": "in", "value": [3, "x", True]})[0].value == ["3", "x", "yes"]
+
+
+def test_a_unit_left_empty_is_the_attributes_own():
+    wish = {"key": "resolution", "op": "ge", "value": 12, "unit": None}
+    assert attrs(wish)[0] == attrs({**wish, "unit": ""})[0]
+    assert "unit is not a text" in str(
+        refused(items=[{"name": "x", "attrs": [wish | {"unit": 7}]}])
+    )
 
 
 def test_a_free_key_may_only_be_a_wish():

@@ -30,7 +30,13 @@ from tests.unit.node.market.booth import DRAFT
 
 @pytest.mark.parametrize(
     ("wall_ms", "text"),
-    [(None, None), (NOW_MS, "2026-11-22T00:00:00Z"), (NOW_MS + 999, "2026-11-22T00:00:00Z")],
+    [
+        (None, None),
+        (NOW_MS, "2026-11-22T00:00:00Z"),
+        (NOW_MS + 999, "2026-11-22T00:00:00Z"),
+        # A stranger's offer may name it, as the date up to which leaving is free.
+        (2**52, "9999-12-31T23:59:59Z"),
+    ],
 )
 def test_moments_are_iso_in_utc(wall_ms: int | None, text: str | None):
     assert views.iso(wall_ms) == text

@@ -1,0 +1,175 @@
+"""Documents about the node itself: how it is, its links, its letters, its news."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from node.api.documents.parts import Count, KeyId, Moment, NodeKey
+from protocol.market.cast import CastState
+from protocol.market.deal import DealState
+
+Cursor: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""Number of an event; they only grow."""
+
+
+class LiveDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The process lives."""
+
+    schema: Literal["intentcast.live/1"]
+    """Tag of this document."""
+    live: Literal[True]
+    """Always true."""
+
+
+class OutboxCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Letters, by where they stand."""
+
+    pending: Count
+    """Not receipted yet."""
+    expired: Count
+    """Given up at their date."""
+    refused: Count
+    """Given up because no mailbox takes them."""
+    parked: Count
+    """Received, and waiting for what they answer."""
+    notes: Count
+    """To other copies of this home."""
+    next_at: Moment | None
+    """When one is tried next; null when none waits."""
+
+
+class StatusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the node is."""
+
+    schema: Literal["intentcast.status/1"]
+    """Tag of this document."""
+    version: str
+    """Of the program."""
+    net: str
+    """Id of the network, at most 32 characters."""
+    node: NodeKey
+    """This node's key."""
+    home: str
+    """Folder of its files."""
+    pid: Annotated[int, msgspec.Meta(ge=1)]
+    """Number of its process."""
+    uptime_s: Count
+    """Seconds since its start."""
+    peers: Count
+    """Open links."""
+    relay: bool
+    """Whether it listens for others."""
+    listen: str | None
+    """`host:port` it listens on; null when it does not."""
+    mailbox: bool
+    """Whether it keeps letters for others."""
+    vendor: str | None
+    """Name of the shop shown to the network; null when none is."""
+    casts: dict[CastState, Count]
+    """Own requests, by state; states without any are left out."""
+    deals: dict[DealState, Count]
+    """Deals, by state; states without any are left out."""
+    locked: bool
+    """Whether the keys are locked."""
+    outbox: OutboxCounts
+    """Letters on their way."""
+    clock_offset_ms: int | None
+    """Median of the peers' clocks against ours, ms; null with fewer than three."""
+    notices: list[str]
+    """What the owner should know or do, a sentence each."""
+
+
+class PeerLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One link."""
+
+    node: NodeKey
+    """Its key."""
+    address: str
+    """Where it is, `host:port`; of an inbound link, where it comes from."""
+    direction: Literal["in", "out"]
+    """Who dialled: they, or we."""
+    roles: list[str]
+    """What it offers: `relay`, `mailbox`, `bootstrap`."""
+    agent: str
+    """What its software calls itself; text of a stranger."""
+    rtt_ms: Count | None
+    """Round trip, ms; null when not measured yet."""
+    connected_s: Count
+    """Seconds since the link was made."""
+    bytes_in: Count
+    """Received, bytes."""
+    bytes_out: Count
+    """Sent, bytes."""
+    objects: Count
+    """Objects it was the first to bring."""
+    fault_points: Count
+    """Faults, halved every half hour; at 100 it is sent away."""
+
+
+class PeersDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whom this node is linked to."""
+
+    schema: Literal["intentcast.peers/1"]
+    """Tag of this document."""
+    peers: list[PeerLine]
+    """Open links."""
+    known: Count
+    """Mailboxes known in all."""
+
+
+class LetterLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One letter that is not receipted."""
+
+    kind: str
+    """What it carries: `offer`, `acceptance`, `event`, `revoke`, `note`."""
+    to: KeyId
+    """Key of whoever it is for."""
+    state: Literal["pending", "expired", "refused"]
+    """Whether it is on its way, or how it ended."""
+    tries: Count
+    """Tries made."""
+    mailboxes: Count
+    """Mailboxes its reader has."""
+    put: Count
+    """Mailboxes that hold it."""
+    next_at: Moment
+    """Next try."""
+    expires_at: Moment
+    """When nobody tries any more."""
+    reason: str
+    """Why it was refused, a code; empty when it was not."""
+
+
+class OutboxDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Letters on their way, and those that ended without a receipt."""
+
+    schema: Literal["intentcast.outbox/1"]
+    """Tag of this document."""
+    letters: list[LetterLine]
+    """Newest first within each state; at most 500 of each."""
+
+
+class EventLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One thing that happened."""
+
+    n: Cursor
+    """Its number."""
+    at: Moment
+    """When it was recorded."""
+    what: str
+    """A word or two with a point: `offer`, `deal.accept_sent`."""
+    ids: list[Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]*\Z")]]
+    """What it is about, in hex."""
+
+
+class EventsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What happened after a cursor."""
+
+    schema: Literal["intentcast.events/1"]
+    """Tag of this document."""
+    events: Annotated[list[EventLine], msgspec.Meta(max_length=256)]
+    """In order."""
+    cursor: Cursor
+    """Where to ask from next."""
