@@ -50,7 +50,9 @@ from node.market.requests import Requests
 from node.market.seller import Seller
 from node.market.storefront import Storefront
 from node.market.withdrawal import Withdrawal
+from node.meters import Meters
 from node.network.connection import Connection
+from node.notify import Notifier
 from node.post.letters import Letter, LetterOutcome
 from node.post.office import Post
 from node.post.retry import Backoff
@@ -64,6 +66,8 @@ from node.runtime.identity import Identity
 from node.runtime.neighbours import Neighbours, Surroundings
 from node.runtime.network import Network
 from node.runtime.recovery import Recovery
+from node.runtime.survey import Surroundings as Surveyed
+from node.runtime.survey import Survey
 from node.runtime.tasks import Tasks
 from node.runtime.upkeep import keep_house
 from node.runtime.visitors import Login
@@ -135,6 +139,8 @@ class Daemon:
         self._tap = tap
         self._passphrase = passphrase
         self._stack = contextlib.AsyncExitStack()
+        self._meters = Meters()
+        self._surveyed: Survey | None = None
         self._renew_shop: Callable[[], Coroutine[Any, Any, None]] | None = None
         self.handle: Handle
         self.access: Access
@@ -197,6 +203,7 @@ class Daemon:
             on_message=self._asked,
             on_link_up=self._linked,
             tap=self._tap,
+            meters=self._meters,
         )
         timekeeper = Timekeeper(self._clock, self.network.clock_median_ms)
         self.neighbours = self._meet(keyring, storage, tasks, changed)
@@ -246,12 +253,16 @@ class Daemon:
             on_rotated=self._rotated,
         )
         self.mender = Mender(self.desk, self.recovery.recall)
-        self._letters = Letters(
+        self._letters = self._make_letters()
+
+    def _make_letters(self) -> Letters:
+        return Letters(
             self.desk,
             self.buyer,
             self.seller,
             copies=self.recovery.copies,
             recall=self.recovery.recall,
+            meters=self._meters,
         )
 
     def _meet(
@@ -321,6 +332,7 @@ class Daemon:
             keyring=self.desk.keyring,
             standing=self.neighbours.standing,
         )
+        self._survey(shop)
         await self.custody.look()
         url = await self._open_door(home, changed)
         listening = self.network.port is not None
@@ -357,6 +369,20 @@ class Daemon:
         self._stack.callback(remove_address, home)
         self._stack.callback(remove_login, home)
         return url
+
+    def _survey(self, shop: Storekeeper) -> None:
+        around = Surveyed(
+            settings=self._settings,
+            clock=self._clock,
+            storage=self.desk.storage,
+            network=self.network,
+            post=self.post,
+            keyring=self.desk.keyring,
+            tasks=self.desk.tasks,
+            meters=self._meters,
+            shop=shop.describe,
+        )
+        self.handle.survey = self._surveyed = Survey(around)
 
     def _open_market(self, shop: Storekeeper, tasks: Tasks) -> None:
         self._background = [
@@ -464,6 +490,8 @@ class Daemon:
     async def stop(self) -> None:
         """Take everything down in reverse order."""
         crashpoint("stop.begun")
+        if self._surveyed is not None:
+            self._surveyed.is_stopping = True
         await self._stack.aclose()
 
     async def kill(self) -> None:
@@ -505,8 +533,24 @@ async def run_daemon(
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stopped.set)
+    manager = Notifier.of_environment(os.environ)
     on_ready(await daemon.start())
+    manager.tell("READY=1")
+    if manager.watchdog_s is not None:
+        _ = daemon.desk.tasks.spawn(_bark(daemon, manager, manager.watchdog_s / 2), "watchdog")
     try:
         await stopped.wait()
     finally:
+        manager.tell("STOPPING=1")
         await daemon.stop()
+
+
+async def _bark(daemon: Daemon, manager: Notifier, pause_s: float) -> None:
+    """Say that the node lives, for as long as its loop turns and its writer writes.
+
+    A writer that has stopped begins to write again only in another process: silence brings that.
+    """
+    while daemon.desk.storage.is_written:
+        manager.tell("WATCHDOG=1")
+        await asyncio.sleep(pause_s)
+    _LOG.critical("the service manager is told no more: the database is not written")

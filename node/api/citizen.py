@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from node.api.visitors import Porter
+from node.meters import Counts, Spread
 from node.runtime.chronicle import Page
 
 Document = dict[str, Any]
@@ -182,6 +183,22 @@ class Chronicler(Protocol):
         ...
 
 
+class Surveyor(Protocol):
+    """Whoever looks at a node as machines do: `node/runtime/survey.py`."""
+
+    async def checks(self) -> dict[str, bool]:
+        """Tell by name whether it can do its work now."""
+        ...
+
+    async def census(self) -> Mapping[str, Counts | Spread]:
+        """Count everything: the name of a metric -> its numbers."""
+        ...
+
+    def info(self) -> Document:
+        """Say what it is and what it takes."""
+        ...
+
+
 class Citizen(Protocol):
     """One node, seen from its owner's side."""
 
@@ -193,6 +210,11 @@ class Citizen(Protocol):
     @property
     def chronicle(self) -> Chronicler:
         """What happened."""
+        ...
+
+    @property
+    def survey(self) -> Surveyor | None:
+        """Looks at it as machines do."""
         ...
 
     @property

@@ -15,16 +15,20 @@ from node.api.description import with_description
 from node.api.doctor import DOCTOR
 from node.api.holds import HOLDS
 from node.api.household import HOUSEHOLD
+from node.api.metrics import METRICS
 from node.api.neighbours import NEIGHBOURS
 from node.api.operations import Operation
 from node.api.people import PEOPLE
 from node.api.recovery import RECOVERY
 from node.api.shop import SHOP
 from node.api.stream import STREAM
+from node.api.survey import SURVEY
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *HOUSEHOLD,
     *STREAM,
+    *SURVEY,
+    METRICS,
     *CASTS,
     *HOLDS,
     *DEALS,

@@ -146,6 +146,29 @@ def check_cookie_use(request: web.Request, host: str) -> None:
         raise _foreign("Origin", "the request does not say which page sent it")
 
 
+def check_upgrade_origin(request: web.Request) -> None:
+    """Require of a WebSocket that its own page asks for it, or a program with its token.
+
+    A browser opens a WebSocket to any site without asking that site, and adds the cookie; but it
+    always says from where, and no page can put a token into an upgrade.
+
+    Raises:
+        GateError: 403 E-ORIGIN.
+    """
+    origin = _one(request.headers, "Origin")
+    host = (_one(request.headers, "Host") or "").lower()
+    if origin is None and "Authorization" in request.headers:
+        return
+    if origin != f"http://{host}":
+        raise GateError(
+            403,
+            "a WebSocket must come from this API's own page, or carry a token",
+            code="E-ORIGIN",
+            fix="From a program, send the token and no Origin header",
+            field="Origin",
+        )
+
+
 def _foreign(
     field: str, sentence: str = "a page of another site may not use this API"
 ) -> GateError:

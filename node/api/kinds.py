@@ -63,6 +63,7 @@ _BY_CODE: dict[str, ErrorKind] = {
     "E-KEYS-DAMAGED": ErrorKind.DAMAGED,
     "E-VOCABULARY": ErrorKind.DAMAGED,
     "E-PORT": ErrorKind.FAILED,
+    "E-SERVICE": ErrorKind.FAILED,
     "E-LATER": ErrorKind.REFUSED,
     "E-IDEMPOTENCY": ErrorKind.REFUSED,
     "E-ADDRESS": ErrorKind.INPUT,

@@ -23,6 +23,7 @@ from node.api.faces import Face
 from node.api.gate import Entrance, Gate, known
 from node.api.guards import BODY_BYTES_MAX, put_headers
 from node.api.holder import holder_of
+from node.api.metrics import REQUESTS, Requests
 from node.api.stream import STREAMS, Streams
 from node.api.visitors import DOORKEEPER, Doorkeeper, Scope
 from node.config import Settings
@@ -87,6 +88,8 @@ class ApiServer:
         app[PORT] = self._port
         app.on_response_prepare.append(put_headers)
         app[STREAMS] = self.streams
+        app[REQUESTS] = requests = Requests()
+        app.on_response_prepare.append(requests.note)
         app.on_shutdown.append(self._end_streams)
         for each in OPERATIONS:
             (route,) = app.add_routes([each.route(self._handle)])

@@ -19,10 +19,10 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from aiohttp import WSMsgType, web
-from multidict import CIMultiDictProxy
 
 from node.api.bodies import NoQuery, converted, query
 from node.api.citizen import Chronicler, Citizen
+from node.api.guards import check_upgrade_origin
 from node.api.operations import Operation, Scope
 from node.api.problems import GateError
 from node.api.strict_json import read_json
@@ -132,7 +132,7 @@ class Streams:
             LocalProtocolError: E-FIELD.
         """
         query(request, NoQuery)
-        check_upgrade(request.headers)
+        check_upgrade_origin(request)
         opened = web.WebSocketResponse(
             timeout=_CLOSE_S,
             heartbeat=self._patience.ping_s,
@@ -288,27 +288,6 @@ class Streams:
                 await saying
         except TimeoutError as error:
             raise _EndedError(Ending.SLOW) from error
-
-
-def check_upgrade(headers: CIMultiDictProxy[str]) -> None:
-    """Refuse an upgrade that a page of another site asked for; its browser would add the cookie.
-
-    Every browser names the page's Origin here, and lets no page leave it out; whoever sends none
-    must show a token, which no page can put into an upgrade.
-
-    Raises:
-        GateError: 403 E-ORIGIN.
-    """
-    origins = headers.getall("Origin", [])
-    own = f"http://{headers.get('Host', '').lower()}"
-    if origins != [own] and (origins or "Authorization" not in headers):
-        raise GateError(
-            403,
-            "a page of another site may not open a stream here",
-            code="E-ORIGIN",
-            fix="Open it from a program, with its token, without an Origin header",
-            field="Origin",
-        )
 
 
 def _asked_after(request: web.Request) -> int | None:

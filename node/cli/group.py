@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "people": ("node.cli.people:people", "Shops that sent offers: list, block, unblock."),
     "token": ("node.cli.token:token", "Tokens of programs: make, list, revoke."),
     "outbox": ("node.cli.outbox:outbox", "List letters on their way."),
+    "service": ("node.cli.service:service", "Keep the node running with systemd."),
     "paths": ("node.cli.paths:paths", "Show where this node keeps what."),
     "words": ("node.cli.words:words", "Show the 24 words that make this identity anew."),
     "passphrase": ("node.cli.passphrase:passphrase", "Put the keys under a passphrase."),

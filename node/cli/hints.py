@@ -16,7 +16,7 @@ AT_HOME: Final = frozenset(
     {
         *("up", "status", "cast", "casts", "offers", "accept", "deal", "revoke", "doctor", "peers"),
         *("nearby", "invite", "join", "outbox", "paths", "words", "passphrase", "lock", "unlock"),
-        *("backup", "restore", "reopen", "identity", "vendor", "open", "token"),
+        *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "service"),
     }
 )
 """Commands that are about a home."""

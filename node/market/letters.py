@@ -7,16 +7,20 @@ sender keeps it), or discarded with a reason. Never: a receipt before the commit
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from node.crashpoint import crashpoint
+from node.errors import StorageError
 from node.keystore import is_profile
 from node.market.desk import Desk, read_reply
+from node.meters import Fate, Meters
 from node.post.letters import Discard, Known, Letter, LetterOutcome, Parked, Recorded
-from node.storage import dropped, objects, successions, threads
+from node.storage import casts, dropped, objects, successions, threads
 from protocol import limits, sealing, signing
 from protocol.errors import ObjectError, Reason, RemoteProtocolError
+from protocol.ids import CastId
 from protocol.market.deal import Role
 from protocol.objects.acceptance import Acceptance
 from protocol.objects.envelope import Verified, open_envelope, read_candidate
@@ -80,6 +84,7 @@ class Letters:
         *,
         copies: Copies | None = None,
         recall: Recall | None = None,
+        meters: Meters | None = None,
     ) -> None:
         """Keep the tools and the rooms.
 
@@ -89,11 +94,13 @@ class Letters:
             vendor: takes what buyers say.
             copies: takes notes of other copies of this home; when None, they are dropped.
             recall: asks and tells after a loss; when None, the role's room keeps such events.
+            meters: counts what became of letters.
         """
         self._desk = desk
         self._rooms = {Role.BUYER: buyer, Role.VENDOR: vendor}
         self._copies = copies
         self._recall = recall
+        self._meters = meters or Meters()
 
     async def on_letter(self, box: OwnBox, letter: Letter) -> LetterOutcome:
         """Take one letter to its end.
@@ -130,6 +137,7 @@ class Letters:
 
         verdict, author_box, known = await self._desk.storage.write(txn)
         crashpoint("letter.after_commit")
+        await self._count(verified, verdict, known=known)
         match verdict:
             case Waits():
                 if verdict.want is not None:
@@ -144,6 +152,27 @@ class Letters:
                 seed = self._desk.keyring.sign_seed(box.ctx)
                 kind = Known if known else Recorded
                 return kind(signer_seed=seed, author_box=author_box or b"", envelope_id=verified.id)
+
+    async def _count(self, verified: Verified[Any], verdict: Verdict, *, known: bool) -> None:
+        kind = verified.header.kind
+        match verdict:
+            case Waits():
+                self._meters.letter(kind, Fate.WAITING)
+            case Dropped(reason=reason):
+                self._meters.letter(kind, Fate.REFUSED, reason)
+            case Taken():
+                self._meters.letter(kind, Fate.KNOWN if known else Fate.RECORDED)
+                if kind is Kind.OFFER and not known:
+                    await self._time_offer(verified)
+
+    async def _time_offer(self, verified: Verified[Any]) -> None:
+        root = CastId(verified.header.thread or b"")
+        # It is on record; that its time is not known keeps no receipt back.
+        with contextlib.suppress(StorageError):
+            cast = await self._desk.storage.read(lambda db: casts.load_by_root(db, root))
+            if cast is None:
+                return
+            self._meters.offer_latency.add((self._desk.wall_ms() - cast.created_ms) / 1_000)
 
     def _open(self, ctx: bytes, envelope: bytes) -> Verified[Any]:
         candidate = read_candidate(envelope, peer=None, bytes_max=limits.sealed_bytes_max)

@@ -40,6 +40,7 @@ from node.runtime.neighbours import Neighbours
 from node.runtime.people import People
 from node.runtime.recovery import Recovery
 from node.runtime.welcome import Welcome
+from node.runtime.survey import Survey
 from node.storage import casts, idempotency, outbox
 from node.storage.casts import OwnCast
 from node.storage.idempotency import Effect, EffectKind
@@ -127,6 +128,8 @@ class Handle:
         """Looks the node over for `doctor`; None where a test opens no home."""
         self.holds: Holds | None = None
         """Acceptances that can still be undone; None where a test runs no tasks."""
+        self.survey: Survey | None = None
+        """Looks at the node as machines do; None where a test has no network."""
         self.neighbours: Neighbours | None = None
         """Who is near, and invites; None where a test has no network."""
         self.people = People(rooms.desk)

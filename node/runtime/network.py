@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from node.clock import Clock
 from node.config import Settings
 from node.entropy import Entropy
 from node.errors import ConfigError, TransportError
+from node.meters import Meters
 from node.network.connection import Connection
 from node.network.dialer import Address, Dialer, Kept, parse_address
 from node.network.endpoint import Endpoint, Handlers, Tap
@@ -62,6 +63,7 @@ from protocol.network.events import (
     SeekObject,
     Started,
 )
+from protocol.network.verdicts import Verdict
 from protocol.objects.envelope import Verified
 
 NODE_PREFIX: Final = "node"
@@ -151,6 +153,7 @@ class Network:
         on_message: Callable[[Connection, Message], None],
         on_link_up: Callable[[NodeId], None] | None = None,
         tap: Tap | None = None,
+        meters: Meters | None = None,
     ) -> None:
         """Put the parts together; nothing is opened before `start`.
 
@@ -166,6 +169,7 @@ class Network:
             on_message: hears the questions of the post, and tokens of invites.
             on_link_up: hears of each new link.
             tap: sees every frame in the clear; for tests and traces.
+            meters: counts what comes.
 
         Raises:
             ConfigError: E-PEER.
@@ -177,6 +181,7 @@ class Network:
         self._on_message = on_message
         self._on_link_up = on_link_up
         self._tap = tap
+        self._meters = meters or Meters()
         self._kept_peers = [parse_peer(text) for text in settings.peers]
         self._card = Card(
             settings, clock=clock, transport_seed=transport_seed, record_seed=record_seed
@@ -195,6 +200,7 @@ class Network:
             link_of=self._link_of,
             dial=self._begin_dial,
             on_object=on_object,
+            meters=self._meters,
         )
         self._bytes: dict[NodeId, list[int]] = {}
         self._dialled: dict[NodeId, str] = {}
@@ -390,6 +396,32 @@ class Network:
         """How crowded it is where peers come in."""
         return self._server.door
 
+    def gossip_counts(self) -> dict[str, int]:
+        """Count the public objects held, and the names being verified, missing and condemned."""
+        gossip = self._engine.gossip
+        return {
+            "live": len(gossip.live),
+            "pending": gossip.pending_count,
+            "wanted": gossip.wanted_count,
+            "rejected": gossip.rejected_count,
+            "storing": self._pump.waiting_for_disk,
+        }
+
+    def verdicts(self) -> Mapping[tuple[Verdict, Reason | None], int]:
+        """Count what became of the objects peers sent."""
+        return self._engine.gossip.verdicts
+
+    def roles(self) -> list[str]:
+        """List what this node offers to others."""
+        return [role.value for role in self._card.roles()]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether links are made and taken."""
+        return self._pump.is_running and (self.port is not None) == (
+            self._settings.listen_port is not None
+        )
+
     def link_hosts(self) -> list[tuple[str, bool]]:
         """Give for each link the IP address of its other end, and whether this node dialled."""
         return [(link.address, link.outbound) for link in self._engine.links.peers.values()]
@@ -518,6 +550,7 @@ class Network:
             self._on_link_up(link.peer_id)
 
     def _received(self, link: Connection, message: Message) -> None:
+        self._meters.message(message)
         if isinstance(message, _FOR_OTHER_ROOMS):
             self._on_message(link, message)
         else:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, assert_never
 
 from node.clock import Clock
+from node.meters import Meters
 from node.network.connection import Connection
 from node.runtime.serving import Serving
 from node.runtime.shelf import Shelf
@@ -61,6 +62,7 @@ class Pump:
         link_of: Callable[[PeerId], Connection | None],
         dial: Callable[[DialPeer], None],
         on_object: Callable[[Verified[Any]], None],
+        meters: Meters | None = None,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -73,6 +75,7 @@ class Pump:
             link_of: the open link to a peer.
             dial: begins a dial, which ends in an event.
             on_object: hears of each new object, once it is on disk.
+            meters: hears how old objects are that come.
         """
         self._engine = engine
         self._net = net
@@ -81,6 +84,7 @@ class Pump:
         self._link_of = link_of
         self._dial = dial
         self._on_object = on_object
+        self._meters = meters or Meters()
         self._shelf = Shelf(storage, clock=clock, on_event=self.feed)
         self._serving = Serving(storage, link_of=link_of, on_event=self.feed)
         self._timers = Timers(self._fired)
@@ -92,6 +96,11 @@ class Pump:
     def waiting_for_disk(self) -> int:
         """Actions not written yet."""
         return len(self._shelf)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether what the engine decides is done."""
+        return self._shelving is not None and not self._is_stopped
 
     def start(self) -> None:
         """Begin to write and to serve."""
@@ -129,7 +138,11 @@ class Pump:
             case VerifyBatch(candidates=candidates):
                 # Not at once: what the sockets brought meanwhile has its turn first.
                 asyncio.get_running_loop().call_soon(self._verify, candidates)
-            case StoreObject() | DropObject() | DropExpired() | SaveRecord():
+            case StoreObject(verified=verified):
+                age_ms = self._clock.now().wall_ms - verified.header.at
+                self._meters.object_age.add(age_ms / 1_000)
+                self._shelf.put(action)
+            case DropObject() | DropExpired() | SaveRecord():
                 self._shelf.put(action)
             case ServeObjects(peer=peer, ids=ids):
                 self._serving.put(peer, ids)

@@ -168,6 +168,14 @@ async def load_all(db: aiosqlite.Connection) -> list[OwnCast]:
     return [_cast(row) for row in await load_every(db, _SELECT_ALL)]
 
 
+async def load_counts(db: aiosqlite.Connection) -> dict[CastState, int]:
+    """Count requests by state, for metrics."""
+    counts = dict.fromkeys(CastState, 0)
+    for row in await load_every(db, "SELECT state, count(*) AS n FROM casts GROUP BY state"):
+        counts[CastState(row["state"])] = row["n"]
+    return counts
+
+
 async def load_by_handle(
     db: aiosqlite.Connection, prefix: str, handle: str, *, limit: int = 10
 ) -> list[OwnCast]:

@@ -21,6 +21,7 @@ from node.errors import StorageError
 from node.storage import audit, bounds, faults
 from node.storage.guard import Guard, page_damage, sums_damage
 from node.storage.housekeeping import Swept, sweep_step
+from node.storage.journal import journal_path
 from node.storage.migrations import copy_database
 from node.storage.readers import Readers
 from node.storage.scrub import Progress, ScrubReport, file_damage, scrub
@@ -98,6 +99,11 @@ class Storage:
     def waiting(self) -> int:
         """Changes handed in and not yet committed, for `status`."""
         return self._writer.waiting
+
+    @property
+    def is_written(self) -> bool:
+        """Whether changes are still taken; once the writer has stopped, never again."""
+        return not self._writer.is_over
 
     async def write(self, txn: Callable[[sqlite3.Connection], T], *, promise: bool = True) -> T:
         """Run a whole function over the writing connection; return after its commit.
@@ -187,6 +193,19 @@ class Storage:
             last = first + bounds.pages_per_look - 1
             found += await self.write(partial(_look, guard, first, last))
         return found
+
+    async def file_bytes(self) -> dict[str, int]:
+        """Measure the file and its write-ahead log."""
+
+        def measure(path: Path) -> int:
+            with contextlib.suppress(OSError):
+                return path.stat().st_size
+            return 0
+
+        return {
+            "database": await asyncio.to_thread(measure, self._path),
+            "log": await asyncio.to_thread(measure, journal_path(self._path)),
+        }
 
     async def copy_to(self, target: Path) -> None:
         """Copy the database as of one moment, beside all other work; who may ask stays behind.

@@ -234,6 +234,14 @@ async def load_newest(db: aiosqlite.Connection, *, limit: int, offset: int = 0) 
     return [_deal(row) for row in await load_every(db, _SELECT_ALL, (limit, offset))]
 
 
+async def load_counts(db: aiosqlite.Connection) -> dict[DealState, int]:
+    """Count deals by state, for metrics."""
+    counts = dict.fromkeys(DealState, 0)
+    for row in await load_every(db, "SELECT state, count(*) AS n FROM deals GROUP BY state"):
+        counts[DealState(row["state"])] = row["n"]
+    return counts
+
+
 async def load_by_handle(
     db: aiosqlite.Connection, prefix: str, handle: str, *, limit: int = 10
 ) -> list[Deal]:

@@ -92,6 +92,11 @@ class Writer:
         return self._waiting
 
     @property
+    def is_over(self) -> bool:
+        """Whether the writer has stopped for good."""
+        return self._is_over
+
+    @property
     def guard(self) -> Guard:
         """The sums of the open file; ask it inside a change, in the writer's thread."""
         return self._guard

@@ -20,6 +20,7 @@ from protocol.network.admission import points_of
 from protocol.network.live import LiveTable
 from protocol.network.memory import Holders, Recent
 from protocol.network.queue import VerifyQueue
+from protocol.network.verdicts import Verdicts
 from protocol.network.wanted import Wanted
 from protocol.objects.envelope import Verified
 
@@ -40,6 +41,7 @@ class Carried:
         sought: names this node itself asks for, with the monotonic ms at which it stops.
         thanks: names each peer supplied, to be confirmed with the next heartbeat.
         firsts: how many objects each linked peer was the first to supply.
+        verdicts: what became of the objects that came.
     """
 
     def __init__(self, *, net: str, objects_max: int, pending_max: int, rejected_max: int) -> None:
@@ -56,6 +58,7 @@ class Carried:
         self.sought: OrderedDict[bytes, int] = OrderedDict()
         self.thanks: dict[PeerId, list[bytes]] = {}
         self.firsts: dict[PeerId, int] = {}
+        self.verdicts = Verdicts()
 
     def knows(self, prefix: bytes) -> bool:
         """Tell whether nothing need be asked about a name: held, pending, or not taken."""

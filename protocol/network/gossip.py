@@ -13,9 +13,11 @@ Source: docs/protocol/06-gossip.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from protocol import limits
+from protocol.errors import Reason
 from protocol.ids import PeerId
 from protocol.network.actions import GossipAction
 from protocol.network.admission import PUBLIC_KINDS
@@ -44,6 +46,7 @@ from protocol.network.events import (
 from protocol.network.exchange import Exchange
 from protocol.network.intake import Intake
 from protocol.network.live import LiveTable, prefix_of
+from protocol.network.verdicts import Verdict
 from protocol.now import Now
 from protocol.objects.header import Kind
 
@@ -98,6 +101,11 @@ class Gossip:
     def wanted_count(self) -> int:
         """Ids announced that are not here."""
         return len(self._carried.wanted)
+
+    @property
+    def verdicts(self) -> Mapping[tuple[Verdict, Reason | None], int]:
+        """How many of the objects that came met which end, and why."""
+        return self._carried.verdicts.counts
 
     def is_rejected(self, object_id: bytes) -> bool:
         """Tell whether an id is remembered as provably bad."""

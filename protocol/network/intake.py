@@ -15,7 +15,7 @@ from protocol import limits
 from protocol.errors import ObjectError, Reason
 from protocol.ids import NodeId, ObjectId, PeerId
 from protocol.network.actions import DropObject, GossipAction, Notify, StoreObject, VerifyBatch
-from protocol.network.admission import Memory, check_admissible, memory_of
+from protocol.network.admission import Memory, check_admissible, memory_of, points_of
 from protocol.network.carried import Carried, Pushes, blame
 from protocol.network.events import (
     ObjectLost,
@@ -25,6 +25,7 @@ from protocol.network.events import (
     VerifyFinished,
 )
 from protocol.network.live import entry_of, prefix_of, text_digest
+from protocol.network.verdicts import Verdict
 from protocol.now import Now
 from protocol.objects.envelope import Candidate, Verified, read_candidate
 from protocol.objects.header import Kind
@@ -51,11 +52,13 @@ class Intake:
         try:
             candidate = read_candidate(raw, peer=NodeId(peer), bytes_max=limits.public_bytes_max)
         except ObjectError as error:
+            self._carried.verdicts.note(Verdict.REJECTED, error.reason)
             return blame(peer, error.reason)
         carried = self._carried
         prefix = prefix_of(candidate.id)
         if not carried.knows(prefix):
             return self._admit(candidate, prefix, peer, now)
+        carried.verdicts.note(Verdict.DUPLICATE)
         carried.wanted.arrived(prefix, peer, now.mono_ms)
         if prefix in carried.live:
             carried.note_holder(prefix, peer)
@@ -81,6 +84,7 @@ class Intake:
             carried.wanted.arrived(prefix, peer, now.mono_ms)
         else:
             # It is asked for again when there is room.
+            carried.verdicts.note(Verdict.IGNORED, Reason.QUOTA)
             carried.wanted.failed(prefix, peer)
             carried.wanted.note(prefix, peer)
         return []
@@ -91,6 +95,8 @@ class Intake:
         """Remember a refusal for what it is, and blame whoever sent provably bad bytes."""
         carried = self._carried
         memory = memory_of(reason)
+        is_fault = bool(points_of(reason))
+        carried.verdicts.note(Verdict.REJECTED if is_fault else Verdict.IGNORED, reason)
         for supplier in suppliers:
             if memory is Memory.NOTHING:
                 carried.wanted.failed(prefix, supplier)
@@ -138,6 +144,7 @@ class Intake:
             return actions + self._refuse(prefix, placement.refused, suppliers[:1], now)
         if placement.replaced is not None:
             carried.declined.add(prefix_of(placement.replaced))
+        carried.verdicts.note(Verdict.ACCEPTED)
         carried.storing[prefix] = verified
         carried.sought.pop(prefix, None)
         actions.append(StoreObject(verified=verified, replaced=placement.replaced))

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from node.api.citizen import Chronicler
+from node.api.metrics import METERED
 from node.errors import KeystoreError, NotFoundError, RefusedError
+from node.meters import Counts, Spread
 from node.runtime.chronicle import Page
 from protocol.errors import LocalProtocolError
 from protocol.ids import to_text
@@ -344,6 +346,36 @@ class FakeChronicle:
         return self.newest
 
 
+class FakeSurvey:
+    """Counts two open casts; `states` is how its checks stand."""
+
+    def __init__(self) -> None:
+        self.states = {"database": True, "network": True, "running": True}
+
+    async def checks(self) -> dict[str, bool]:
+        return self.states
+
+    async def census(self) -> dict[str, Counts | Spread]:
+        found: dict[str, Counts | Spread] = {
+            each.name: Spread((1.0,)) if each.kind == "histogram" else {} for each in METERED
+        }
+        return found | {"casts": {("open",): 2}}
+
+    def info(self) -> dict[str, Any]:
+        return {
+            "schema": "intentcast.info/1",
+            "name": None,
+            "software": "intentcast",
+            "version": "0.1.0",
+            "node": "node-1",
+            "net": "test",
+            "roles": ["relay"],
+            "protocol": {"channel": [1], "objects": [1]},
+            "limits": {"public_object_bytes": 8_192},
+            "shop": None,
+        }
+
+
 class FakeCitizen:
     """Answers like a node; `calls` keeps what was asked, `fails` raises instead."""
 
@@ -359,6 +391,7 @@ class FakeCitizen:
         self.holds: FakeHolder | None = FakeHolder()
         self.examiner: FakeExaminer | None = FakeExaminer()
         self.chronicle: Chronicler = FakeChronicle()
+        self.survey: FakeSurvey | None = FakeSurvey()
         self.fails: Exception | None = None
         self.offer_list = [offer(1), offer(2, total_text="275.00 EUR", total=27_500)]
         self.cast_list = [CAST]

@@ -52,7 +52,7 @@ def test_every_member_of_every_record_is_described():
 
 
 def test_what_changes_something_needs_more_than_reading():
-    assert [each.name for each in OPERATIONS if each.scope is None] == ["live", "log_in"]
+    assert [each.name for each in OPERATIONS if each.scope is None] == ["live", "ready", "log_in"]
     for each in OPERATIONS:
         is_reading = each.method == "GET"
         if each.name not in OF_THE_DOOR:

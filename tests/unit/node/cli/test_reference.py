@@ -45,7 +45,7 @@ def test_every_command_has_its_section():
 def test_every_option_is_described(name: str, command: click.Command):
     for param in command.params:
         if isinstance(param, click.Option):
-            for option in param.opts:
+            for option in (*param.opts, *param.secondary_opts):
                 assert f"`{option}" in CLI, f"{name} {option}"
 
 
@@ -54,7 +54,7 @@ def test_no_option_is_described_that_is_not_there():
         option
         for _, command in commands()
         for param in command.params
-        for option in param.opts
+        for option in (*param.opts, *param.secondary_opts)
         if option.startswith("-")
     } | {"--help", "--version"}
     assert set(re.findall(r"`(--[a-z-]+)", CLI)) <= known

@@ -39,6 +39,16 @@ async def test_an_offer_is_recorded_and_its_vendor_gets_a_receipt(market: Market
     )
 
 
+async def test_letters_are_counted_by_what_became_of_them(market: Market):
+    row, _ = await market.offered()
+    market.clock.advance(2_000)
+    outgoing = market.vendor.post.queued[0]
+    await market.buyer.take(row.nonce, outgoing.envelope)
+    meters = market.buyer.letters._meters
+    assert meters.offers() == {("recorded", "none"): 1, ("known", "none"): 1}
+    assert meters.offer_latency.cumulated()[-1] == 1
+
+
 @pytest.mark.parametrize("raw", [b"", b"\xc0", b"\x93\xc4\x00\xc4\x00\xc0", b"x" * 60_000])
 async def test_bytes_that_are_no_envelope_are_discarded(buyer: Booth, raw: bytes):
     row = await buyer.cast()
