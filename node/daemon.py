@@ -68,6 +68,7 @@ from node.runtime.network import Network
 from node.runtime.recovery import Recovery
 from node.runtime.survey import Surroundings as Surveyed
 from node.runtime.survey import Survey
+from node.runtime.salesroom import Salesroom
 from node.runtime.tasks import Tasks
 from node.runtime.upkeep import keep_house
 from node.runtime.visitors import Login
@@ -319,6 +320,7 @@ class Daemon:
             on_change=self._keys_changed,
         )
         self.handle.neighbours = self.neighbours
+        self.handle.salesroom = Salesroom(self.desk, self.seller, shop)
         self.handle.holds = Holds(self.desk.tasks, self._entropy)
         self.handle.recovery = self.recovery
         self.handle.identity = Identity(self.desk, self.recovery.succession, self.recovery.copies)

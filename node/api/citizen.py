@@ -146,6 +146,22 @@ class Recoverer(Protocol):
         ...
 
 
+class Shopkeeper(Protocol):
+    """Whoever shows the shop to its keeper: `node/runtime/salesroom.py`."""
+
+    async def catalogue(self, words: str, after: int) -> Document:
+        """Show a page of articles on offer."""
+        ...
+
+    async def offers(self, after: int) -> Document:
+        """Show a page of offers that were sent."""
+        ...
+
+    async def inbox(self) -> Document:
+        """Show what waits for a person, and what became of requests."""
+        ...
+
+
 class Registrar(Protocol):
     """Whoever keeps the shop's identity: `node/runtime/identity.py`."""
 
@@ -240,6 +256,11 @@ class Citizen(Protocol):
     @property
     def holds(self) -> Holder | None:
         """Acceptances that can still be undone."""
+        ...
+
+    @property
+    def salesroom(self) -> Shopkeeper | None:
+        """The shop, for its keeper."""
         ...
 
     @property

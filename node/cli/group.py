@@ -44,7 +44,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "restore": ("node.cli.restore:restore", "Make a home from the 24 words, and a backup."),
     "reopen": ("node.cli.reopen:reopen", "After a restore: ask the others, then promise again."),
     "identity": ("node.cli.identity:identity", "The shop's key, and which copy goes on."),
-    "vendor": ("node.cli.vendor:vendor", "Sell: init, import, serve, status."),
+    "vendor": ("node.cli.vendor:vendor", "Sell: init, import, serve, inbox, ..."),
     "testnet": ("node.cli.testnet:testnet", "Run a small network on this machine."),
     "demo": ("node.cli.demo:demo", "Play the Park City story on this machine."),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 
@@ -11,15 +13,16 @@ from node.cli.exits import Exit
 from node.cli.feed_report import print_report, save_report
 from node.cli.group import NounGroup
 from node.cli.session import Session, session_options
-from node.cli.spoken import short
+from node.cli.spoken import moment, short
 from node.cli.table import pairs, table
 from node.cli.up import node_options, start_node
 from protocol.errors import LocalProtocolError
 
 _SKIPPED_SHOWN = 20
+_PRICE_UNIT = "each"
 
 
-@click.group(cls=NounGroup, short_help="Sell: init, import, serve, status.")
+@click.group(cls=NounGroup, short_help="Sell: init, import, serve, inbox, ...")
 def vendor() -> None:
     """Sell: make a shop of this home, import what it sells, and answer requests."""
 
@@ -118,6 +121,109 @@ def status(session: Session) -> None:
         session.console.document(found)
         return
     _print(session, found)
+
+
+@vendor.command("catalogue", short_help="List what is on offer.")
+@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.option("--after", type=click.IntRange(0), default=0, metavar="N", help="Go on from there.")
+@session_options
+def catalogue(session: Session, words: tuple[str, ...], after: int) -> None:
+    """List articles on offer whose title or number holds every WORD, and why one is not quoted."""
+    asked = urlencode({"words": " ".join(words), "after": after})
+    found = session.client().get(f"/v1/vendor/catalogue?{asked}")
+    if session.as_json:
+        session.console.document(found)
+        return
+    rows = [
+        (
+            each["sku"],
+            each["title"],
+            each["price_text"] + ("" if each["price_unit"] == _PRICE_UNIT else " a unit"),
+            each["stock"],
+            each["source"],
+            each["hindrance"]["words"] if each["hindrance"] else "",
+        )
+        for each in found["articles"]
+    ]
+    headings = ("number", "article", "price", "stock", "feed", "not quoted because")
+    _print_page(session, found, headings, rows, "vendor catalogue")
+
+
+@vendor.command("offers", short_help="List offers sent.")
+@click.option("--after", type=click.IntRange(0), default=0, metavar="N", help="Go on from there.")
+@session_options
+def offers(session: Session, after: int) -> None:
+    """List offers this shop sent, newest first."""
+    found = session.client().get(f"/v1/vendor/offers?{urlencode({'after': after})}")
+    if session.as_json:
+        session.console.document(found)
+        return
+    rows = [
+        (
+            each["handle"],
+            each["total_text"],
+            each["state"],
+            moment(each["valid_until"]),
+            each["deal"],
+            each["title"],
+        )
+        for each in found["offers"]
+    ]
+    headings = ("offer", "total", "state", "valid until", "deal", "to")
+    _print_page(session, found, headings, rows, "vendor offers")
+
+
+def _print_page(
+    session: Session,
+    found: Document,
+    headings: tuple[str, ...],
+    rows: Sequence[tuple[object, ...]],
+    command: str,
+) -> None:
+    console = session.console
+    if rows:
+        for line in table(headings, rows, columns=console.width(), right=("price", "total")):
+            console.data(line)
+    elif found["next"] is None:
+        console.say("There is nothing.")
+    if found["next"] is not None:
+        console.say(f"There is more:  intentcast {command} --after {found['next']}")
+
+
+@vendor.command("inbox", short_help="Show what waits for you, and what became of requests.")
+@session_options
+def inbox(session: Session) -> None:
+    """Show acceptances that wait for your word, and what became of the requests heard lately."""
+    found = session.client().get("/v1/vendor/inbox")
+    console = session.console
+    if session.as_json:
+        console.document(found)
+        return
+    if found["waiting"]:
+        rows = [
+            (each["handle"], each["total_text"], moment(each["confirm_by"]), each["cast_title"])
+            for each in found["waiting"]
+        ]
+        headings = ("deal", "total", "answer by", "about")
+        for line in table(headings, rows, columns=console.width(), right=("total",)):
+            console.data(line)
+        console.say("Answer:  intentcast deal DEAL --confirm        or: --refuse REASON")
+    heard = [
+        (each["handle"], moment(each["at"]), _became(each), each["title"], each["words"])
+        for each in found["requests"]
+    ]
+    if heard:
+        headings_heard = ("request", "when", "what became of it", "title", "why")
+        for line in table(headings_heard, heard, columns=console.width()):
+            console.data(line)
+    if not heard and not found["waiting"]:
+        console.say("Nothing waits, and no request has come.")
+
+
+def _became(request: Document) -> str:
+    if request["state"] == "offered":
+        return f"offered, {request['offer']}"
+    return f"{request['state']}, {request['reason']}"
 
 
 def _print(session: Session, found: Document) -> None:

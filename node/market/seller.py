@@ -59,18 +59,20 @@ _WAITING_MAX = 10_000
 _SKIPPED_KEPT = 200
 _LOOK_AGAIN_S = 1.0
 _PROMISED_MAX = 1_000
+_UNDECIDED = (DealState.OFFERED,)
 _VOIDS_SOUGHT_MAX = 64
 """Events of a buyer looked through for a void that came first: it may not cost more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """The shop does not answer a request."""
+    """The shop does not answer a request; the seller notes when, Unix ms."""
 
     reason: str
     """A code."""
     words: str
     """Why, for the shopkeeper."""
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +181,7 @@ class Seller:
                 self._heard.discard(cast.id)
 
     def _skip(self, cast_id: bytes, skipped: Skipped) -> None:
-        self.skipped[cast_id] = skipped
+        self.skipped[cast_id] = replace(skipped, at_ms=self._desk.wall_ms())
         while len(self.skipped) > _SKIPPED_KEPT:
             self.skipped.pop(next(iter(self.skipped)))
         self._desk.changed()
@@ -502,9 +504,7 @@ class Seller:
                 _LOG.error("a deal could not be decided: %r", error, exc_info=error)
 
     async def _waiting_deals(self) -> list[DealRow]:
-        return await self._desk.storage.write(
-            lambda conn: deals.in_states(conn, [DealState.OFFERED])
-        )
+        return await self._desk.storage.write(lambda conn: deals.in_states(conn, _UNDECIDED))
 
     async def _decide_one(self, row: DealRow) -> None:
         shop = self._shop

@@ -41,6 +41,7 @@ from node.runtime.people import People
 from node.runtime.recovery import Recovery
 from node.runtime.welcome import Welcome
 from node.runtime.survey import Survey
+from node.runtime.salesroom import Salesroom
 from node.storage import casts, idempotency, outbox
 from node.storage.casts import OwnCast
 from node.storage.idempotency import Effect, EffectKind
@@ -126,6 +127,8 @@ class Handle:
         """The shop's keys through their generations; None where a test opens no home."""
         self.examiner: Examiner | None = None
         """Looks the node over for `doctor`; None where a test opens no home."""
+        self.salesroom: Salesroom | None = None
+        """What the keeper of the shop looks at; None where a test opens no home."""
         self.holds: Holds | None = None
         """Acceptances that can still be undone; None where a test runs no tasks."""
         self.survey: Survey | None = None

@@ -27,6 +27,8 @@ IMPORTS_KEPT: Final = 1_000
 """Imports remembered."""
 _VARIABLES_MAX: Final = 500
 """Values bound in one statement."""
+_LOOKED_AT_MAX: Final = 50_000
+"""Articles one search looks at: on a large catalogue it goes on where it stopped. Guess."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +257,57 @@ async def page(
         (*max(after, (category, 0)), category, limit),
     )
     return [((str(path), int(number)), _item(raw, digest)) for path, number, raw, digest in rows]
+
+
+async def search(
+    db: aiosqlite.Connection, words: Sequence[str], after_id: int, limit: int
+) -> tuple[list[Item], int | None]:
+    """Find articles on offer whose title or number holds every word, as they were imported.
+
+    Args:
+        db: reading connection.
+        words: none finds everything; small and capital letters are alike.
+        after_id: where to go on; 0 at first.
+        limit: most rows.
+
+    Returns:
+        The articles, and where to go on; None when all was looked at.
+    """
+    stop = await _row_id_after(db, after_id)
+    matches = "".join(f" AND {_HAS_WORD}" for _ in words)
+    sql = (
+        "SELECT id, content, hash FROM items WHERE removed_ms IS NULL"  # noqa: S608 - marks alone
+        f" AND id > ? AND id <= ?{matches} ORDER BY id LIMIT ?"
+    )
+    rows = await db.execute_fetchall(sql, (after_id, stop or _ID_MAX, *_patterns(words), limit + 1))
+    found = list(rows)
+    items = [_item(raw, digest) for _, raw, digest in found[:limit]]
+    if len(found) > limit:
+        return items, int(found[limit - 1][0])
+    return items, stop
+
+
+_ID_MAX: Final = 2**63 - 1
+_HAS_WORD: Final = "(" + " OR ".join(["title LIKE ? ESCAPE '!' OR sku LIKE ? ESCAPE '!'"] * 3) + ")"
+
+
+async def _row_id_after(db: aiosqlite.Connection, after_id: int) -> int | None:
+    """Give the row one search ends at; None when the catalogue ends before it."""
+    rows = await db.execute_fetchall(
+        "SELECT id FROM items WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?",
+        (after_id, _LOOKED_AT_MAX - 1),
+    )
+    return next((int(row[0]) for row in rows), None)
+
+
+def _patterns(words: Sequence[str]) -> list[str]:
+    """Write each word in the ways a title may: the database knows the two cases of ASCII only."""
+    found = []
+    for word in words:
+        plain = "".join(f"!{c}" if c in "!%_" else c for c in word)
+        for way in (plain.lower(), plain.upper(), plain.capitalize()):
+            found += [f"%{way}%"] * 2
+    return found
 
 
 async def find(db: aiosqlite.Connection, sku: str) -> Item | None:

@@ -81,6 +81,9 @@ DealOutcome: TypeAlias = DealInserted | DealKnown | LineTaken
 _SELECT = "SELECT * FROM deals WHERE deal_id = ?"
 _SELECT_CAST = "SELECT * FROM deals WHERE cast_id = ? ORDER BY seq"
 _SELECT_STATE = "SELECT * FROM deals WHERE state = ? ORDER BY seq"
+_SELECT_WAITING = """
+SELECT * FROM deals WHERE state = 'offered' AND role = 'vendor' ORDER BY confirm_by LIMIT ?
+"""
 _SELECT_ALL = "SELECT * FROM deals ORDER BY seq DESC LIMIT ? OFFSET ?"
 _SELECT_BETWEEN = "SELECT * FROM deals WHERE deal_id BETWEEN ? AND ? ORDER BY deal_id LIMIT ?"
 _SELECT_LIVE_OF_LINE = """
@@ -222,6 +225,12 @@ async def load_deal(db: aiosqlite.Connection, deal_id: bytes) -> Deal | None:
     """Find a deal."""
     row = await load_one(db, _SELECT, (deal_id,))
     return None if row is None else _deal(row)
+
+
+async def load_waiting(db: aiosqlite.Connection, *, limit: int) -> list[Deal]:
+    """List acceptances that a vendor has not answered, the longest waiting first."""
+    rows = await load_every(db, _SELECT_WAITING, (limit,))
+    return [_deal(row) for row in rows]
 
 
 async def load_of_cast(db: aiosqlite.Connection, cast_id: bytes) -> list[Deal]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Final
 
+from node.storage.catalogue import Item
 from node.vendor.matching import Fit, Skip, SkipReason, Span
 from node.vendor.rules import Fee, MembershipPrice, Rules, Season
 from protocol.objects.intentcast import Intentcast
@@ -44,13 +45,18 @@ def half_up(amount: Decimal) -> int:
     return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
-def floor_minor(fit: Fit, rules: Rules) -> int:
-    """Give the least a fit may be sold for, minor units."""
-    article = fit.article
+def unit_floor(article: Item, rules: Rules) -> Decimal:
+    """Give the least one unit of an article may be sold for, minor units before rounding."""
     unit = Decimal(article.floor_minor or 0)
     if rules.floor_percent is not None:
         listed = article.list_minor or article.price_minor
         unit = max(unit, listed * rules.floor_percent / _HUNDRED)
+    return unit
+
+
+def floor_minor(fit: Fit, rules: Rules) -> int:
+    """Give the least a fit may be sold for, minor units."""
+    unit = unit_floor(fit.article, rules)
     return int((unit * fit.charge.n).to_integral_value(rounding=ROUND_CEILING))
 
 

@@ -20,9 +20,11 @@ from node.data.vocabulary import attribute_vocabulary, category_tree
 from node.errors import ConfigError, RefusedError
 from node.market.seller import Promise, Seller, Skipped
 from node.storage import catalogue as rows
+from node.storage.catalogue import Item
 from node.storage.database import Storage
 from node.vendor.catalogue import ImportOrder, import_feed
 from node.vendor.feeds import FeedOptions
+from node.vendor.hindrances import hindrance
 from node.vendor.identity import Identity, load_identity
 from node.vendor.matching import DAYS_PER, Skip
 from node.vendor.prices import ShopHabits
@@ -157,20 +159,46 @@ class Storekeeper:
             sold = Counter(pieces_of(_for_good(offer)))
             if _overlaps(offer.fulfil.window, windows):
                 taken += Counter(pieces_of(offer)) - sold
+        return taken + self._sold(counted_ms)
+
+    def _sold(self, counted_ms: int) -> Counter[str]:
+        """Count pieces that left for good since the feeds counted them."""
+        sold: Counter[str] = Counter()
+        for promise in self._promised.values():
             if promise.at_ms >= counted_ms:
-                taken += sold
-        return taken
+                sold += Counter(pieces_of(_for_good(promise.offer)))
+        return sold
 
     # --- the shopkeeper -------------------------------------------------------------------------
 
-    async def status(self) -> dict[str, Any]:
-        """Tell name, stock and what was answered."""
+    def check_open(self) -> None:
+        """Make sure that this home has a shop.
+
+        Raises:
+            RefusedError: E-NO-SHOP.
+        """
         if self._identity is None:
             raise RefusedError(
                 "this home has no shop",
                 code="E-NO-SHOP",
                 fix='Make one: intentcast vendor init --name "..."',
             )
+
+    async def hindrances(self, articles: Sequence[Item]) -> list[Skipped | None]:
+        """Tell of each article what keeps it from being quoted, whatever is asked for."""
+        if self._identity is None or self._rules is None:
+            return [None for _ in articles]
+        shop, rules = self._identity.shop(), self._rules.current()
+        sold = self._sold(await self._counted_ms())
+        found = [hindrance(each, shop=shop, rules=rules, sold=sold[each.sku]) for each in articles]
+        return [
+            None if no is None else Skipped(reason=no.reason.value, words=no.words) for no in found
+        ]
+
+    async def status(self) -> dict[str, Any]:
+        """Tell name, stock and what was answered."""
+        self.check_open()
+        assert self._identity is not None  # noqa: S101 - so check_open found
         problem = self._check_rules()
         skipped = self._seller.skipped if self._seller else {}
         profile = self._seller.profile if self._seller else None

@@ -22,6 +22,7 @@ from node.web.pages.casts import cast_pages
 from node.web.pages.compare import compare_pages
 from node.web.pages.deals import deal_pages
 from node.web.pages.entrance import entrance_pages
+from node.web.pages.shop import shop_pages
 from node.web.shell import Shell, error_values, html
 from protocol.errors import IntentcastError
 
@@ -76,6 +77,7 @@ class Site:
             *compare_pages(shell),
             *accepting_pages(shell),
             *deal_pages(shell),
+            *shop_pages(shell),
             PageRoute(
                 method="GET", path=PREFIX + "{version}/{name:.+}", scope=None, handler=_asset
             ),

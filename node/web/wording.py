@@ -32,6 +32,8 @@ _STATES: Final = {
     "voided": "not confirmed in time",
     "cancelled": "cancelled",
     "withdrawn": "withdrawn",
+    "replaced": "replaced by a later offer",
+    "waiting": "accepted: waits for your answer",
 }
 
 

@@ -19,6 +19,7 @@ from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 from tests.unit.node.api.fake_neighbours import FakeNeighbours
 from tests.unit.node.api.fake_people import FakePeople, FakeWelcome
 from tests.unit.node.api.fake_recovery import FakeRecoverer, FakeRegistrar
+from tests.unit.node.api.fake_shop import FakeShop
 
 
 def full(prefix: str, number: int = 0) -> str:
@@ -389,6 +390,7 @@ class FakeCitizen:
         self.people: FakePeople | None = FakePeople()
         self.welcome: FakeWelcome | None = FakeWelcome()
         self.holds: FakeHolder | None = FakeHolder()
+        self.salesroom: FakeShop | None = FakeShop()
         self.examiner: FakeExaminer | None = FakeExaminer()
         self.chronicle: Chronicler = FakeChronicle()
         self.survey: FakeSurvey | None = FakeSurvey()
@@ -532,6 +534,7 @@ class FakeCitizen:
             "schema": "intentcast.vendor/1",
             "name": "Shop One",
             "key": full("key", 7),
+            "key": "key-7",
             "mailboxes": 2,
             "categories": {"home/kitchen/espresso": 12},
             "rules_problem": None,

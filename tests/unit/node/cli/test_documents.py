@@ -38,6 +38,9 @@ ASKED = {
     "token": ["token", "new", "shop script"],
     "tokens": ["token", "list"],
     "token-revoked": ["token", "revoke", "token-7Q4M-K2XD"],
+    "vendor-catalogue": ["vendor", "catalogue", "espresso"],
+    "vendor-inbox": ["vendor", "inbox"],
+    "vendor-offers": ["vendor", "offers"],
 }
 
 

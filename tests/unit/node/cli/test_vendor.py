@@ -96,3 +96,37 @@ def test_status(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(citizen, "vendor_status", broken)
     assert "the last good ones are used: line 3" in shell.run("vendor", "status").out
     assert "intentcast unlock" in shell.run("vendor", "status").err
+
+
+def test_catalogue(shell: Shell, citizen: FakeCitizen):
+    shop = citizen.salesroom
+    assert shop is not None
+    shop.next = 50
+    found = shell.run("vendor", "catalogue", "espresso", "machine", "--after", "7")
+    assert shop.calls == [("catalogue", "espresso machine", 7)]
+    assert "249.00 EUR a unit" in found.out
+    assert "the feed counts no piece" in found.out
+    assert "--after 50" in found.err
+    shop.articles, shop.next = [], None
+    assert "There is nothing." in shell.run("vendor", "catalogue").err
+
+
+def test_offers(shell: Shell, citizen: FakeCitizen):
+    found = shell.run("vendor", "offers")
+    assert [line.split()[0] for line in found.out.splitlines()] == [
+        "offer",
+        "offer-AAA1-BBBB",
+        "offer-CCC3",
+    ]
+    assert "agreed" in found.out
+
+
+def test_inbox(shell: Shell, citizen: FakeCitizen):
+    found = shell.run("vendor", "inbox")
+    assert "deal-WAIT-ING1" in found.out
+    assert "--confirm" in found.err
+    assert "skipped, no_article" in found.out
+    assert "offered, offer-AAA1-BBBB" in found.out
+    assert citizen.salesroom is not None
+    citizen.salesroom.waiting, citizen.salesroom.requests = [], []
+    assert "no request has come" in shell.run("vendor", "inbox").err

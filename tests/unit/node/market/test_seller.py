@@ -138,7 +138,8 @@ async def test_what_the_shop_does_not_sell_is_skipped_with_its_reason(market: Ma
     cast = await market.buyer.object(row.cast_id)
     market.vendor.shop.skip = Skipped(reason="no_match", words="nothing fits")
     await market.vendor.answer(cast)
-    assert market.vendor.seller.skipped == {cast.id: market.vendor.shop.skip}
+    noted = replace(market.vendor.shop.skip, at_ms=market.clock.now().wall_ms)
+    assert market.vendor.seller.skipped == {cast.id: noted}
     market.vendor.shop.skip = None
     await market.vendor.answer(cast)
     assert market.vendor.seller.skipped == {}

@@ -160,3 +160,48 @@ def test_content_does_not_depend_on_the_order_of_facts():
     one = item("A", facts={"a": StatedFact(value="1"), "b": StatedFact(value="2")})
     two = item("A", facts={"b": StatedFact(value="2"), "a": StatedFact(value="1")})
     assert one.content() == two.content()
+
+
+async def searched(
+    storage: Storage, *words: str, after: int = 0, limit: int = 50
+) -> tuple[list[str], int | None]:
+    items, place = await storage.read(lambda db: catalogue.search(db, words, after, limit))
+    return [each.sku for each in items], place
+
+
+async def test_articles_are_found_by_words_of_title_and_number(storage: Storage):
+    shelf = [
+        item("A-1", title="Red tent"),
+        item("A-2", title="Blue Tent, 100% dry"),
+        item("b_3", title="ÄRMEL red"),
+    ]
+    await storage.write(lambda conn: catalogue.put(conn, shelf, NOW_MS))
+    assert await searched(storage) == (["A-1", "A-2", "b_3"], None)
+    assert await searched(storage, "TENT") == (["A-1", "A-2"], None)
+    assert await searched(storage, "tent", "red") == (["A-1"], None)
+    assert await searched(storage, "a-2") == (["A-2"], None)
+    assert await searched(storage, "ärmel") == (["b_3"], None)
+    assert await searched(storage, "0%") == (["A-2"], None)
+    assert await searched(storage, "b_3") == (["b_3"], None)
+    assert await searched(storage, "b!3", "%") == ([], None)
+    await storage.write(lambda conn: catalogue.mark_gone(conn, ["A-1"], NOW_MS))
+    assert await searched(storage, "tent") == (["A-2"], None)
+
+
+async def test_a_search_goes_on_page_by_page(storage: Storage):
+    shelf = [item(f"{number:02}") for number in range(7)]
+    await storage.write(lambda conn: catalogue.put(conn, shelf, NOW_MS))
+    first, place = await searched(storage, limit=3)
+    assert (first, place) == (["00", "01", "02"], 3)
+    assert await searched(storage, after=3, limit=4) == (["03", "04", "05", "06"], None)
+
+
+async def test_a_search_looks_at_so_many_articles_only(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(catalogue, "_LOOKED_AT_MAX", 3)
+    shelf = [item(f"{number:02}", title=f"T{number}") for number in range(7)]
+    await storage.write(lambda conn: catalogue.put(conn, shelf, NOW_MS))
+    assert await searched(storage, "t5") == ([], 3)
+    assert await searched(storage, "t5", after=3) == (["05"], 6)
+    assert await searched(storage, "t5", after=6) == ([], None)
