@@ -66,9 +66,9 @@ from node.runtime.identity import Identity
 from node.runtime.neighbours import Neighbours, Surroundings
 from node.runtime.network import Network
 from node.runtime.recovery import Recovery
+from node.runtime.salesroom import Salesroom
 from node.runtime.survey import Surroundings as Surveyed
 from node.runtime.survey import Survey
-from node.runtime.salesroom import Salesroom
 from node.runtime.tasks import Tasks
 from node.runtime.upkeep import keep_house
 from node.runtime.visitors import Login

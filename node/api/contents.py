@@ -24,30 +24,18 @@ from node.api.shop import SHOP
 from node.api.stream import STREAM
 from node.api.survey import SURVEY
 
-OPERATIONS: Final[tuple[Operation, ...]] = (
-    *HOUSEHOLD,
-    *STREAM,
-    *SURVEY,
-    METRICS,
-    *CASTS,
-    *HOLDS,
-    *DEALS,
-    *SHOP,
-    *NEIGHBOURS,
-    *PEOPLE,
-    *CUSTODY,
-    *RECOVERY,
-    DOCTOR,
-    *ACCESS,
 OPERATIONS: Final[tuple[Operation, ...]] = with_description(
     (
         *HOUSEHOLD,
         *STREAM,
+        *SURVEY,
+        METRICS,
         *CASTS,
         *HOLDS,
         *DEALS,
         *SHOP,
         *NEIGHBOURS,
+        *PEOPLE,
         *CUSTODY,
         *RECOVERY,
         DOCTOR,

@@ -11,13 +11,11 @@ import msgspec
 from aiohttp import web
 
 from node.api.bodies import query
-from node.api.citizen import Citizen
+from node.api.citizen import Citizen, Document, Shopkeeper
 from node.api.documents.shop import ImportDocument, VendorDocument
 from node.api.guards import FEED_PATH
 from node.api.imports import FEED_MEDIA, ImportQuery, take_feed
 from node.api.kinds import ErrorKind
-from node.api.operations import Operation, Scope, answer, reads
-from node.api.citizen import Citizen, Document, Shopkeeper
 from node.api.operations import Operation, Scope, answer, reads, reads_with
 from node.errors import NotFoundError
 

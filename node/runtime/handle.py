@@ -39,9 +39,9 @@ from node.runtime.lookups import Lookups
 from node.runtime.neighbours import Neighbours
 from node.runtime.people import People
 from node.runtime.recovery import Recovery
-from node.runtime.welcome import Welcome
-from node.runtime.survey import Survey
 from node.runtime.salesroom import Salesroom
+from node.runtime.survey import Survey
+from node.runtime.welcome import Welcome
 from node.storage import casts, idempotency, outbox
 from node.storage.casts import OwnCast
 from node.storage.idempotency import Effect, EffectKind

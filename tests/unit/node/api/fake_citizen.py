@@ -534,7 +534,6 @@ class FakeCitizen:
             "schema": "intentcast.vendor/1",
             "name": "Shop One",
             "key": full("key", 7),
-            "key": "key-7",
             "mailboxes": 2,
             "categories": {"home/kitchen/espresso": 12},
             "rules_problem": None,
