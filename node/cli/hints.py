@@ -15,7 +15,7 @@ from typing import Final
 AT_HOME: Final = frozenset(
     {
         *("up", "status", "cast", "casts", "offers", "accept", "deal", "revoke", "doctor", "peers"),
-        *("nearby", "invite", "join", "outbox", "paths", "words", "passphrase", "lock", "unlock"),
+        *("nearby", "invite", "join", "outbox", "people", "paths", "words", "passphrase", "lock", "unlock"),
         *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "service"),
     }
 )

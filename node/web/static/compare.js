@@ -30,3 +30,7 @@ document.addEventListener("intentcast", async () => {
   }
   if (button.textContent !== words) { button.textContent = words; say(words); }
 });
+
+// Moving a weight orders anew; without script there is a button for it.
+const weights = document.querySelector("form.weights");
+if (weights) weights.addEventListener("change", () => weights.requestSubmit());

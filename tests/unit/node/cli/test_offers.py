@@ -55,7 +55,7 @@ def come_later(citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch, *lists) ->
     """Let the list of offers change with every look."""
     rest = list(lists)
 
-    async def offers(cast_handle):
+    async def offers(cast_handle, *, weights=None):
         citizen.offer_list = rest.pop(0) if len(rest) > 1 else rest[0]
         return {"schema": "intentcast.offers/1", "cast": CAST, "offers": citizen.offer_list}
 

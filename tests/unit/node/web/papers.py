@@ -35,8 +35,9 @@ def term(name: str, points: int, *, best: bool = False) -> dict[str, Any]:
     }
 
 
-def offer(position: int, **changes: Any) -> dict[str, Any]:
-    total = changes.pop("total", 20_000 + position * 1_000)
+def offer(number: int, **changes: Any) -> dict[str, Any]:
+    position = changes.get("position", number)
+    total = changes.pop("total", 20_000 + number * 1_000)
     found: dict[str, Any] = {
         "id": f"offer-{position:04d}",
         "handle": f"offer-AAAA-{position:04d}",
@@ -70,7 +71,7 @@ def offer(position: int, **changes: Any) -> dict[str, Any]:
         "explain": [term("total", 900, best=position == 1)],
         "fulfil": {
             "mode": "delivery",
-            "window": {"start": f"2027-03-{position:02d}", "end": f"2027-03-{position:02d}"},
+            "window": {"start": f"2027-03-{number:02d}", "end": f"2027-03-{number:02d}"},
         },
         "pay": {"methods": ["card"], "when": "after"},
         "cancel": [{"until": "2027-02-01T00:00:00Z", "fee_text": "0.00 EUR"}],
