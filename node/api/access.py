@@ -200,8 +200,13 @@ async def _tokens(citizen: Citizen, request: web.Request) -> web.Response:
     return answer(await _of(citizen).tokens(visitor_of(request)))
 
 
-async def _create(citizen: Citizen, body: TokenBody) -> Document:
-    name = body.name.strip()
+def token_name(text: str) -> str:
+    """Take a name that can be read in the list.
+
+    Raises:
+        LocalProtocolError: E-FIELD.
+    """
+    name = text.strip()
     if not name or not name.isprintable():
         raise LocalProtocolError(
             "name is empty or holds characters nobody can see",
@@ -209,7 +214,11 @@ async def _create(citizen: Citizen, body: TokenBody) -> Document:
             fix="Name the program it is for",
             field="name",
         )
-    return await _of(citizen).create(name, body.scopes, body.days)
+    return name
+
+
+async def _create(citizen: Citizen, body: TokenBody) -> Document:
+    return await _of(citizen).create(token_name(body.name), body.scopes, body.days)
 
 
 async def _revoke(citizen: Citizen, body: RevokeTokenBody) -> Document:

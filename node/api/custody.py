@@ -144,7 +144,7 @@ CUSTODY: Final = (
         method="GET",
         path="/v1/backups",
         summary="List the daily backups.",
-        scope=Scope.ADMIN,
+        scope=Scope.READ,
         respond=reads(_backups),
     ),
     Operation(

@@ -31,6 +31,11 @@ class Form:
         found = self.fields.get(name)
         return found[-1].strip() if found else default
 
+    def whole(self, name: str) -> str:
+        """Give a field with its blanks, as a passphrase may have them."""
+        found = self.fields.get(name)
+        return found[-1] if found else ""
+
     def texts(self, name: str) -> list[str]:
         """Give every value of a field."""
         return [each.strip() for each in self.fields.get(name, ())]

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from aiohttp import web
 
 from node.api.citizen import Citizen, Document
 from node.api.visitors import visitor_of
 from node.entropy import Entropy
+from node.errors import NotFoundError
 from node.web.assets import assets
 from node.web.templates import render
-from node.web.texts import chosen
+from node.web.texts import chosen, speak
 from protocol.errors import IntentcastError
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+T = TypeVar("T")
 SEE_OTHER: Final = 303
 _KEY_BYTES: Final = 16
 
@@ -91,9 +93,26 @@ def html(
     request: web.Request, template: str, values: dict[str, Any], *, status: int = 200
 ) -> web.Response:
     """Answer with a whole page, framed or not."""
-    language = chosen(request.headers.get("Accept-Language", ""))
+    language = language_of(request)
     text = render(template, language, {"path": request.path, "scripts": script_names()} | values)
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+
+
+def language_of(request: web.Request) -> str:
+    """Choose the language of an answer, and speak it from here on."""
+    language = chosen(request.headers.get("Accept-Language", ""))
+    speak(language)
+    return language
+
+
+def in_its_language(handler: Handler) -> Handler:
+    """Let a page's handler find its own words in the reader's language."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        language_of(request)
+        return await handler(request)
+
+    return answer
 
 
 def script_names() -> list[str]:
@@ -104,6 +123,17 @@ def script_names() -> list[str]:
 def go(path: str) -> web.Response:
     """Send the browser on after a POST."""
     return web.Response(status=SEE_OTHER, headers={"Location": path})
+
+
+def present(found: T | None) -> T:
+    """Give a room of the node.
+
+    Raises:
+        NotFoundError: this node has none, as under test or with parts left out.
+    """
+    if found is None:
+        raise NotFoundError("this node has nothing of that kind", fix="Go back to your requests")
+    return found
 
 
 def error_values(error: IntentcastError) -> dict[str, str]:

@@ -6,6 +6,7 @@ Enters: the handle. Leaves: a `Face`. Never: script or style from elsewhere; a f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -22,8 +23,12 @@ from node.web.pages.casts import cast_pages
 from node.web.pages.compare import compare_pages
 from node.web.pages.deals import deal_pages
 from node.web.pages.entrance import entrance_pages
+from node.web.pages.network import network_pages
+from node.web.pages.people import people_pages
+from node.web.pages.settings import settings_pages
 from node.web.pages.shop import shop_pages
-from node.web.shell import Shell, error_values, html
+from node.web.pages.welcome import welcome_pages
+from node.web.shell import Shell, error_values, html, in_its_language
 from protocol.errors import IntentcastError
 
 _POLICY: Final = "; ".join(
@@ -70,7 +75,7 @@ class Site:
     def routes(self) -> Sequence[PageRoute]:
         """List every path."""
         shell = self._shell
-        return [
+        found = [
             *entrance_pages(shell),
             *cast_pages(shell),
             *asking_pages(shell),
@@ -78,10 +83,15 @@ class Site:
             *accepting_pages(shell),
             *deal_pages(shell),
             *shop_pages(shell),
-            PageRoute(
-                method="GET", path=PREFIX + "{version}/{name:.+}", scope=None, handler=_asset
-            ),
+            *people_pages(shell),
+            *network_pages(shell),
+            *settings_pages(shell),
+            *welcome_pages(shell),
         ]
+        asset = PageRoute(
+            method="GET", path=PREFIX + "{version}/{name:.+}", scope=None, handler=_asset
+        )
+        return [*(replace(each, handler=in_its_language(each.handler)) for each in found), asset]
 
     def refusal(self, request: web.Request, error: IntentcastError, status: int) -> web.Response:
         """Say no to a person: the sentence, the code, the next step."""

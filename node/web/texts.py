@@ -2,6 +2,9 @@
 
 Enters: what a browser says its reader reads. Leaves: gettext translations; English where nothing
 fits, which is what the sources are written in. Catalogues stand in `locale/LANG/LC_MESSAGES/`.
+Each request is answered in a context of its own language: `_` looks a text up when it is used, so
+texts that stand in tables are only `marked` there. What the node itself says (refusals, notices)
+comes in English.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import functools
 import gettext
 import re
+from contextvars import ContextVar
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -57,6 +61,38 @@ def chosen(accepted: str) -> str:
         if name in languages():
             return name
     return ENGLISH
+
+
+_SPOKEN: Final[ContextVar[str]] = ContextVar("language of the reader", default=ENGLISH)
+
+
+def speak(language: str) -> None:
+    """Answer in a language from here on, in this request alone.
+
+    Args:
+        language: one of `languages()`.
+    """
+    _SPOKEN.set(language)
+
+
+def spoken() -> str:
+    """Give the language of the request that is being answered."""
+    return _SPOKEN.get()
+
+
+def marked(text: str) -> str:
+    """Mark a text of a table for the catalogue; `_` translates it where it is used."""
+    return text
+
+
+def _(text: str) -> str:
+    """Translate a text of ours into the reader's language."""
+    return translation(spoken()).gettext(text) if text else ""
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """Translate a text that counts; `%(num)s` in it is the number."""
+    return translation(spoken()).ngettext(one, many, count) % {"num": count}
 
 
 def _weight(text: str) -> float:

@@ -19,6 +19,8 @@ def cast_pages(shell: Shell) -> list[PageRoute]:
     """List the paths."""
 
     async def home(request: web.Request) -> web.Response:
+        if shell.citizen.welcome is not None and await shell.citizen.welcome.leads():
+            return go("/welcome")
         found = (await shell.citizen.casts())["casts"]
         return await shell.page(
             request,
