@@ -15,8 +15,8 @@ from typing import Final
 AT_HOME: Final = frozenset(
     {
         *("up", "status", "cast", "casts", "offers", "accept", "deal", "revoke", "doctor", "peers"),
-        *("nearby", "invite", "join", "outbox", "people", "paths", "words", "passphrase", "lock", "unlock"),
-        *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "service"),
+        *("nearby", "invite", "join", "outbox", "paths", "words", "passphrase", "lock", "unlock"),
+        *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "service", "people"),
     }
 )
 """Commands that are about a home."""
