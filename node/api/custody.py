@@ -14,7 +14,12 @@ import msgspec
 
 from node.api.bodies import NoBody, typed
 from node.api.citizen import Citizen, Custodian, Document
-from node.api.documents.custody import BackupDocument, KeysDocument
+from node.api.documents.custody import (
+    BackupDocument,
+    BackupProofDocument,
+    BackupsDocument,
+    KeysDocument,
+)
 from node.api.kinds import ErrorKind
 from node.api.operations import Operation, Scope, acts, reads
 from node.errors import NotFoundError
@@ -145,6 +150,7 @@ CUSTODY: Final = (
         path="/v1/backups",
         summary="List the daily backups.",
         scope=Scope.READ,
+        answer=BackupsDocument,
         respond=reads(_backups),
     ),
     Operation(
@@ -154,6 +160,8 @@ CUSTODY: Final = (
         summary="Read a backup to its last byte with this home's keys.",
         scope=Scope.ADMIN,
         body=ProofBody,
+        answer=BackupProofDocument,
+        refusals=(ErrorKind.NOT_FOUND, ErrorKind.REFUSED, ErrorKind.LOCKED, ErrorKind.DAMAGED),
         respond=acts(typed(ProofBody), _prove),
     ),
 )

@@ -12,6 +12,8 @@ import msgspec
 
 from node.api.bodies import HandleText, typed
 from node.api.citizen import Citizen, Document, Registry
+from node.api.documents.people import PeopleDocument
+from node.api.kinds import ErrorKind
 from node.api.operations import Operation, Scope, acts, reads
 from node.errors import NotFoundError
 
@@ -42,6 +44,7 @@ PEOPLE: Final = (
         path="/v1/people",
         summary="List the shops this node has heard, and those that are blocked.",
         scope=Scope.READ,
+        answer=PeopleDocument,
         respond=reads(_people),
     ),
     Operation(
@@ -51,6 +54,8 @@ PEOPLE: Final = (
         summary="Hear a shop no more; deals that were begun go on.",
         scope=Scope.ADMIN,
         body=ShopBody,
+        answer=PeopleDocument,
+        refusals=(ErrorKind.NOT_FOUND, ErrorKind.REFUSED),
         respond=acts(typed(ShopBody), _block),
     ),
     Operation(
@@ -60,6 +65,8 @@ PEOPLE: Final = (
         summary="Hear a shop again.",
         scope=Scope.ADMIN,
         body=ShopBody,
+        answer=PeopleDocument,
+        refusals=(ErrorKind.NOT_FOUND,),
         respond=acts(typed(ShopBody), _unblock),
     ),
 )

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from node.api.documents.custody import BackupProofDocument, BackupsDocument
 from node.clock import ManualClock
 from node.config import Settings
 from node.entropy import SeededEntropy
@@ -302,6 +304,7 @@ async def test_a_backup_is_proved_by_reading_all_of_it(room: Room, tmp_path: Pat
     assert (found["schema"], found["path"]) == ("intentcast.backup-proof/1", str(target))
     assert (found["bytes"], found["at"], found["net"]) == (made["bytes"], made["at"], NET)
     assert (found["casts"], found["deals"]) == (0, 0)
+    assert msgspec.convert(found, BackupProofDocument).checked == 0
     raw = bytearray(target.read_bytes())
     raw[-9] ^= 1
     target.write_bytes(raw)
@@ -317,6 +320,7 @@ async def test_the_daily_backups_are_listed_newest_first(room: Room):
         room.clock.advance(DAY_MS)
     found = await room.custody.backups()
     assert (found["kept"], found["trouble"]) == (Settings().backups_kept, "")
+    assert len(msgspec.convert(found, BackupsDocument).backups) == 2
     days = [each["at"][:10] for each in found["backups"]]
     assert days == sorted(days, reverse=True)
     assert all(each["path"].startswith(found["folder"]) for each in found["backups"])

@@ -6,8 +6,10 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from node.api.documents.people import PeopleDocument
 from node.clock import ManualClock
 from node.errors import NotFoundError, RefusedError
 from node.runtime.handle import Handle
@@ -51,7 +53,8 @@ async def test_a_shop_is_told_with_what_was_agreed(market: Market, handle: Handl
     assert (shop["first_contact"][:10], shop["last_heard"][:10]) == ("2026-11-22", "2026-11-23")
     assert shop["key"].startswith(shop["handle"])
     assert (shop["domain"], shop["domain_checked"], shop["blocked"]) == (None, False, False)
-    json.dumps(shop)
+    whole = await handle.people.document()
+    assert json.loads(msgspec.json.encode(msgspec.convert(whole, PeopleDocument))) == whole
 
 
 async def test_a_blocked_shop_is_seen_no_more_and_bought_from_no_more(
@@ -63,6 +66,7 @@ async def test_a_blocked_shop_is_seen_no_more_and_bought_from_no_more(
     found = await handle.people.block(shop["handle"])
     assert [each["blocked"] for each in found["shops"]] == [True]
     (told,) = found["blocked"]
+    assert msgspec.convert(found, PeopleDocument).blocked[0].key == told["key"]
     assert (told["name"], told["key"]) == ("vendor_bo's", shop["key"])
     assert told["since"] == "2026-11-22T01:00:00Z"
     assert (await handle.offers(cast))["offers"] == []

@@ -7,7 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from node.api.documents.custody import BackupDocument, KeysDocument
+from node.api.documents.custody import (
+    BackupDocument,
+    BackupProofDocument,
+    BackupsDocument,
+    KeysDocument,
+)
 from tests.unit.node.api.fake_citizen import KEYS, FakeCustodian
 
 
@@ -24,3 +29,10 @@ def test_a_secret_has_no_place(secret: str):
 async def test_a_backup_has_a_size():
     document: dict[str, Any] = await FakeCustodian().backup("/x")
     assert msgspec.convert(document, BackupDocument).bytes == 397_312
+
+
+async def test_backups_and_a_proof_fit():
+    custody = FakeCustodian()
+    found = msgspec.convert(await custody.backups(), BackupsDocument)
+    assert [each.path[-5:] for each in found.backups] == ["2.icb", "1.icb"]
+    assert msgspec.convert(await custody.prove("/x"), BackupProofDocument).checked == 12
