@@ -198,7 +198,7 @@ async def test_who_may_come_in(
     monkeypatch.setattr(door, "tokens", tokens)
     text = words_of(await browser.get("/settings"))
     assert "browser this one" in text
-    assert "shop script token-7Q4M-K2XD program read, draft 20 Feb 2027 2027-02-21" in text
+    assert "shop script token-7Q4M-K2XD program read, draft 20 Feb 2027 21 Feb 2027" in text
     done = await browser.post("/settings/tokens/revoke", handle="token-7Q4M-K2XD")
     assert (done.status, done.headers["Location"]) == (303, "/settings?done=revoke")
     assert (await browser.post("/settings/tokens/revoke", handle="token-0000")).status == 404
