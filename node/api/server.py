@@ -24,6 +24,7 @@ from node.api.gate import Entrance, Gate, known
 from node.api.guards import BODY_BYTES_MAX, put_headers
 from node.api.holder import holder_of
 from node.api.metrics import REQUESTS, Requests
+from node.api.operations import Operation
 from node.api.stream import STREAMS, Streams
 from node.api.visitors import DOORKEEPER, Doorkeeper, Scope
 from node.config import Settings
@@ -58,6 +59,7 @@ class ApiServer:
         settings: Settings,
         doorkeeper: Doorkeeper,
         faces: Sequence[Face] = (),
+        operations: Sequence[Operation] = OPERATIONS,
     ) -> None:
         """Keep what is served; `start` binds.
 
@@ -66,8 +68,10 @@ class ApiServer:
             settings: where to listen, and under which names.
             doorkeeper: knows who may come in.
             faces: pages for people, behind the same door.
+            operations: what can be asked; all there is, unless said otherwise.
         """
         self._handle = handle
+        self._operations = operations
         self._settings = settings
         self._doorkeeper = doorkeeper
         self._faces = faces
@@ -91,7 +95,7 @@ class ApiServer:
         app[REQUESTS] = requests = Requests()
         app.on_response_prepare.append(requests.note)
         app.on_shutdown.append(self._end_streams)
-        for each in OPERATIONS:
+        for each in self._operations:
             (route,) = app.add_routes([each.route(self._handle)])
             gate.admit(route, Entrance(scope=each.scope, takes_forms=each.takes_forms))
         for face in self._faces:

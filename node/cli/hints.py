@@ -17,6 +17,19 @@ AT_HOME: Final = frozenset(
         *("up", "status", "cast", "casts", "offers", "accept", "deal", "revoke", "doctor", "peers"),
         *("nearby", "invite", "join", "outbox", "paths", "words", "passphrase", "lock", "unlock"),
         *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "service", "people"),
+        *(
+            "nearby",
+            "invite",
+            "join",
+            "outbox",
+            "people",
+            "paths",
+            "words",
+            "passphrase",
+            "lock",
+            "unlock",
+        ),
+        *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "service"),
     }
 )
 """Commands that are about a home."""

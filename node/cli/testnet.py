@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from node.cli.group import NounGroup
 from node.cli.session import Session, session_options
 from node.cli.table import table
-from protocol.errors import LocalProtocolError
-
-if TYPE_CHECKING:
-    from node.testnet.fault import Change
 
 
 @click.group(cls=NounGroup, short_help="Run a small network on this machine.")
@@ -54,8 +50,21 @@ def testnet() -> None:
     help="Bots that quote.",
 )
 @click.option("--processes", is_flag=True, help="A process for each node.")
-@click.option("--faulty", is_flag=True, help="Let links be made faulty: intentcast testnet fault.")
-@click.option("--headless", is_flag=True, help="Say nothing until the end.")
+@click.option(
+    "--faulty/--no-faulty",
+    default=None,
+    help="Let links be made faulty (intentcast testnet fault); so it is where there is a page.",
+)
+@click.option("--headless", is_flag=True, help="Say nothing until the end, and serve no page.")
+@click.option(
+    "--dashboard/--no-dashboard", default=None, help="Serve a page that shows it; or none."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    metavar="N",
+    help="Of that page; else the first free one from 8500.",
+)
 @click.option("--until", metavar="EXPR", help='End when it holds: "offers>=10".')
 @click.option(
     "--timeout", type=click.FloatRange(0, 86_400), metavar="SECONDS", help="Give up after this."
@@ -66,6 +75,19 @@ def up(session: Session, **options: Any) -> int:
     from node.testnet.command import run
 
     return int(run(as_json=session.as_json, quiet=session.console.quiet, **options))
+
+
+@testnet.command("open", short_help="Open the page of a running testnet.")
+@click.option("--no-browser", is_flag=True, help="Only print the link and the code.")
+@click.option("--at", metavar="DIR", help="Folder of the testnet, where several run.")
+@session_options
+def open_page(session: Session, *, no_browser: bool, at: str | None) -> None:
+    """Print a link that lets one browser in, and its code for typing; open it where a screen is."""
+    from node.cli.open import show_login
+    from node.testnet.remote import login
+
+    folder, found = login(at)
+    show_login(session, found, folder, no_browser=no_browser)
 
 
 @testnet.command("fault", short_help="Make links of a running testnet faulty, or heal them.")
@@ -89,9 +111,10 @@ def up(session: Session, **options: Any) -> int:
 @session_options
 def fault(session: Session, *, is_list: bool, at: str | None, **wanted: Any) -> None:
     """Make links of a testnet started with --faulty faulty; what is not named stays as it is."""
+    from node.testnet.fault import Wish
     from node.testnet.remote import ask
 
-    change = None if is_list or not any(wanted.values()) else _change(**wanted)
+    change = None if is_list or not any(wanted.values()) else Wish(**wanted).change()
     found = ask(at, change)
     if session.as_json:
         session.console.document(found)
@@ -105,58 +128,3 @@ def fault(session: Session, *, is_list: bool, at: str | None, **wanted: Any) -> 
         session.console.data(line)
     if not rows:
         session.console.say(f"No link is in use yet. Nodes: {', '.join(found['nodes'])}")
-
-
-def _change(
-    *,
-    link: str | None,
-    delay: str | None,
-    jitter: str | None,
-    loss: str | None,
-    bandwidth: str | None,
-    cut: bool,
-    one_way: bool,
-    reset: bool,
-    cut_at: int | None,
-    heal: bool,
-) -> Change:
-    """Read what is wanted of a link.
-
-    Raises:
-        LocalProtocolError: E-USAGE, E-FAULT.
-    """
-    from node.testnet import fault as faults
-
-    if link is None and not heal:
-        raise LocalProtocolError(
-            "--link is missing: between whom?",
-            code="E-USAGE",
-            fix="Write:  --link buyer-1~relay-2        all links:  --link '*~*'",
-        )
-    if one_way and reset:
-        raise LocalProtocolError(
-            "--one-way and --reset do not go together: a reset reaches both ends",
-            code="E-FAULT",
-            fix="Leave one of them out",
-        )
-    if one_way and not cut:
-        # Alone it would turn a whole cut into half of one, unasked.
-        raise LocalProtocolError(
-            "--one-way says which half of a cut; --cut is missing",
-            code="E-USAGE",
-            fix="Write:  --link buyer-1~relay-2 --cut --one-way",
-        )
-    way = faults.Cut.RESET if reset else faults.Cut.SILENT if cut else None
-    change = faults.Change(
-        link=link or "*~*",
-        heal=heal,
-        delay_ms=faults.read_length(delay, "delay"),
-        jitter_ms=faults.read_length(jitter, "jitter"),
-        loss=faults.read_share(loss),
-        cut=way,
-        one_way=one_way if way else None,
-        bytes_per_s=faults.read_rate(bandwidth),
-        cut_at=cut_at,
-    )
-    change.check()
-    return change

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,14 +20,17 @@ from node.entropy import SeededEntropy, SystemEntropy
 from node.errors import TransportError
 from node.numerals import plural
 from node.runtime.tasks import Tasks
-from node.testnet import lines
+from node.testnet import lines, remote
+from node.testnet.board import OPEN_COMMAND
 from node.testnet.bots import BuyerBot, Wishes
 from node.testnet.control import within_reach
 from node.testnet.crossing import Crossing
+from node.testnet.dashboard import FILES, Dashboard, served
 from node.testnet.goal import Counts, Goal, parse_goal
 from node.testnet.interrupt import run_to_end
 from node.testnet.nodes import Node
 from node.testnet.plan import NodePlan, Part, Plan, make_plan
+from node.testnet.scene import Scene
 from node.testnet.shops import STREET, trades_of
 from node.testnet.tally import Tally
 from node.testnet.town import Town, allow_files, logged, running, town_folder
@@ -43,6 +46,10 @@ class Wanted:
     """A process for each node."""
     headless: bool = False
     """Say nothing until the end."""
+    dashboard: bool = False
+    """Serve a page that shows it."""
+    port: int | None = None
+    """Where, and nowhere else; None takes the first free one."""
     faulty: bool = False
     """Let every link pass through our proxy, so that it can be made faulty."""
     goal: Goal | None = None
@@ -60,8 +67,10 @@ def run(
     buyers: int,
     vendors: int,
     processes: bool,
-    faulty: bool,
+    faulty: bool | None,
     headless: bool,
+    dashboard: bool | None,
+    port: int | None,
     until: str | None,
     timeout: float | None,
     as_json: bool,
@@ -69,19 +78,38 @@ def run(
 ) -> int:
     """Run a testnet to its end.
 
+    Args:
+        seed: what all keys derive from.
+        relays: how many.
+        buyers: how many.
+        vendors: how many.
+        processes: a process for each node.
+        faulty: let links be made faulty; None does so where somebody watches.
+        headless: say nothing until the end.
+        dashboard: serve a page that shows it; None does so unless headless.
+        port: of that page.
+        until: goal.
+        timeout: in seconds.
+        as_json: one document at the end.
+        quiet: as headless, and no page either.
+
     Returns:
         0: the goal was reached, or nobody set one, or Ctrl-C ended it.
 
     Raises:
         LocalProtocolError: E-UNTIL or E-PLAN.
         RefusedError: E-FILES.
+        ConfigError: E-PORT, of the page.
         TransportError: E-TIMEOUT, the goal was not reached in time.
         IntentcastError: a node could not come up.
     """
+    is_watched = not (headless or quiet) if dashboard is None else dashboard
     wanted = Wanted(
         processes=processes,
-        faulty=faulty,
+        faulty=is_watched if faulty is None else faulty,
         headless=headless or quiet,
+        dashboard=is_watched,
+        port=port,
         goal=parse_goal(until) if until is not None else None,
         timeout_s=timeout,
         as_json=as_json,
@@ -94,7 +122,8 @@ def run(
         vendors=vendors,
         shops=STREET,
     )
-    allow_files(plan, processes=processes, faulty=faulty)
+    beside = FILES if wanted.dashboard else 0
+    allow_files(plan, processes=processes, faulty=wanted.faulty, beside=beside)
     fair = Fair(plan, wanted)
     with town_folder(None) as folder, logged(folder):
         fair.came_to_its_end = run_to_end(fair.hold(folder))
@@ -118,7 +147,10 @@ class Fair:
         self._up_ms: int | None = None
         self._ended_ms: int | None = None
         self._is_reached = False
+        self._has_offer = False
+        self._dashboard: Dashboard | None = None
         self._stream = None if wanted.headless else lines.talk(as_json=wanted.as_json)
+        self._folder = Path()
         self.came_to_its_end = False
 
     def _wishes_of(self, node: NodePlan, trades: Sequence[str]) -> Wishes:
@@ -136,13 +168,32 @@ class Fair:
             on_up=self._came_up,
         )
         self._say(f"{self._plan.net}: anybody can compute these keys; homes in {folder}")
+        self._say_who_else_runs(await asyncio.to_thread(remote.running))
         reach = within_reach(crossing, self._plan.net, folder) if crossing else nullcontext()
+        page = self._page(town, crossing, folder) if self._wanted.dashboard else nullcontext()
         try:
-            async with asyncio.timeout(self._wanted.timeout_s), reach, running(town):
+            async with (
+                asyncio.timeout(self._wanted.timeout_s),
+                reach,
+                page as self._dashboard,
+                running(town),
+            ):
                 self._note(town)
+                self._say_up()
                 await self._trade(town)
         except TimeoutError:
             self._say("Time is up.")
+
+    def _page(
+        self, town: Town, crossing: Crossing | None, folder: Path
+    ) -> AbstractAsyncContextManager[Dashboard]:
+        return served(
+            Scene(town, crossing, self._tally, self._clock),
+            folder,
+            clock=self._clock,
+            entropy=SystemEntropy(),
+            port=self._wanted.port,
+        )
 
     def _crossing(self) -> Crossing:
         plan = self._plan
@@ -167,7 +218,7 @@ class Fair:
                     "words": " ".join(town.words[name]),
                 }
             )
-        self._say(f"{lines.seconds(self._up_ms)}  all nodes are up. Ctrl-C ends them.")
+        self._folder = town.folder
 
     async def _trade(self, town: Town) -> None:
         """Let the bots ask until the goal is reached; the first failure ends it."""
@@ -209,6 +260,44 @@ class Fair:
     def _say(self, text: str) -> None:
         lines.say(text, self._stream)
 
+    def _say_who_else_runs(self, others: Sequence[remote.Word]) -> None:
+        for word in others:
+            self._say(
+                f"Another testnet runs: {word.net} in {word.folder}."
+                f"  Look at it:  {OPEN_COMMAND} --at {word.folder}"
+            )
+
+    def _say_up(self) -> None:
+        """Say who there is, how long it took, and where to look."""
+        plan = self._plan
+        parts = ", ".join(
+            plural(len(plan.of(part)), part.value) for part in (Part.RELAY, Part.BUYER, Part.VENDOR)
+        )
+        where = "in a process each" if self._wanted.processes else "in one process"
+        nodes = plural(len(plan.nodes), "node")
+        up = lines.seconds(self._up_ms or 0)
+        self._say(f"Seed {plan.seed}   {parts}: {nodes} {where}, all nodes are up in {up}")
+        if self._dashboard is not None:
+            # Also without a word otherwise: whoever asked for the page needs the way in.
+            stream = self._stream or sys.stderr
+            found = self._dashboard.login()
+            lines.say(f"Dashboard   {found['link']}   code {found['code']}", stream)
+            self._say(f"  good once, for five minutes; another one:  {OPEN_COMMAND}")
+            if self._dashboard.passed_over:
+                self._say(f"  {self._dashboard.passed_over}: the next free one was taken.")
+        self._say("Ctrl-C ends all of it.")
+
+    def _say_first_offer(self) -> None:
+        after = self._tally.first_offer_ms
+        if after is None or self._has_offer:
+            return
+        self._has_offer = True
+        buyer = next(iter(self._wishes), None)
+        self._say(
+            f"First offer {lines.seconds(after)} after the first request."
+            f"  Try:  intentcast --home {self._folder}/{buyer} casts"
+        )
+
     def _came_up(self, node: Node) -> None:
         listen = node.facts.listen or "dials only"
         name = f"{node.plan.part.value:<7}{node.plan.name:<16}"
@@ -217,6 +306,7 @@ class Fair:
     def _changed(self, counts: Counts) -> None:
         told = "  ".join(f"{name} {number}" for name, number in counts.document().items())
         self._say(f"{lines.seconds(self._tally.elapsed_ms()):>9}  {told}")
+        self._say_first_offer()
 
     def document(self) -> dict[str, Any]:
         """Tell everything, for JSON; lengths of time in ms."""
@@ -234,6 +324,7 @@ class Fair:
             "first_cast_ms": self._tally.first_cast_ms,
             "first_offer_ms": self._tally.first_offer_ms,
             "elapsed_ms": self._ended_ms or self._tally.elapsed_ms(),
+            "dashboard": self._dashboard.url if self._dashboard else None,
             "nodes": self._nodes,
         }
 

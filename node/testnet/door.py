@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -79,6 +79,10 @@ class Door(Protocol):
 
     async def vendor_import(self, data: Path, options: Document) -> Document:
         """Read a feed into the catalogue."""
+        ...
+
+    def events(self, after: int) -> AsyncIterator[Document]:
+        """Give what happened after a cursor, up to a page."""
         ...
 
     async def wait_changed(self, after: int, timeout_s: float) -> int:
@@ -168,6 +172,16 @@ class HttpDoor:
         feed = await asyncio.to_thread(data.read_bytes)
         raw = await self._ask("POST", "/v1/vendor/import", params=query, data=feed, headers=headers)
         return _document(raw)
+
+    async def events(self, after: int) -> AsyncIterator[Document]:
+        """Give what happened after a cursor, up to a page."""
+        query = {"after": str(after), "wait": "0"}
+        for event in _document(await self._ask("GET", "/v1/events", params=query))["events"]:
+            yield event
+
+    async def begin_login(self) -> Document:
+        """Make a way in for one browser."""
+        return await self._post("/v1/login", {})
 
     async def wait_changed(self, after: int, timeout_s: float) -> int:
         """Wait until something happens; give the new cursor."""

@@ -22,6 +22,8 @@ from protocol.errors import LocalProtocolError
 
 CONTROL_FILE: Final = "control.json"
 """In the testnet's folder: where its control endpoint listens, and what it asks for."""
+DASHBOARD_FILE: Final = "dashboard.json"
+"""In the testnet's folder: where its page is, and what shows that one may ask for a way in."""
 FOLDER_PREFIX: Final = "intentcast-"
 """Begins the name of a testnet's folder."""
 FAULTS_PATH: Final = "/v1/faults"
@@ -155,6 +157,75 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def _first(wanted: Any, otherwise: Any) -> Any:
     return otherwise if wanted is None else wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A change as it is typed; empty texts leave things as they are."""
+
+    link: str | None = None
+    """`a~b`."""
+    delay: str | None = None
+    """`300ms`."""
+    jitter: str | None = None
+    """`50ms`."""
+    loss: str | None = None
+    """`5%`."""
+    bandwidth: str | None = None
+    """`64kB/s`."""
+    cut: bool = False
+    """Let nothing pass."""
+    one_way: bool = False
+    """... of what the first named sends."""
+    reset: bool = False
+    """Let nothing pass, and reset."""
+    cut_at: int | None = None
+    """Reset once after so many bytes."""
+    heal: bool = False
+    """Begin with a sound link."""
+
+    def change(self) -> Change:
+        """Read it.
+
+        Raises:
+            LocalProtocolError: E-USAGE, E-FAULT.
+        """
+        self._check()
+        way = Cut.RESET if self.reset else Cut.SILENT if self.cut else None
+        change = Change(
+            link=self.link or "*~*",
+            heal=self.heal,
+            delay_ms=read_length(self.delay or None, "delay"),
+            jitter_ms=read_length(self.jitter or None, "jitter"),
+            loss=read_share(self.loss or None),
+            cut=way,
+            one_way=self.one_way if way else None,
+            bytes_per_s=read_rate(self.bandwidth or None),
+            cut_at=self.cut_at,
+        )
+        change.check()
+        return change
+
+    def _check(self) -> None:
+        if not self.link and not self.heal:
+            raise LocalProtocolError(
+                "--link is missing: between whom?",
+                code="E-USAGE",
+                fix="Write:  --link buyer-1~relay-2        all links:  --link '*~*'",
+            )
+        if self.one_way and self.reset:
+            raise LocalProtocolError(
+                "--one-way and --reset do not go together: a reset reaches both ends",
+                code="E-FAULT",
+                fix="Leave one of them out",
+            )
+        if self.one_way and not self.cut:
+            # Alone it would turn a whole cut into half of one, unasked.
+            raise LocalProtocolError(
+                "--one-way says which half of a cut; --cut is missing",
+                code="E-USAGE",
+                fix="Write:  --link buyer-1~relay-2 --cut --one-way",
+            )
 
 
 def read_length(text: str | None, name: str) -> int | None:

@@ -65,6 +65,14 @@ class Node(Protocol):
         """
         ...
 
+    async def login(self) -> dict[str, Any]:
+        """Make a way in to its page for one browser, good once.
+
+        Raises:
+            TransportError: it is not up.
+        """
+        ...
+
     async def stop(self) -> None:
         """Take it down in order; may be called twice, and before `start`."""
         ...
@@ -121,6 +129,16 @@ class InProcessNode:
         self._daemon = daemon
         self.door = daemon.handle
         self.facts = Facts(node=ready.node, api=ready.api_url, listen=ready.listen)
+
+    async def login(self) -> dict[str, Any]:
+        """Make a way in to its page for one browser.
+
+        Raises:
+            TransportError: it is not up.
+        """
+        if self._daemon is None:
+            raise _is_down(self.plan)
+        return self._daemon.access.login_document(self.facts.api)
 
     async def stop(self) -> None:
         """Take it down in order."""
@@ -209,6 +227,16 @@ class ProcessNode:
         text = await asyncio.to_thread(file.read_text, encoding="ascii")
         return str(json.loads(text)["url"])
 
+    async def login(self) -> dict[str, Any]:
+        """Make a way in to its page for one browser.
+
+        Raises:
+            TransportError: it is not up.
+        """
+        if self._http is None:
+            raise _is_down(self.plan)
+        return await self._http.begin_login()
+
     async def stop(self) -> None:
         """Ask the process to end; insist after a grace."""
         await self._end(politely=True)
@@ -236,3 +264,7 @@ class ProcessNode:
         await process.wait()
         if process.stdin is not None:
             process.stdin.close()
+
+
+def _is_down(plan: NodePlan) -> TransportError:
+    return TransportError(f"{plan.name} is not up", code="E-NODE-DOWN", fix="Look at its log")

@@ -84,17 +84,18 @@ class Plan:
         """List the nodes of one part."""
         return [node for node in self.nodes if node.part is part]
 
-    def files_needed(self, *, processes: bool, faulty: bool = False) -> int:
+    def files_needed(self, *, processes: bool, faulty: bool = False, beside: int = 0) -> int:
         """Say how many file descriptors this process will need, on the safe side.
 
         Args:
             processes: whether the nodes run elsewhere.
             faulty: whether every link passes through a proxy in this process.
+            beside: what else this process will open.
         """
         relays = len(self.of(Part.RELAY))
         links = sum(min(relays, 2 * _PARTY_DIALS) for _ in self.nodes)
         # A door for each node, and both ends of each link once more.
-        proxied = len(self.nodes) + _FILES_PER_LINK * links if faulty else 0
+        proxied = beside + (len(self.nodes) + _FILES_PER_LINK * links if faulty else 0)
         if processes:
             # Three pipes and a connection to its API each.
             return _FILES_BESIDE + 4 * len(self.nodes) + proxied

@@ -21,10 +21,15 @@ from typing import Any, Final
 import msgspec
 
 from node.errors import TransportError
-from node.testnet.fault import CONTROL_FILE, FAULTS_PATH, FOLDER_PREFIX, Change
+from node.testnet.fault import CONTROL_FILE, DASHBOARD_FILE, FAULTS_PATH, FOLDER_PREFIX, Change
 from protocol.errors import IntentcastError, LocalProtocolError
 
 Document = dict[str, Any]
+LOGIN_PATH: Final = "/v1/login"
+_NONE: Final = {
+    CONTROL_FILE: "no testnet with faulty links runs here",
+    DASHBOARD_FILE: "no testnet with a page runs here",
+}
 _ANSWER_S: Final = 10.0
 _FILE_BYTES_MAX: Final = 4_096
 _ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -42,7 +47,7 @@ class Word:
     net: str
     """Its network."""
     port: int
-    """Of the control endpoint on 127.0.0.1."""
+    """Where it listens on 127.0.0.1."""
     token: str
     """What that asks for."""
 
@@ -58,16 +63,35 @@ def ask(at: str | None, change: Change | None) -> Document:
         TransportError: E-NO-TESTNET, none runs there.
         LocalProtocolError: E-TESTNETS, several run; E-LINK, E-FAULT.
     """
-    word = _found(at)
     body = None if change is None else msgspec.json.encode(change)
+    return _asked(_found(at, CONTROL_FILE), FAULTS_PATH, body)
+
+
+def login(at: str | None) -> tuple[Path, Document]:
+    """Make a way in to the page of a running testnet: its folder, `link` and `code`, good once.
+
+    Args:
+        at: its folder, as it says when it starts; None finds the only one.
+
+    Raises:
+        TransportError: E-NO-TESTNET, none with a page runs there.
+        LocalProtocolError: E-TESTNETS, several run.
+    """
+    word = _found(at, DASHBOARD_FILE)
+    return word.folder, _asked(word, LOGIN_PATH, b"{}")
+
+
+def running() -> list[Word]:
+    """List the testnets of this user that run here and have a page."""
+    return _words(DASHBOARD_FILE)
+
+
+def _asked(word: Word, path: str, body: bytes | None) -> Document:
+    """Ask, and give the answer or the testnet's own words of refusal."""
     connection = http.client.HTTPConnection("127.0.0.1", word.port, timeout=_ANSWER_S)
+    headers = {"Authorization": f"Bearer {word.token}", "Content-Type": "application/json"}
     try:
-        connection.request(
-            "GET" if body is None else "POST",
-            FAULTS_PATH,
-            body=body,
-            headers={"Authorization": f"Bearer {word.token}"},
-        )
+        connection.request("GET" if body is None else "POST", path, body=body, headers=headers)
         answer = connection.getresponse()
         found = dict(msgspec.json.decode(answer.read(_ANSWER_BYTES_MAX), type=Document))
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -79,16 +103,16 @@ def ask(at: str | None, change: Change | None) -> Document:
     return found
 
 
-def _found(at: str | None) -> Word:
+def _found(at: str | None, file: str) -> Word:
     if at is not None:
-        word = _word(Path(os.path.expanduser(at)))  # noqa: PTH111 - the other one raises for nobody
+        folder = Path(os.path.expanduser(at))  # noqa: PTH111 - the other one raises for nobody
+        word = _word(folder, file)
         if word is None:
             raise _none(f"no testnet runs in {at[:200]}")
         return word
-    here = Path(tempfile.gettempdir())
-    words = [word for folder in sorted(here.glob(f"{FOLDER_PREFIX}*")) if (word := _word(folder))]
+    words = _words(file)
     if not words:
-        raise _none("no testnet with faulty links runs here")
+        raise _none(_NONE[file])
     if len(words) > 1:
         names = ", ".join(f"{word.folder} ({word.net})" for word in words)
         raise LocalProtocolError(
@@ -100,10 +124,16 @@ def _found(at: str | None) -> Word:
     return words[0]
 
 
-def _word(folder: Path) -> Word | None:
+def _words(file: str) -> list[Word]:
+    here = Path(tempfile.gettempdir())
+    folders = sorted(here.glob(f"{FOLDER_PREFIX}*"))
+    return [word for folder in folders if (word := _word(folder, file))]
+
+
+def _word(folder: Path, file: str) -> Word | None:
     """Read what a testnet left; None unless it is ours, whole, and its process lives."""
     try:
-        found = json.loads(_own_bytes(folder / CONTROL_FILE))
+        found = json.loads(_own_bytes(folder / file))
         url = _URL.fullmatch(found["url"])
         pid, token, net = int(found["pid"]), str(found["token"]), str(found["net"])
     except (OSError, ValueError, TypeError, KeyError):
@@ -141,7 +171,7 @@ def _none(sentence: str) -> TransportError:
     return TransportError(
         sentence,
         code="E-NO-TESTNET",
-        fix="Start one:  intentcast testnet up --faulty        or name its folder with --at DIR",
+        fix="Start one:  intentcast testnet up        or name its folder with --at DIR",
     )
 
 

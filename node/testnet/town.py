@@ -216,7 +216,7 @@ def logged(folder: Path) -> Iterator[None]:
         handler.close()
 
 
-def allow_files(plan: Plan, *, processes: bool, faulty: bool = False) -> None:
+def allow_files(plan: Plan, *, processes: bool, faulty: bool = False, beside: int = 0) -> None:
     """Make sure that this process may open as many files as the plan needs.
 
     The limit it may lift by itself is lifted, for this process alone.
@@ -224,7 +224,7 @@ def allow_files(plan: Plan, *, processes: bool, faulty: bool = False) -> None:
     Raises:
         RefusedError: E-FILES, it may not have that many.
     """
-    need = plan.files_needed(processes=processes, faulty=faulty)
+    need = plan.files_needed(processes=processes, faulty=faulty, beside=beside)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= need:
         return

@@ -76,7 +76,7 @@ class Site:
         """List every path."""
         shell = self._shell
         found = [
-            *entrance_pages(shell),
+            *entrance_pages(),
             *cast_pages(shell),
             *asking_pages(shell),
             *compare_pages(shell),
@@ -88,10 +88,7 @@ class Site:
             *settings_pages(shell),
             *welcome_pages(shell),
         ]
-        asset = PageRoute(
-            method="GET", path=PREFIX + "{version}/{name:.+}", scope=None, handler=_asset
-        )
-        return [*(replace(each, handler=in_its_language(each.handler)) for each in found), asset]
+        return [*(replace(each, handler=in_its_language(each.handler)) for each in found), ASSETS]
 
     def refusal(self, request: web.Request, error: IntentcastError, status: int) -> web.Response:
         """Say no to a person: the sentence, the code, the next step."""
@@ -110,6 +107,12 @@ async def _asset(request: web.Request) -> web.Response:
     if found is None or found.version != request.match_info["version"]:
         raise GateError(404, "there is no such file", code="E-NOT-FOUND", fix="Load the page anew")
     return _served(request, found)
+
+
+ASSETS: Final = PageRoute(
+    method="GET", path=PREFIX + "{version}/{name:.+}", scope=None, handler=_asset
+)
+"""Style, scripts and pictures, for whoever asks."""
 
 
 def _served(request: web.Request, asset: Asset) -> web.Response:

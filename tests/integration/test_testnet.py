@@ -12,12 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession, CookieJar
 from blockbuster import BlockBuster
 
+from node.clock import SystemClock
+from node.entropy import SeededEntropy, SystemEntropy
 from node.errors import TransportError
 from node.testnet.command import run
+from node.testnet.control import within_reach
+from node.testnet.crossing import Crossing
+from node.testnet.dashboard import served
 from node.testnet.door import Door
+from node.testnet.fault import Fault
 from node.testnet.plan import Part, Plan, make_plan
+from node.testnet.scene import Scene
+from node.testnet.tally import Tally
 from node.testnet.town import Town, running
 from node.vendor.showcase import example_cast
 from protocol.objects.agreement import read_bundle
@@ -143,8 +152,6 @@ def test_time_ends_it_with_a_report_and_a_refusal(capsys: pytest.CaptureFixture[
 def test_without_headless_every_change_is_told_until_ctrl_c(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    from node.testnet.tally import Tally
-
     update = Tally.update
 
     def press(self: Tally, *args: Any) -> None:
@@ -161,6 +168,43 @@ def test_without_headless_every_change_is_told_until_ctrl_c(
     assert "first offer" in said
 
 
+async def test_the_page_of_a_testnet(tmp_path: Path):
+    """A fault set in the page holds between real nodes, and a node's own page lets one in."""
+    clock = SystemClock()
+    crossing = Crossing(
+        [plan.name for plan in planned().nodes], lambda link: SeededEntropy(link, net="testnet-3")
+    )
+    town = Town(planned(), tmp_path, crossing=crossing)
+    scene = Scene(town, crossing, Tally(clock), clock)
+    page = served(scene, tmp_path, clock=clock, entropy=SystemEntropy(), port=None)
+    async with (
+        within_reach(crossing, "testnet-3", tmp_path),
+        page as board,
+        running(town),
+        ClientSession(cookie_jar=CookieJar(unsafe=True)) as browser,
+    ):
+        await dealt(town)
+        own = {"Origin": board.url}
+        form = {"code": board.login()["code"]}
+        async with browser.post(board.url + "/login", data=form, headers=own) as answer:
+            text = await answer.text()
+        assert 'aria-label="relay-1, relay, 3 links"' in text
+        assert "sent a request" in text
+        assert "holds the agreement" in text
+        wish = {"first": "relay-1", "second": "relay-2", "delay": "40ms"}
+        async with browser.post(board.url + "/faults", data=wish, headers=own) as answer:
+            assert "delay 40 ms" in await answer.text()
+        assert [view.fault.delay_ms for view in crossing.views() if view.fault != Fault()] == [40]
+        async with browser.post(board.url + "/nodes/buyer-1", data={}, headers=own) as answer:
+            link = re.search(r"(http://127\.0\.0\.1:\d+)/login#(\w+)", await answer.text())
+        assert link is not None
+        node, code = link.groups()
+        own = {"Origin": node}
+        async with browser.post(node + "/login", data={"code": code}, headers=own) as answer:
+            assert answer.status == 200
+            assert DRAFT["title"] in await answer.text()
+
+
 def up(**changes: Any) -> int:
     options: dict[str, Any] = {
         "seed": 3,
@@ -170,6 +214,8 @@ def up(**changes: Any) -> int:
         "processes": False,
         "faulty": False,
         "headless": True,
+        "dashboard": None,
+        "port": None,
         "until": None,
         "timeout": None,
         "as_json": False,

@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from node.api.faces import PageRoute
-from node.web.shell import Shell, html
+from node.web.shell import html
 
 _NEXT_CHARS_MAX: Final = 500
 
@@ -22,8 +22,12 @@ def local_path(text: str) -> str:
     return text[:_NEXT_CHARS_MAX] if is_local and text.isprintable() else "/"
 
 
-def entrance_pages(_shell: Shell) -> list[PageRoute]:
-    """List the paths."""
+def entrance_pages(command: str = "intentcast open") -> list[PageRoute]:
+    """List the paths.
+
+    Args:
+        command: what shows another code in a terminal.
+    """
 
     async def login(request: web.Request) -> web.Response:
         values = {
@@ -32,6 +36,7 @@ def entrance_pages(_shell: Shell) -> list[PageRoute]:
             "visitor": None,
             "error": None,
             "next": local_path(request.query.get("next", "/")),
+            "command": command,
         }
         return html(request, "login.html", values)
 

@@ -19,37 +19,38 @@ from node.api.shop import CatalogueQuery, PageQuery, salesroom_of
 from node.api.visitors import Scope
 from node.errors import RefusedError
 from node.web.shell import Handler, Shell
+from node.web.texts import _, marked
 
 NO_SHOP: Final = "E-NO-SHOP"
 REASONS: Final = {
-    "too_late": "the buyer had decided",
-    "not_addressed": "it asks for another kind of vendor",
-    "category": "not what this shop answers to",
-    "place": "too far away",
-    "dates": "the days are not possible",
-    "no_article": "nothing on offer fits",
-    "musts": "the best article fails something the buyer must have",
-    "unknown": "the feed does not say what the buyer must know",
-    "currency": "another currency",
-    "budget": "over the buyer's budget",
-    "floor": "under the floor of the price",
-    "terms": "no terms both sides accept",
-    "size": "more than one offer may hold",
-    "pace": "the quotes of this hour are used up",
-    "revoked": "the buyer ended the key of the request",
-    "closed": "the shop is closed",
+    "too_late": marked("the buyer had decided"),
+    "not_addressed": marked("it asks for another kind of vendor"),
+    "category": marked("not what this shop answers to"),
+    "place": marked("too far away"),
+    "dates": marked("the days are not possible"),
+    "no_article": marked("nothing on offer fits"),
+    "musts": marked("the best article fails something the buyer must have"),
+    "unknown": marked("the feed does not say what the buyer must know"),
+    "currency": marked("another currency"),
+    "budget": marked("over the buyer's budget"),
+    "floor": marked("under the floor of the price"),
+    "terms": marked("no terms both sides accept"),
+    "size": marked("more than one offer may hold"),
+    "pace": marked("the quotes of this hour are used up"),
+    "revoked": marked("the buyer ended the key of the request"),
+    "closed": marked("the shop is closed"),
 }
 """Reason of a request that was let pass -> words."""
 SHOWS: Final = {
-    "offered": "offered",
-    "skipped": "let pass",
-    "failed": "needs a look: nothing was sent",
+    "offered": marked("offered"),
+    "skipped": marked("let pass"),
+    "failed": marked("needs a look: nothing was sent"),
 }
 """What became of a request -> words."""
 REFUSALS: Final = (
-    ("out_of_stock", "out of stock"),
-    ("withdrawn", "withdrawn"),
-    ("policy", "our policy"),
+    ("out_of_stock", marked("out of stock")),
+    ("withdrawn", marked("withdrawn")),
+    ("policy", marked("our policy")),
 )
 
 
@@ -80,7 +81,7 @@ class _Shop:
             except RefusedError as error:
                 if error.code != NO_SHOP:
                     raise
-                return await self._page(request, "shop_none.html", "Shop", "")
+                return await self._page(request, "shop_none.html", _("Shop"), "")
 
         return shown
 
@@ -111,7 +112,7 @@ class _Shop:
         return await self._page(
             request,
             "shop_inbox.html",
-            "Inbox of the shop",
+            _("Inbox of the shop"),
             "inbox",
             waiting=found["waiting"],
             requests=found["requests"],
@@ -129,7 +130,7 @@ class _Shop:
         return await self._page(
             request,
             "shop_catalogue.html",
-            "Catalogue",
+            _("Catalogue"),
             "catalogue",
             total=shop["items"],
             articles=found["articles"],
@@ -145,7 +146,7 @@ class _Shop:
         return await self._page(
             request,
             "shop_offers.html",
-            "Offers sent",
+            _("Offers sent"),
             "offers",
             offers=found["offers"],
             is_first=not asked.after,

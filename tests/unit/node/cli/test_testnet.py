@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import node.cli.browser
 import node.testnet.command
 import node.testnet.remote
 from node.errors import TransportError
@@ -30,8 +32,10 @@ def test_up(down: Shell, monkeypatch: pytest.MonkeyPatch):
             "buyers": 3,
             "vendors": 4,
             "processes": False,
-            "faulty": False,
+            "faulty": None,
             "headless": True,
+            "dashboard": None,
+            "port": None,
             "until": "offers>=10",
             "timeout": 30.0,
             "as_json": True,
@@ -144,3 +148,31 @@ def test_no_testnet_runs(down: Shell, monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(node.testnet.remote, "ask", refuse)
     assert down.run("testnet", "fault").code == 3
+
+
+def test_the_page_is_opened(down: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    asked = []
+    opened = []
+    link = {
+        "schema": "intentcast.login-link/1",
+        "link": "http://127.0.0.1:8500/login#ACDEFGHJ",
+        "code": "ACDE-FGHJ",
+        "expires": "2027-01-15T08:00:00Z",
+    }
+
+    def login(at: str | None) -> tuple[Path, dict[str, Any]]:
+        asked.append(at)
+        return tmp_path, link
+
+    def open_browser(home: Path, found: str) -> bool:
+        opened.append((home, found))
+        return True
+
+    monkeypatch.setattr(node.testnet.remote, "login", login)
+    monkeypatch.setattr(node.cli.browser, "open_browser", open_browser)
+    found = down.run("testnet", "open", "--at", "/tmp/x", "--no-browser")
+    assert "ACDE-FGHJ" in found.out
+    assert (asked, opened) == (["/tmp/x"], [])
+    assert down.run("testnet", "open", "--json").document() == link
+    assert down.run("testnet", "open").code == 0
+    assert opened == [(tmp_path, link["link"])]

@@ -13,6 +13,7 @@ from node.errors import TransportError
 from node.testnet.command import SCHEMA, Fair, Wanted, run
 from node.testnet.goal import Counts, parse_goal
 from node.testnet.plan import make_plan
+from node.testnet.remote import Word
 from protocol.errors import LocalProtocolError
 
 PLAN = make_plan(net="testnet-7", seed=7, relays=2, buyers=1, vendors=1, shops=["alpine-wheels"])
@@ -27,6 +28,8 @@ def asked(**changes: Any) -> int:
         "processes": False,
         "faulty": False,
         "headless": True,
+        "dashboard": None,
+        "port": None,
         "until": None,
         "timeout": 1.0,
         "as_json": True,
@@ -107,3 +110,44 @@ def test_nothing_but_the_document_goes_to_stdout(
     fair = Fair(PLAN, wanted, ManualClock())
     fair._tally.update("buyer-1", Counts(casts=1))
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "watched", "faulty"),
+    [
+        ({"headless": False}, True, True),
+        ({"headless": True}, False, False),
+        ({"headless": False, "quiet": True}, False, False),
+        ({"headless": True, "dashboard": True}, True, True),
+        ({"headless": False, "dashboard": False}, False, False),
+        ({"headless": False, "faulty": False}, True, False),
+        ({"headless": True, "faulty": True}, False, True),
+    ],
+)
+def test_there_is_a_page_and_bad_lines_where_somebody_watches(
+    held: list[Path], monkeypatch: pytest.MonkeyPatch, asked_for, watched, faulty
+):
+    seen: list[Wanted] = []
+    monkeypatch.setattr(Fair, "report", lambda fair: seen.append(fair._wanted))
+    asked(**{"faulty": None} | asked_for)
+    assert (seen[0].dashboard, seen[0].faulty) == (watched, faulty)
+
+
+def test_the_first_offer_is_told_once_with_what_to_try(capsys: pytest.CaptureFixture[str]):
+    clock = ManualClock()
+    fair = Fair(PLAN, Wanted(), clock)
+    fair._folder = Path("/tmp/intentcast-x")
+    fair._tally.asking()
+    clock.advance(400)
+    fair._tally.update("buyer-1", Counts(casts=1, offers=1))
+    fair._tally.update("buyer-1", Counts(casts=1, offers=2))
+    said = capsys.readouterr().out
+    assert said.count("First offer") == 1
+    assert "First offer 0.40 s after the first request." in said
+    assert "intentcast --home /tmp/intentcast-x/buyer-1 casts" in said
+
+
+def test_who_else_runs_is_told(capsys: pytest.CaptureFixture[str]):
+    other = Word(folder=Path("/tmp/intentcast-y"), net="testnet-9", port=1, token="t")
+    Fair(PLAN, Wanted(), ManualClock())._say_who_else_runs([other])
+    assert "intentcast testnet open --at /tmp/intentcast-y" in capsys.readouterr().out

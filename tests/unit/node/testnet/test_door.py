@@ -131,3 +131,17 @@ async def test_a_node_that_is_gone_and_one_that_is_none_are_told_apart(door: Htt
     with pytest.raises(TransportError) as caught:
         await door.status()
     assert caught.value.code == "E-NODE-DOWN"
+
+
+async def test_what_happened_comes_one_by_one(door: HttpDoor):
+    events = [{"n": 8, "what": "offer"}, {"n": 9, "what": "deal.agreed"}]
+    wire(door).answer = Answer(json.dumps({"events": events, "cursor": 9}).encode(), JSON)
+    assert [event async for event in door.events(7)] == events
+    method, path, parts = wire(door).asked[-1]
+    assert (method, path) == ("GET", "/v1/events")
+    assert parts["params"] == {"after": "7", "wait": "0"}
+
+
+async def test_a_way_in_is_asked_for(door: HttpDoor):
+    await door.begin_login()
+    assert wire(door).asked[-1][:2] == ("POST", "/v1/login")

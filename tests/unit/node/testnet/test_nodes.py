@@ -11,7 +11,7 @@ import pytest
 
 from node.config import load_settings
 from node.entropy import SystemEntropy
-from node.errors import ConfigError
+from node.errors import ConfigError, TransportError
 from node.keystore import open_keyring
 from node.testnet.nodes import InProcessNode, ProcessNode, prepare
 from node.testnet.plan import NodePlan, Part
@@ -55,6 +55,9 @@ async def test_a_node_that_never_ran_can_be_ended(kind: Any, tmp_path: Path):
     node = kind(PLAN, tmp_path)
     await node.stop()
     await node.kill()
+    with pytest.raises(TransportError) as refused:
+        await node.login()
+    assert refused.value.code == "E-NODE-DOWN"
 
 
 def test_a_process_that_never_ran_has_no_number(tmp_path: Path):
