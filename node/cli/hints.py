@@ -16,20 +16,8 @@ AT_HOME: Final = frozenset(
     {
         *("up", "status", "cast", "casts", "offers", "accept", "deal", "revoke", "doctor", "peers"),
         *("nearby", "invite", "join", "outbox", "paths", "words", "passphrase", "lock", "unlock"),
-        *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "service", "people"),
-        *(
-            "nearby",
-            "invite",
-            "join",
-            "outbox",
-            "people",
-            "paths",
-            "words",
-            "passphrase",
-            "lock",
-            "unlock",
-        ),
         *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "service"),
+        *("people",),
     }
 )
 """Commands that are about a home."""

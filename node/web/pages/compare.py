@@ -6,18 +6,21 @@ and the data of the same for the script that keeps it live. Nothing is hidden by
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from node.api.faces import PageRoute
-from node.api.operations import handle_of
+from node.api.operations import answer, handle_of
 from node.api.visitors import Scope
-from node.web.comparison import comparison
+from node.web.comparison import Row, comparison
 from node.web.scatter import scatter
 from node.web.shell import Shell
 from node.web.weighing import Weight, as_numbers, read_weights
+from node.web.wording import bidi_safe
 
 COLUMNS: Final = 12
 """Offers side by side on one page: more than a person compares, few enough to be drawn at once."""
@@ -35,31 +38,116 @@ def _address(weights: list[Weight], *, only_different: bool) -> str:
     return urlencode(found | ({"show": "differences"} if only_different else {}))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Offers side by side, as an address asks for them."""
+
+    cast: dict[str, Any]
+    offers: Sequence[dict[str, Any]]
+    shown: Sequence[dict[str, Any]]
+    first: int
+    weights: list[Weight]
+    only_different: bool
+
+    @property
+    def table(self) -> list[Row]:
+        """Give the rows of what is shown."""
+        return comparison(self.shown, only_different=self.only_different)
+
+    @property
+    def address(self) -> str:
+        """Write the parameters a link keeps, but the page's number."""
+        return _address(self.weights, only_different=self.only_different)
+
+
+async def _side(shell: Shell, request: web.Request) -> Side:
+    weights = read_weights(request.query)
+    found = await shell.citizen.offers(handle_of(request), weights=as_numbers(weights))
+    offers = found["offers"]
+    first = _first(request.query.get("from", ""), len(offers))
+    return Side(
+        cast=found["cast"],
+        offers=offers,
+        shown=offers[first : first + COLUMNS],
+        first=first,
+        weights=weights,
+        only_different=request.query.get("show") == "differences",
+    )
+
+
 def compare_pages(shell: Shell) -> list[PageRoute]:
     """List the paths."""
 
     async def compare(request: web.Request) -> web.Response:
-        weights = read_weights(request.query)
-        found = await shell.citizen.offers(handle_of(request), weights=as_numbers(weights))
-        cast, offers = found["cast"], found["offers"]
-        only_different = request.query.get("show") == "differences"
-        first = _first(request.query.get("from", ""), len(offers))
-        shown = offers[first : first + COLUMNS]
+        side = await _side(shell, request)
         return await shell.page(
             request,
             "compare.html",
-            title=cast["title"],
+            title=side.cast["title"],
             here="casts",
-            cast=cast,
-            offers=offers,
-            weights=weights,
-            only_different=only_different,
-            shown=shown,
-            first=first,
+            cast=side.cast,
+            offers=side.offers,
+            weights=side.weights,
+            only_different=side.only_different,
+            shown=side.shown,
+            first=side.first,
             columns=COLUMNS,
-            address=_address(weights, only_different=only_different),
-            table=comparison(shown, only_different=only_different),
-            plot=scatter(offers, cast),
+            address=side.address,
+            table=side.table,
+            plot=scatter(side.offers, side.cast),
         )
 
-    return [PageRoute(method="GET", path="/casts/{handle}", scope=Scope.READ, handler=compare)]
+    async def compared(request: web.Request) -> web.Response:
+        return answer(_told(await _side(shell, request)))
+
+    path = "/casts/{handle}"
+    return [
+        PageRoute(method="GET", path=path, scope=Scope.READ, handler=compare),
+        PageRoute(method="GET", path=f"{path}/compared", scope=Scope.READ, handler=compared),
+    ]
+
+
+def _told(side: Side) -> dict[str, Any]:
+    """Tell a page's script what the page shows, word for word; it lays out and decides nothing."""
+    can_accept = side.cast["state"] in {"open", "deciding"}
+    return {
+        "schema": "intentcast.compared/1",
+        "count": len(side.offers),
+        "first": side.first,
+        "columns": COLUMNS,
+        "heads": [
+            {
+                "handle": each["handle"],
+                "position": each["position"],
+                "vendor": bidi_safe(each["vendor"]["name"]),
+                "total": each["total_text"],
+                "score": each["score"],
+                "why": [_term(term) for term in each["explain"]],
+                "can_accept": can_accept and each["valid"] and each["state"] == "offered",
+            }
+            for each in side.shown
+        ],
+        "rows": [
+            {
+                "label": bidi_safe(row.label),
+                "group": row.group,
+                "differs": row.differs,
+                "cells": [
+                    {
+                        "text": bidi_safe(cell.text),
+                        "note": bidi_safe(cell.note),
+                        "tone": cell.tone,
+                        "parts": [bidi_safe(part) for part in cell.parts],
+                    }
+                    for cell in row.cells
+                ],
+            }
+            for row in side.table
+        ],
+        "can_accept": can_accept,
+    }
+
+
+def _term(term: dict[str, Any]) -> str:
+    line = f"{term['name']}: {term['value']} \u2192 {term['points']} \u00d7 {term['weight']}"
+    return bidi_safe(f"{line} {term['words']}")

@@ -1,36 +1,132 @@
-// New offers for this request wait behind a button, so that nothing moves under a pointer.
+// Keeps the comparison live: weights, rows and pages change in place, and new offers wait behind a
+// button, so that nothing moves under a pointer. What stands in a cell is the node's to say.
+import { html, render } from "./vendor/htm-preact.js";
+import { effect, signal } from "./vendor/signals.js";
 import { say } from "./live.js";
 
-const place = document.getElementById("live");
-const shown = Number(place ? place.dataset.offers : 0);
+const place = document.getElementById("compared");
+const news = document.getElementById("live");
+const form = document.querySelector("form.weights");
+const toggle = document.getElementById("differences");
+const texts = place ? place.dataset : {};
+const handle = news ? news.dataset.cast : "";
 
-async function count() {
-  const answer = await fetch(`/v1/casts/${encodeURIComponent(place.dataset.cast)}`, { headers: { Accept: "application/json" } });
-  return answer.ok ? (await answer.json()).cast.offers : shown;
+function Parts({ parts }) {
+  return parts.length ? html`<ul class="parts">${parts.map((part) => html`<li>${part}</li>`)}</ul>` : null;
 }
 
-let asked = false;
-document.addEventListener("intentcast", async () => {
-  if (!place || asked) return;
-  asked = true;
-  const now = await count();
-  asked = false;
-  if (now <= shown) return;
-  const more = now - shown;
-  const words = more === 1 ? "1 new offer" : `${more} new offers`;
-  let button = place.querySelector("a");
-  if (!button) {
-    const line = document.createElement("p");
-    line.className = "news";
-    button = document.createElement("a");
-    button.className = "button";
-    button.href = location.pathname + location.search;
-    line.append(button);
-    place.append(line);
-  }
-  if (button.textContent !== words) { button.textContent = words; say(words); }
-});
+function Cell({ cell }) {
+  return html`<td class=${cell.tone}>${cell.text}${cell.note ? html` <strong class="mark">${cell.note}</strong>` : null}<${Parts} parts=${cell.parts} /></td>`;
+}
 
-// Moving a weight orders anew; without script there is a button for it.
-const weights = document.querySelector("form.weights");
-if (weights) weights.addEventListener("change", () => weights.requestSubmit());
+function Line({ row }) {
+  const wish = row.group === "must" || row.group === "prefer";
+  return html`<tr class=${row.group + (row.differs ? " differs" : "")}>
+    <th scope="row">${row.label}${wish ? html` <span class="small">${row.group}</span>` : null}</th>
+    ${row.cells.map((cell) => html`<${Cell} cell=${cell} />`)}
+  </tr>`;
+}
+
+function Head({ each }) {
+  return html`<th scope="col" id=${`offer-${each.handle}`}><span class="rank">${each.position}</span> ${each.vendor}<br /><span class="small">${each.handle}</span></th>`;
+}
+
+function Yes({ each }) {
+  if (!each.can_accept) return html`<td>${texts.impossible}</td>`;
+  const path = `/casts/${handle}/offers/${each.handle}/accept`;
+  return html`<td><a class="button" href=${path}>${texts.accept}<span class="unseen"> ${each.vendor}, ${each.total}</span></a></td>`;
+}
+
+function Pages({ found, go }) {
+  if (found.count <= found.columns) return null;
+  const starts = Array.from({ length: Math.ceil(found.count / found.columns) }, (_, n) => n * found.columns);
+  return html`<nav aria-label=${texts.more}><ul class="pages">${starts.map((start) => html`<li>
+    <a href=${`?from=${start}`} aria-current=${start === found.first ? "page" : undefined}
+      onClick=${(event) => { event.preventDefault(); go(start); }}>${start + 1}\u2013${Math.min(start + found.columns, found.count)}</a>
+  </li>`)}</ul></nav>`;
+}
+
+function Comparison({ found, go }) {
+  return html`<div class="wide" tabindex="0" role="region" aria-labelledby="offers-caption">
+    <table class="compare">
+      <caption id="offers-caption">${texts.caption.replace("{n}", found.count)}</caption>
+      <thead><tr><th scope="col">${texts.vendor}</th>${found.heads.map((each) => html`<${Head} each=${each} />`)}</tr></thead>
+      <tbody>
+        ${found.rows.map((row) => html`<${Line} key=${row.label} row=${row} />`)}
+        <tr class="why"><th scope="row">${texts.why}</th>${found.heads.map((each) => html`<td><details><summary>${each.score} ${texts.of}</summary><${Parts} parts=${each.why} /></details></td>`)}</tr>
+        ${found.can_accept ? html`<tr><th scope="row">${texts.accept}</th>${found.heads.map((each) => html`<${Yes} each=${each} />`)}</tr>` : null}
+      </tbody>
+    </table>
+  </div><${Pages} found=${found} go=${go} />`;
+}
+
+function begin() {
+  const asked = signal(location.search.slice(1));
+  const known = signal(Number(texts.offers));
+  const shown = signal(null);
+  let latest = 0;
+
+  async function fetched(parameters) {
+    const turn = ++latest;
+    const answer = await fetch(`/casts/${encodeURIComponent(handle)}/compared?${parameters}`, { headers: { Accept: "application/json" } });
+    // An answer that was overtaken by a later question is none.
+    return answer.ok && turn === latest ? answer.json() : null;
+  }
+
+  async function ask(parameters) {
+    // At once: the next change builds on this one, whether it is answered yet or not.
+    asked.value = parameters;
+    const found = await fetched(parameters);
+    if (!found) return;
+    known.value = found.count;
+    shown.value = found;
+    history.replaceState(null, "", parameters ? `?${parameters}` : location.pathname);
+  }
+
+  function changed(change) {
+    const parameters = new URLSearchParams(asked.value);
+    change(parameters);
+    return ask(parameters.toString());
+  }
+
+  const go = (start) => changed((parameters) => parameters.set("from", String(start)));
+  effect(() => {
+    const found = shown.value;
+    if (!found) return;
+    // The first time, what the server wrote makes room.
+    if (!place.dataset.isLive) { place.replaceChildren(); place.dataset.isLive = "yes"; }
+    news.hidden = true;
+    render(html`<${Comparison} found=${found} go=${go} />`, place);
+  });
+
+  form.addEventListener("input", () => changed((parameters) => {
+    for (const [name, value] of new FormData(form)) parameters.set(name, value);
+    parameters.delete("from");
+  }));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  toggle.addEventListener("click", (event) => {
+    event.preventDefault();
+    [toggle.textContent, toggle.dataset.other] = [toggle.dataset.other, toggle.textContent];
+    changed((parameters) => {
+      if (parameters.get("show")) parameters.delete("show");
+      else parameters.set("show", "differences");
+    });
+  });
+
+  const button = news.querySelector("button");
+  button.addEventListener("click", () => { ask(asked.value).then(() => place.querySelector(".wide").focus()); });
+  let looking = false;
+  document.addEventListener("intentcast", async () => {
+    if (looking) return;
+    looking = true;
+    const answer = await fetch(`/v1/casts/${encodeURIComponent(handle)}`, { headers: { Accept: "application/json" } });
+    looking = false;
+    const more = answer.ok ? (await answer.json()).cast.offers - known.value : 0;
+    if (more <= 0) return;
+    const words = more === 1 ? news.dataset.one : news.dataset.more.replace("{n}", more);
+    if (button.textContent !== words) { button.textContent = words; say(words); }
+    news.hidden = false;
+  });
+}
+
+if (place && news && form && toggle) begin();

@@ -75,6 +75,19 @@ async def ask(tab: Tab, *, pictures: bool) -> None:
     await page.wait_for_url(re.compile(r"/casts/cast-"))
 
 
+async def weigh(tab: Tab) -> None:
+    """Move a weight: the table is ordered anew where it stands, and the address says how."""
+    page = tab.page
+    before = await page.inner_text("table.compare tr.why td >> nth=0")
+    await page.locator("#w_trust").fill("0")
+    await page.locator("#w_total").fill("10")
+    await expect(page.locator("table.compare tr.why td").first).not_to_have_text(before)
+    await expect(page.locator("table.compare thead th")).to_have_count(4)
+    await expect(page).to_have_url(re.compile("w_total=10"))
+    await page.locator("table.compare summary").first.click()
+    await expect(page.locator("table.compare tr.why li").first).to_be_visible()
+
+
 async def story(tab: Tab, folder: Path, quarter_house: object, *, pictures: bool) -> None:
     """Tell it from the first page to the checked receipt."""
     page = tab.page
@@ -87,11 +100,16 @@ async def story(tab: Tab, folder: Path, quarter_house: object, *, pictures: bool
         await expect(page.locator("#pulse")).to_have_text("Live")
     await offers_of(quarter_house, handle)  # type: ignore[arg-type]
     if tab.has_script:
-        await page.locator(".news a").first.click()
+        await page.locator(".news a, .news button").first.click()
     await tab.go(f"/casts/{handle}")
     await expect(page.locator("table.compare thead th")).to_have_count(4)
     await looked_at(tab, "compare", pictures=pictures)
+    if tab.has_script:
+        await weigh(tab)
+    rows = await page.locator("table.compare tbody tr").count()
     await page.click("text=Show differences only")
+    await expect(page.locator("#differences")).to_have_text("Show all rows")
+    await expect(page.locator("table.compare tbody tr")).not_to_have_count(rows)
     await looked_at(tab, "compare-differences", pictures=pictures)
     await page.locator("a.button", has_text="Accept").first.click()
     await looked_at(tab, "accept", pictures=pictures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from node.web.pages.compare import COLUMNS
+from tests.unit.node.api.conftest import told
 from tests.unit.node.web.conftest import Browser, Neighbour, text_of, words_of
 from tests.unit.node.web.papers import CAST, EVIL, EVIL_SHOWN, offer, wish
 
@@ -75,3 +76,17 @@ async def test_what_cannot_be_accepted_is_said(browser: Browser, neighbour: Neig
     assert words_of(await browser.get(PATH)).count("not possible") == 2
     neighbour.cast_list = [CAST | {"state": "awarded"}]
     assert "/accept" not in text_of(await browser.get(PATH))
+
+
+async def test_a_script_is_told_what_the_page_shows(browser: Browser, neighbour: Neighbour):
+    neighbour.offer_list = [offer(n, note=EVIL) for n in range(1, 15)]
+    found = told(await browser.get(f"{PATH}/compared?show=differences&from=12&w_total=3"))
+    assert (found["count"], found["first"], len(found["heads"])) == (14, 12, 2)
+    assert neighbour.calls[0][2]["total"] == 3
+    page = text_of(await browser.get(f"{PATH}?show=differences&from=12"))
+    for row in found["rows"]:
+        assert row["label"] in page
+        assert len(row["cells"]) == 2
+    assert "Warranty" not in {row["label"] for row in found["rows"]}
+    assert found["heads"][0]["can_accept"]
+    assert "\u202e" not in str(found)
