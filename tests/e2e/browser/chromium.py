@@ -27,8 +27,10 @@ FOREIGN = "evil.test"
 # Everything is loopback: addresses as they are, names of `test` to here, all others to nowhere.
 _RULES = (
     "MAP *.test 127.0.0.1",
+    "MAP *.test. 127.0.0.1",
     "MAP * ~NOTFOUND",
     "EXCLUDE 127.0.0.1",
+    "EXCLUDE 0.0.0.0",
     "EXCLUDE localhost",
     "EXCLUDE *.localhost",
 )

@@ -106,6 +106,8 @@ async def test_what_was_expected_must_come(watcher: Watcher):
     assert watcher.faults() == ["expected and not seen: console error: 404"]
     watcher.note(Kind.CONSOLE, "Failed: 404")
     assert watcher.faults() == []
+    watcher.tolerates(Kind.POLICY, "img-src")
+    assert watcher.faults() == []
     watcher.note(Kind.CONSOLE, "Failed: 403")
     with pytest.raises(AssertionError, match="403"):
         watcher.check()

@@ -77,6 +77,7 @@ class Expected:
     kind: Kind
     text: str
     """Must stand in the sight."""
+    must_come: bool = True
     was_seen: bool = False
 
     def covers(self, sight: Sight) -> bool:
@@ -111,6 +112,10 @@ class Watcher:
         """Say that this will be seen, once or oftener; not seeing it fails the test."""
         self._expected.append(Expected(kind, text))
 
+    def tolerates(self, kind: Kind, text: str) -> None:
+        """Say that this may be seen, and need not be."""
+        self._expected.append(Expected(kind, text, must_come=False))
+
     def note(self, kind: Kind, text: str) -> None:
         """Keep one sight."""
         if not self.is_retired:
@@ -138,7 +143,7 @@ class Watcher:
         found += [
             f"expected and not seen: {one.kind}: {one.text}"
             for one in self._expected
-            if not one.was_seen
+            if one.must_come and not one.was_seen
         ]
         return found
 
