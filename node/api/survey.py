@@ -13,6 +13,7 @@ from aiohttp import web
 
 from node.api.bodies import NoQuery, query
 from node.api.citizen import Citizen, Document, Surveyor
+from node.api.documents.survey import InfoDocument, ReadinessDocument
 from node.api.operations import JSON, Operation, Scope, reads
 from node.errors import NotFoundError
 
@@ -49,6 +50,8 @@ SURVEY: Final = (
         path=READY_PATH,
         summary="Tell whether the node can do its work now: 200 or 503, and which check says no.",
         scope=None,
+        answer=ReadinessDocument,
+        also=(503,),
         respond=_ready,
     ),
     Operation(
@@ -57,6 +60,7 @@ SURVEY: Final = (
         path="/info",
         summary="Tell what this node is, which versions it speaks, and what it takes.",
         scope=Scope.READ,
+        answer=InfoDocument,
         respond=reads(_info),
     ),
 )

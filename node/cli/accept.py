@@ -12,6 +12,7 @@ from node.cli.console import clean
 from node.cli.deadline import Deadline
 from node.cli.deal import what_to_type
 from node.cli.exits import Exit
+from node.cli.names import complete_offers
 from node.cli.offer_text import Offer, marks, when
 from node.cli.session import Session, session_options
 from node.errors import NotFoundError
@@ -23,7 +24,7 @@ _PREFIX: Final = "OFFER"
 
 
 @click.command(short_help="Accept an offer.")
-@click.argument("handle", metavar="OFFER")
+@click.argument("handle", metavar="OFFER", shell_complete=complete_offers)
 @click.option(
     "--option",
     "options",

@@ -216,6 +216,25 @@ class NodeClient:
         found = _document(self._send("GET", target, wait_s=wait + _SLACK_S + _ANSWER_S))
         return list(found["events"]), int(found["cursor"])
 
+    def is_ready(self) -> bool:
+        """Ask whether the node can do its work now.
+
+        Raises:
+            TransportError: E-NODE-DOWN, E-TIMEOUT.
+        """
+        try:
+            return bool(self.get("/readyz")["ready"])
+        except AnsweredError:
+            return False
+
+    def get_soon(self, path: str, wait_s: float) -> Document:
+        """Read a document, or give up early: for what is of no use later.
+
+        Raises:
+            TransportError: E-TIMEOUT among others.
+        """
+        return _document(self._send("GET", path, wait_s=wait_s))
+
     def cursor(self) -> int:
         """Give the cursor of the newest event."""
         return self.news(_LAST_CURSOR, 0)[1]

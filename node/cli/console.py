@@ -61,6 +61,12 @@ class Console:
         """Print what was asked for."""
         self._write(self._out, text)
 
+    def paint(self, text: str) -> None:
+        """Write to a terminal as it is, with what a terminal obeys; our own words alone."""
+        if self._out is not None and not self._out.closed:
+            self._out.write(text)
+            self._out.flush()
+
     def say(self, text: str) -> None:
         """Print talk; --quiet leaves it out."""
         if not self.quiet:

@@ -11,6 +11,7 @@ import click
 
 from node.cli.client import Document, NodeClient, handle_path
 from node.cli.console import clean
+from node.cli.names import complete_deals
 from node.cli.session import Session, session_options
 from node.cli.spoken import moment, short
 from node.cli.table import pairs, table
@@ -25,7 +26,7 @@ _ASKS = {
 
 
 @click.command(short_help="List deals, show one, save its agreement, answer one.")
-@click.argument("handle", metavar="[DEAL]", required=False)
+@click.argument("handle", metavar="[DEAL]", required=False, shell_complete=complete_deals)
 @click.option("--save", metavar="FILE", help="Write the agreement both sides signed.")
 @click.option("--confirm", is_flag=True, help="As the vendor: say yes.")
 @click.option("--refuse", metavar="REASON", help="As the vendor: say no; out_of_stock, withdrawn.")

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from node.cli.failures import no_such_command, no_verb
 from node.cli.session import OPTIONS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("node.cli.up:up", "Start the node; makes its keys on first run."),
@@ -21,6 +24,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "cast": ("node.cli.cast:cast", "Say what you want: FILE.json, or words and options."),
     "casts": ("node.cli.casts:casts", "List what you asked for."),
     "offers": ("node.cli.offers:offers", "Show a cast's offers, itemised and ranked."),
+    "wait": ("node.cli.wait:wait", "Wait until something has come about."),
     "accept": ("node.cli.accept:accept", "Accept an offer."),
     "deal": ("node.cli.deal:deal", "List deals, show one, save its agreement, answer one."),
     "revoke": ("node.cli.revoke:revoke", "Take back a cast or an offer."),
@@ -35,6 +39,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "token": ("node.cli.token:token", "Tokens of programs: make, list, revoke."),
     "outbox": ("node.cli.outbox:outbox", "List letters on their way."),
     "service": ("node.cli.service:service", "Keep the node running with systemd."),
+    "completion": ("node.cli.completion:completion", "Print what completes words in your shell."),
     "paths": ("node.cli.paths:paths", "Show where this node keeps what."),
     "words": ("node.cli.words:words", "Show the 24 words that make this identity anew."),
     "passphrase": ("node.cli.passphrase:passphrase", "Put the keys under a passphrase."),
@@ -102,9 +107,22 @@ class LazyGroup(click.Group):
         Raises:
             LocalProtocolError: E-USAGE, naming the nearest.
         """
-        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+        is_unknown = self.get_command(ctx, args[0]) is None and not args[0].startswith("-")
+        if is_unknown and not ctx.resilient_parsing:
             raise no_such_command(ctx.command_path, args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name without loading anything; options as click does."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete and not incomplete[0].isalnum():
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=words)
+            for name, (_, words) in self._lazy.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(  # click hands over a context this list does not need
         self,
@@ -125,7 +143,7 @@ class NounGroup(click.Group):
         Raises:
             LocalProtocolError: E-USAGE, listing the verbs.
         """
-        if not args and not self.invoke_without_command:
+        if not args and not self.invoke_without_command and not ctx.resilient_parsing:
             raise no_verb(ctx.command_path, self.list_commands(ctx))
         return super().parse_args(ctx, args)
 
@@ -137,7 +155,8 @@ class NounGroup(click.Group):
         Raises:
             LocalProtocolError: E-USAGE, naming the nearest.
         """
-        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+        is_unknown = self.get_command(ctx, args[0]) is None and not args[0].startswith("-")
+        if is_unknown and not ctx.resilient_parsing:
             raise no_such_command(ctx.command_path, args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 

@@ -18,10 +18,12 @@ AT_HOME: Final = frozenset(
         *("nearby", "invite", "join", "outbox", "paths", "words", "passphrase", "lock", "unlock"),
         *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "service"),
         *("people",),
+        *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "people"),
+        *("service", "wait"),
     }
 )
 """Commands that are about a home."""
-ANYWHERE: Final = frozenset({"verify", "categories", "testnet", "demo"})
+ANYWHERE: Final = frozenset({"verify", "categories", "testnet", "demo", "completion"})
 """Commands that ask no home."""
 _COMMAND: Final = re.compile(
     # Between backticks stands a command's name, which nobody is told to type.

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from node.cli.console import Console
 from node.cli.exits import Exit
 from node.cli.failures import explain
 from node.cli.group import root, with_default
 from protocol.errors import LocalProtocolError
+
+COMPLETING: Final = "_INTENTCAST_COMPLETE"
+"""Set by the script of `intentcast completion` when it asks what may come next."""
 
 
 def _prepare_streams() -> None:
@@ -70,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _silence_stdout()
         return Exit.FAILED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line before the shell
+        if COMPLETING in os.environ:
+            # Somebody pressed TAB: no word may stand in the middle of their line.
+            return Exit.FAILED
         failure = explain(error)
         failure.tell(Console(home=options.get("home")))
         return failure.exit

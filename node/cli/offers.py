@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import time
 
 import click
 
 from node.cli.client import Document, NodeClient, handle_path
+from node.cli.console import clean
 from node.cli.deadline import Deadline
 from node.cli.exits import Exit
+from node.cli.live_table import LiveTable
+from node.cli.names import complete_casts
 from node.cli.offer_text import explained, overview
 from node.cli.session import Session, session_options
 from node.cli.spoken import plural
@@ -17,10 +21,13 @@ from protocol.errors import LocalProtocolError
 
 _WAIT = re.compile(r"(?:offers\s*)?(?:>=)?\s*(?P<count>\d{1,4})")
 _FOR_EVER_S = 30 * 86_400.0
+_GLANCE_S = 2.0
+_KNOCK_S = 1.0
+_NEW, _OLD = "* ", "  "
 
 
 @click.command(short_help="Show a cast's offers, itemised and ranked.")
-@click.argument("handle", metavar="[CAST]", required=False)
+@click.argument("handle", metavar="[CAST]", required=False, shell_complete=complete_casts)
 @click.option("--watch", is_flag=True, help="Show them again whenever something changes.")
 @click.option("--explain", is_flag=True, help="Show every line, wish and term of the ranking.")
 @click.option("--wait", "wait", metavar="N", help="Wait until there are N offers.")
@@ -40,7 +47,7 @@ def offers(  # noqa: PLR0917 - one parameter per option
     """
     wanted = _count(wait)
     client = session.client()
-    handle = handle or _only_cast(client)
+    handle = handle or only_cast(client)
     path = f"/v1/casts/{handle_path(handle)}/offers"
     deadline = Deadline(_FOR_EVER_S if timeout is None else timeout)
     if watch:
@@ -60,7 +67,13 @@ def offers(  # noqa: PLR0917 - one parameter per option
     return None
 
 
-def _only_cast(client: NodeClient) -> str:
+def only_cast(client: NodeClient) -> str:
+    """Name the single cast there is.
+
+    Raises:
+        NotFoundError: E-CAST-UNKNOWN, there is none.
+        LocalProtocolError: E-USAGE, there are several.
+    """
     casts = [cast["handle"] for cast in client.get("/v1/casts")["casts"] if cast["handle"]]
     if len(casts) == 1:
         return str(casts[0])
@@ -94,20 +107,74 @@ def _count(text: str | None) -> int:
 def _watch(
     session: Session, client: NodeClient, path: str, deadline: Deadline, *, explain: bool
 ) -> int:
-    """Print whenever the offers differ from what was printed; Ctrl-C ends it."""
-    shown: Document | None = None
+    """Show the offers whenever they differ from what was shown; Ctrl-C ends it."""
     try:
-        cursor = client.cursor()
-        while True:
-            found = client.get(path)
-            if shown is None or found["offers"] != shown["offers"]:
-                _print(session, found, explain=explain, line=True)
-                shown = found
-            if deadline.over():
-                return Exit.OK
-            _, cursor = client.news(cursor, deadline.left_s())
+        if session.console.is_watched and not session.as_json and not explain:
+            return _watch_live(session, client, path, deadline)
+        return _watch_plainly(session, client, path, deadline, explain=explain)
     except KeyboardInterrupt:
         return Exit.OK
+
+
+def _watch_plainly(
+    session: Session, client: NodeClient, path: str, deadline: Deadline, *, explain: bool
+) -> int:
+    shown: Document | None = None
+    cursor = client.cursor()
+    while True:
+        found = client.get(path)
+        if shown is None or found["offers"] != shown["offers"]:
+            _print(session, found, explain=explain, line=True)
+            shown = found
+        if deadline.over():
+            return Exit.OK
+        _, cursor = client.news(cursor, deadline.left_s())
+
+
+def _watch_live(session: Session, client: NodeClient, path: str, deadline: Deadline) -> int:
+    """Keep one table up to date where it stands; while the node is down, say since when."""
+    table = LiveTable(session.console)
+    found = client.get(path)
+    known = {offer["handle"] for offer in found["offers"]}
+    new, since, down = set[str](), table.hour(), ""
+    cursor: int | None = None
+    while True:
+        table.draw(_rows(session, found, new), down or _state(found, new, since))
+        if deadline.over():
+            return Exit.OK
+        try:
+            if down or cursor is None:
+                client = session.client()
+                cursor = client.cursor()
+            else:
+                _, cursor = client.news(cursor, min(_GLANCE_S, deadline.left_s()))
+            before, found = found, client.get(path)
+            down = ""
+        except TransportError as error:
+            what = "is down" if error.code == "E-NODE-DOWN" else "does not answer"
+            down = down or f"✗ The node {what} since {table.hour()}; so it stood. Trying again ..."
+            time.sleep(min(_KNOCK_S, deadline.left_s()))
+            continue
+        if found["offers"] != before["offers"]:
+            since = table.hour()
+            handles = {offer["handle"] for offer in found["offers"]}
+            # What came since the last change is marked until the next one.
+            new, known = handles - known or new & handles, known | handles
+
+
+def _rows(session: Session, found: Document, new: set[str]) -> list[str]:
+    listed = found["offers"]
+    if not listed:
+        return [f"No offers yet for '{clean(found['cast']['title'])}'."]
+    columns = session.console.width() - len(_NEW)
+    head, *rows = overview(listed, columns)
+    marks = [_NEW if offer["handle"] in new else _OLD for offer in listed]
+    return [session.console.bold(_OLD + head), *(m + r for m, r in zip(marks, rows, strict=True))]
+
+
+def _state(found: Document, new: set[str], since: str) -> str:
+    fresh = f", {len(new)} new (*)" if new else ""
+    return f"{plural(len(found['offers']), 'offer')}{fresh}; as of {since}. Ctrl-C ends."
 
 
 def _print(session: Session, found: Document, *, explain: bool, line: bool = False) -> None:

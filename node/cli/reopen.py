@@ -8,6 +8,7 @@ import click
 
 from node.cli.client import Document
 from node.cli.exits import Exit
+from node.cli.names import complete_casts
 from node.cli.session import Session, session_options
 from node.cli.spoken import moment, plural
 
@@ -16,7 +17,7 @@ _SLACK_S = 15.0
 
 
 @click.command(short_help="After a restore: ask the others, then promise again.")
-@click.argument("handle", metavar="[CAST|vendor]", required=False)
+@click.argument("handle", metavar="[CAST|vendor]", required=False, shell_complete=complete_casts)
 @click.option(
     "--wait",
     "wait_s",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from node.cli.names import complete_revocable
 from node.cli.session import Session, session_options
 
 
 @click.command(short_help="Take back a cast, a draft or an offer.")
-@click.argument("handle", metavar="CAST|DRAFT|OFFER")
+@click.argument("handle", metavar="CAST|DRAFT|OFFER", shell_complete=complete_revocable)
 @session_options
 def revoke(session: Session, handle: str) -> int | None:
     """Take back a cast or an offer, everybody who holds it drops it; or throw a draft away."""

@@ -8,6 +8,7 @@ import pytest
 
 from node.cli import offers as module
 from node.cli.client import NodeClient
+from node.errors import TransportError
 from tests.unit.node.api.fake_citizen import CAST, FakeCitizen, offer
 from tests.unit.node.cli.conftest import Shell
 
@@ -107,3 +108,92 @@ def test_watch_prints_what_changed_and_ctrl_c_ends_it(
 def test_watch_ends_in_time(shell: Shell):
     assert shell.run("offers", HANDLE, "--watch", "--timeout", "0").code == 0
     assert module._FOR_EVER_S > 86_400
+
+
+# --- on a terminal --------------------------------------------------------------------------------
+
+
+class Glances:
+    """What the node says at each glance: offers, or an error; after the last, Ctrl-C."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, citizen: FakeCitizen, *steps) -> None:
+        self.steps = list(steps)
+        self.citizen = citizen
+        self.naps = 0
+        monkeypatch.setattr(NodeClient, "news", self.news)
+        monkeypatch.setattr(NodeClient, "cursor", lambda _client: self.news(0, 0)[1])
+        monkeypatch.setattr("time.sleep", self.nap)
+
+    def news(self, _after, _wait_s):
+        if not self.steps:
+            raise KeyboardInterrupt
+        step = self.steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        self.citizen.offer_list = step
+        return [], 1
+
+    def nap(self, _seconds):
+        self.naps += 1
+
+
+def frames(out: str) -> list[list[str]]:
+    """What was drawn, one list of lines for each time."""
+    parts = out.split("\x1b[J")
+    return [
+        [line.replace("\x1b[K", "").rstrip() for line in part.split("\r", 1)[1].splitlines()]
+        for part in parts
+        if "\r" in part
+    ]
+
+
+def test_a_terminal_gets_one_table_that_changes(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
+):
+    citizen.offer_list = [offer(1)]
+    both = [offer(2), offer(1)]
+    Glances(monkeypatch, citizen, [offer(1)], both, both)
+    found = shell.run("offers", HANDLE, "--watch", tty=True)
+    assert (found.code, found.err) == (0, "")
+    drawn = frames(found.out)
+    assert [len(lines) for lines in drawn] == [3, 3, 4, 4]
+    assert drawn[0][0].startswith("  #  offer")
+    assert drawn[1][1].startswith("  ")
+    # Both glances after it came: nothing has changed since.
+    for lines in drawn[2:]:
+        assert [line[0] for line in lines[1:3]] == ["*", " "]
+        assert lines[3].startswith("2 offers, 1 new (*); as of ")
+    assert "\x1b[3A" in found.out
+
+
+def test_a_table_says_since_when_the_node_is_down(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
+):
+    citizen.offer_list = [offer(1)]
+    gone = TransportError("The node is not running", code="E-NODE-DOWN")
+    stuck = TransportError("no answer", code="E-TIMEOUT")
+    glances = Glances(monkeypatch, citizen, gone, gone, [offer(1), offer(2)], stuck)
+    drawn = frames(shell.run("offers", HANDLE, "--watch", tty=True).out)
+    states = [lines[-1] for lines in drawn]
+    assert states[0].startswith("1 offer; as of ")
+    assert states[1].startswith("✗ The node is down since ")
+    assert states[1] == states[2]
+    assert states[3].startswith("2 offers, 1 new (*)")
+    assert states[4].startswith("✗ The node does not answer since ")
+    assert drawn[1][:-1] == drawn[0][:-1], "so it stood"
+    assert glances.naps == 3
+
+
+def test_a_table_without_offers_says_so(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
+):
+    citizen.offer_list = []
+    Glances(monkeypatch, citizen)
+    drawn = frames(shell.run("offers", HANDLE, "--watch", tty=True).out)
+    assert drawn[0][0].startswith("No offers yet for 'Espresso machine")
+
+
+def test_a_table_ends_in_time(shell: Shell):
+    found = shell.run("offers", HANDLE, "--watch", "--timeout", "0", tty=True)
+    assert found.code == 0
+    assert len(frames(found.out)) == 1
