@@ -16,8 +16,6 @@ AT_HOME: Final = frozenset(
     {
         *("up", "status", "cast", "casts", "offers", "accept", "deal", "revoke", "doctor", "peers"),
         *("nearby", "invite", "join", "outbox", "paths", "words", "passphrase", "lock", "unlock"),
-        *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "service"),
-        *("people",),
         *("backup", "restore", "reopen", "identity", "vendor", "open", "token", "people"),
         *("service", "wait"),
     }
