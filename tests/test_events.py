@@ -12,7 +12,7 @@ from protocol.market.deal import DealState
 from protocol.market.lineage import Standing
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTING = {"note", "_note", "_keep", "append"}
+NOTING = {"note", "_note", "_keep", "_tell", "append"}
 """Functions that write a line of the audit, or hand a word to one that does."""
 FAMILIES = {
     "cast.": {state.value for state in CastState},

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from node.api.citizen import Chronicler
+from node.api.documents.survey import InfoLimits
 from node.api.metrics import METERED
 from node.errors import KeystoreError, NotFoundError, RefusedError
 from node.meters import Counts, Spread
@@ -368,11 +369,11 @@ class FakeSurvey:
             "name": None,
             "software": "intentcast",
             "version": "0.1.0",
-            "node": "node-1",
+            "node": full("node"),
             "net": "test",
             "roles": ["relay"],
             "protocol": {"channel": [1], "objects": [1]},
-            "limits": {"public_object_bytes": 8_192},
+            "limits": dict.fromkeys(InfoLimits.__struct_fields__, 8_192),
             "shop": None,
         }
 
