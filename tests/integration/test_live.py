@@ -23,6 +23,7 @@ from node.home import TOKEN_FILE
 from node.runtime.chronicle import Chronicle, Signal
 from node.storage import audit, bounds
 from node.storage.database import Storage
+from tests.integration.fair import Fair, cast, offers
 from tests.unit.node.api.fake_citizen import FakeCitizen
 from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 
@@ -332,3 +333,27 @@ async def test_a_node_that_stops_says_so(tmp_path: Path):
             assert await closing == (1001, "the node stops")
     finally:
         await daemon.stop()
+
+
+async def test_numbers_are_those_of_what_was_done(fair: Fair):
+    relay = await fair.relay("relay_1")
+    await fair.stall("vendor_bo")
+    buyer = await fair.visitor("buyer_ana")
+    handle = await cast(buyer)
+    await offers(buyer, handle)
+    found = await buyer.handle.survey.census()
+    assert found["offers_received_total"] == {("recorded", "none"): 1}
+    assert found["offer_latency_seconds"].cumulated()[-1] == 1
+    assert found["casts"]["open",] == 1
+    assert found["peers"]["out",] == 1
+    assert found["objects_received_total"]["accepted", "none"] >= 1
+    assert found["events_total"] == {(): buyer.handle.chronicle.newest}
+    served = await relay.handle.survey.census()
+    assert served["peers"]["in",] == 2
+    assert served["mailbox_held"]["boxes",] >= 1
+    assert served["messages_received_total"]["Put",] >= 1
+    assert (await relay.handle.survey.checks()) == {
+        "database": True,
+        "network": True,
+        "running": True,
+    }
