@@ -8,7 +8,7 @@ Pages are found by following links, so that a new one is inspected without being
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from urllib.parse import urldefrag, urlsplit
 
 from playwright.async_api import APIResponse
@@ -20,7 +20,7 @@ PAGES_MAX = 60
 """Pages one crawl opens."""
 _SAMPLE_EVERY = re.compile(r"(cast|offer|deal|node|key|agreement|token|session)-[A-Z0-9-]{4,}")
 
-_STRUCTURE = r"""() => {
+_STRUCTURE = r"""(isFile) => {
   const bad = [];
   const tell = (why, one) => bad.push(`${why}: ${one.outerHTML.slice(0, 160)}`);
   const never = new Set(['animate', 'animatemotion', 'animatetransform', 'applet', 'base', 'embed',
@@ -30,7 +30,7 @@ _STRUCTURE = r"""() => {
     'poster', 'src', 'srcset', 'xlink:href']);
   for (const one of document.querySelectorAll('*')) {
     const name = one.localName.toLowerCase();
-    if (never.has(name)) tell('element', one);
+    if (never.has(name) && !(isFile && name === 'style')) tell('element', one);
     if (name === 'script' && !one.src && one.type !== 'application/json') tell('script', one);
     for (const {name: key, value} of one.attributes) {
       const lower = key.toLowerCase();
@@ -67,13 +67,17 @@ _TEXT = """() => document.body.textContent + ' ' +
   [...document.querySelectorAll('input, textarea')].map((one) => one.value).join(' ')"""
 
 
-async def hostile_faults(tab: Tab) -> list[str]:
+async def hostile_faults(tab: Tab, *, is_file: bool = False) -> list[str]:
     """List what the page in a tab has that no page may have; all its parts are opened first.
 
     Dialogs, foreign requests and breaches of policy are the watcher's to see.
+
+    Args:
+        tab: shows the page.
+        is_file: whether it is one that is kept, with its style in it.
     """
     await tab.page.evaluate(_OPEN_ALL)
-    found: list[str] = await tab.page.evaluate(_STRUCTURE)
+    found: list[str] = await tab.page.evaluate(_STRUCTURE, is_file)
     return [f"{tab.page.url}: {each}" for each in found]
 
 
@@ -110,16 +114,16 @@ def _is_page(response: APIResponse) -> bool:
     return "text/html" in headers.get("content-type", "") and not is_kept
 
 
-async def crawl(tab: Tab, start: str = "/", *, each_kind: int = 2) -> list[str]:
-    """List the paths of all pages that links lead to from one, so many of each kind.
+async def walk(tab: Tab, start: str = "/", *, each_kind: int = 2) -> AsyncIterator[str]:
+    """Open all pages that links lead to from one, so many of each kind; give each one's path.
 
     Args:
-        tab: logged in; it is left on the last page.
+        tab: logged in; it stands on the page whose path was given last.
         start: where to begin.
         each_kind: most pages that differ in a name alone.
     """
-    queue, seen, kinds, found = [start], {start}, dict[str, int](), list[str]()
-    while queue and len(found) < PAGES_MAX:
+    queue, seen, kinds, opened = [start], {start}, dict[str, int](), 0
+    while queue and opened < PAGES_MAX:
         path = queue.pop(0)
         if kinds.setdefault(kind_of(path), 0) >= each_kind:
             continue
@@ -127,8 +131,8 @@ async def crawl(tab: Tab, start: str = "/", *, each_kind: int = 2) -> list[str]:
         if not _is_page(response):
             continue
         kinds[kind_of(path)] += 1
+        opened += 1
         await tab.go(path)
-        found.append(path)
         links = await tab.page.eval_on_selector_all(
             "a[href]", "(all) => all.map((one) => one.href)"
         )
@@ -138,4 +142,9 @@ async def crawl(tab: Tab, start: str = "/", *, each_kind: int = 2) -> list[str]:
             if whole.startswith(f"{tab.address.url}/") and target not in seen:
                 seen.add(target)
                 queue.append(target)
-    return found
+        yield path
+
+
+async def crawl(tab: Tab, start: str = "/", *, each_kind: int = 2) -> list[str]:
+    """List the paths of all pages that links lead to; see `walk`."""
+    return [path async for path in walk(tab, start, each_kind=each_kind)]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -17,6 +18,7 @@ from tests.e2e.browser.inspection import (
     hostile_faults,
     kind_of,
     texts_shown,
+    walk,
 )
 from tests.e2e.browser.planting import Planting
 from tests.e2e.browser.site import Sheet
@@ -96,7 +98,8 @@ async def test_pages_are_found_by_their_links(open_tab, site):
         }
     )
     tab = await open_tab(home.url())
-    assert await crawl(tab) == ["/", "/casts/cast-AAAA-0000", "/casts/cast-AAAA-1111", "/deals"]
+    found = await crawl(tab)
+    assert found == ["/", "/casts/cast-AAAA-0000", "/casts/cast-AAAA-1111", "/deals"]
     assert kind_of("/casts/cast-AAAA-0000?x=1") == "/casts/*"
 
 
@@ -147,8 +150,7 @@ async def test_no_page_is_made_of_what_strangers_write(
     await tab.enter()
     texts = planted.planting.supply.given
     faults, seen = [], set()
-    for path in await crawl(tab):
-        await tab.go(path)
+    async for _ in walk(tab):
         faults += await hostile_faults(tab)
         seen |= set(await texts_shown(tab, texts))
     assert not faults, "\n".join(faults)
@@ -156,12 +158,30 @@ async def test_no_page_is_made_of_what_strangers_write(
     assert not watcher.of(Kind.DIALOG)
 
 
+async def test_a_receipt_that_is_kept_is_made_of_texts_alone(planted: Planted, open_tab, site):
+    """Opened from a disk it has no policy of the node's around it."""
+    address = address_of(planted.house)
+    [deal] = (await planted.house.handle.deals())["deals"]
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {address.token}"}) as session,
+        session.get(f"{address.url}/deals/{deal['handle']}/receipt") as answer,
+    ):
+        assert answer.status == 200
+        text = await answer.text()
+    home = await site(**{"/": Sheet(text)})
+    tab = await open_tab(home.url())
+    await tab.go("/")
+    assert await hostile_faults(tab, is_file=True) == []
+    assert len(await texts_shown(tab, planted.planting.supply.given)) > 10
+    assert await tab.axe() == []
+    await tab.shots("receipt-hostile")
+
+
 async def test_no_word_is_too_long_for_a_phone(planted: Planted, open_tab):
     tab = await open_tab(address_of(planted.house), width=PHONE_WIDTH)
     await tab.enter()
     wide = {}
-    for path in await crawl(tab, each_kind=1):
-        await tab.go(path)
+    async for path in walk(tab, each_kind=1):
         if found := await tab.too_wide():
             wide[path] = found
             await tab.shots(f"too-wide-{len(wide)}")
