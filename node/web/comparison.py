@@ -10,21 +10,30 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from node.web.wording import day, state_words
+from node.web.texts import _, marked, ngettext
+from node.web.wording import code_words, day, state_words
 from protocol.values.money import format_money
 
 Offer = dict[str, Any]
-UNKNOWN: Final = "not stated"
+UNKNOWN: Final = marked("not stated")
 _LINE_KINDS: Final = {
-    "item": "Goods and services",
-    "delivery": "Delivery",
-    "tax": "Tax",
-    "fee": "Fees",
-    "deposit": "Deposit",
-    "discount": "Discount",
+    "item": marked("Goods and services"),
+    "delivery": marked("Delivery"),
+    "tax": marked("Tax"),
+    "fee": marked("Fees"),
+    "deposit": marked("Deposit"),
+    "discount": marked("Discount"),
 }
-_BEST: Final = {"total": "cheapest", "date": "soonest", "distance": "nearest"}
-_MARKS: Final = {"met": "meets it", "unmet": "does not", "unknown": "unknown"}
+_BEST: Final = {
+    "total": marked("cheapest"),
+    "date": marked("soonest"),
+    "distance": marked("nearest"),
+}
+_MARKS: Final = {
+    "met": marked("meets it"),
+    "unmet": marked("does not"),
+    "unknown": marked("unknown"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,25 +73,26 @@ def comparison(offers: Sequence[Offer], *, only_different: bool = False) -> list
     """
     if not offers:
         return []
+    total = _row(_("Total"), "price", offers, _total)
     rows = [
-        _row("Total", "price", offers, _total),
+        total,
         *_lines(offers),
-        _row("Due now", "price", offers, lambda one: Cell(text=one["due_now_text"] or "nothing")),
-        _row("When", "when", offers, _when),
-        _row("How", "when", offers, lambda one: Cell(text=str(one["fulfil"]["mode"]))),
+        _row(_("Due now"), "price", offers, _due_now),
+        _row(_("When"), "when", offers, _when),
+        _row(_("How"), "when", offers, lambda one: Cell(text=code_words(one["fulfil"]["mode"]))),
         *_wishes(offers, "musts", "must"),
         *_wishes(offers, "prefers", "prefer"),
-        _row("Payment", "terms", offers, _payment),
-        _row("Cancelling", "terms", offers, _cancelling),
-        _row("Warranty", "terms", offers, _warranty),
-        _row("Terms", "terms", offers, _terms),
-        _row("Valid until", "terms", offers, lambda one: Cell(text=day(one["valid_until"]))),
-        _row("Firm", "terms", offers, lambda one: Cell(text="yes" if one["firm"] else "no")),
-        _row("Vendor", "vendor", offers, _trust),
-        _row("Note", "vendor", offers, lambda one: Cell(text=one["note"] or UNKNOWN)),
-        _row("State", "vendor", offers, _state),
+        _row(_("Payment"), "terms", offers, _payment),
+        _row(_("Cancelling"), "terms", offers, _cancelling),
+        _row(_("Warranty"), "terms", offers, _warranty),
+        _row(_("Terms"), "terms", offers, _terms),
+        _row(_("Valid until"), "terms", offers, lambda one: Cell(text=day(one["valid_until"]))),
+        _row(_("Firm"), "terms", offers, _firm),
+        _row(_("Vendor"), "vendor", offers, _trust),
+        _row(_("Note"), "vendor", offers, lambda one: Cell(text=one["note"] or _(UNKNOWN))),
+        _row(_("State"), "vendor", offers, _state),
     ]
-    return [row for row in rows if not only_different or row.differs or row.label == "Total"]
+    return [row for row in rows if not only_different or row.differs or row is total]
 
 
 def _row(label: str, group: str, offers: Sequence[Offer], cell: Callable[[Offer], Cell]) -> Row:
@@ -92,15 +102,27 @@ def _row(label: str, group: str, offers: Sequence[Offer], cell: Callable[[Offer]
 def best_in(offer: Offer) -> list[str]:
     """Say in which terms no other offer does better: `cheapest`, `soonest`, `nearest`."""
     best = [term["name"] for term in offer["explain"] if term["best"]]
-    return [_BEST[name] for name in best if name in _BEST]
+    return [_(_BEST[name]) for name in best if name in _BEST]
+
+
+def _unknown() -> Cell:
+    return Cell(text=_(UNKNOWN), tone="unknown")
 
 
 def _total(offer: Offer) -> Cell:
-    notes = [word for word in best_in(offer) if word == "cheapest"]
+    notes = [word for word in best_in(offer) if word == _(_BEST["total"])]
     if offer["over_budget"]:
-        notes.append("over budget")
+        notes.append(_("over budget"))
     tone = "bad" if offer["over_budget"] else "good" if notes else ""
     return Cell(text=offer["total_text"], note=", ".join(notes), tone=tone)
+
+
+def _due_now(offer: Offer) -> Cell:
+    return Cell(text=offer["due_now_text"] or _("nothing"))
+
+
+def _firm(offer: Offer) -> Cell:
+    return Cell(text=_("yes") if offer["firm"] else _("no"))
 
 
 def _lines(offers: Sequence[Offer]) -> Iterable[Row]:
@@ -108,16 +130,16 @@ def _lines(offers: Sequence[Offer]) -> Iterable[Row]:
     present = {line["kind"] for offer in offers for line in offer["lines"]}
     for kind in [*_LINE_KINDS, *sorted(present - set(_LINE_KINDS))]:
         if kind in present:
-            label = _LINE_KINDS.get(kind, kind)
+            label = _(_LINE_KINDS.get(kind, kind))
             yield _row(label, "price", offers, lambda one, kind=kind: _line_cell(one, kind))  # type: ignore[misc]
     if any(offer["options"] for offer in offers):
-        yield _row("Options", "price", offers, _options)
+        yield _row(_("Options"), "price", offers, _options)
 
 
 def _line_cell(offer: Offer, kind: str) -> Cell:
     found = [line for line in offer["lines"] if line["kind"] == kind]
     if not found:
-        return Cell(text=UNKNOWN, tone="unknown")
+        return _unknown()
     parts = tuple(f"{line['name']}: {line['qty']}, {line['total_text']}" for line in found)
     text = format_money(sum(line["total"] for line in found), offer["cur"])
     return Cell(text=text, parts=parts)
@@ -125,16 +147,19 @@ def _line_cell(offer: Offer, kind: str) -> Cell:
 
 def _options(offer: Offer) -> Cell:
     parts = tuple(f"{line['name']}: {line['total_text']}" for line in offer["options"])
-    return Cell(text=f"{len(parts)} to choose" if parts else "none", parts=parts)
+    text = ngettext("%(num)s to choose", "%(num)s to choose", len(parts)) if parts else _("none")
+    return Cell(text=text, parts=parts)
 
 
 def when_text(offer: Offer) -> str:
     """Say when the buyer gets it."""
     window = offer["fulfil"].get("window")
     if not window:
-        return UNKNOWN
+        return _(UNKNOWN)
     start, end = str(window["start"]), str(window["end"])
-    return start if start == end else f"{start} to {end}"
+    if start == end:
+        return start
+    return _("%(first)s to %(last)s") % {"first": start, "last": end}
 
 
 def _when(offer: Offer) -> Cell:
@@ -169,14 +194,15 @@ def _answer(wishes: Sequence[dict[str, Any]], asked: tuple[str, str, str]) -> Ce
         if (wish["item"], wish["key"], wish["wanted"]) == asked:
             status = str(wish["status"])
             tone = {"met": "good", "unmet": "bad"}.get(status, "unknown")
-            return Cell(text=wish["fact"] or UNKNOWN, note=_MARKS.get(status, status), tone=tone)
-    return Cell(text=UNKNOWN, tone="unknown")
+            note = _(_MARKS.get(status, status))
+            return Cell(text=wish["fact"] or _(UNKNOWN), note=note, tone=tone)
+    return _unknown()
 
 
 def _payment(offer: Offer) -> Cell:
     pay = offer["pay"]
-    found = [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in pay.items() if value]
-    return Cell(text="; ".join(found) or UNKNOWN, tone="" if found else "unknown")
+    found = [f"{_plain(name)}: {_plain(value)}" for name, value in pay.items() if value]
+    return Cell(text="; ".join(found)) if found else _unknown()
 
 
 def _plain(value: Any) -> str:
@@ -184,34 +210,40 @@ def _plain(value: Any) -> str:
         return ", ".join(_plain(each) for each in value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
-    return str(value)
+    return code_words(str(value).replace("_", " "))
 
 
 def _cancelling(offer: Offer) -> Cell:
-    parts = tuple(f"until {day(term['until'])}: {term['fee_text']}" for term in offer["cancel"])
-    return Cell(text=UNKNOWN, tone="unknown") if not parts else Cell(text=parts[0], parts=parts[1:])
+    text = _("until %(day)s: %(fee)s")
+    terms = ({"day": day(term["until"]), "fee": term["fee_text"]} for term in offer["cancel"])
+    parts = tuple(text % term for term in terms)
+    return _unknown() if not parts else Cell(text=parts[0], parts=parts[1:])
 
 
 def _warranty(offer: Offer) -> Cell:
     months = offer["warranty_months"]
-    return Cell(text=UNKNOWN, tone="unknown") if months is None else Cell(text=f"{months} months")
+    if months is None:
+        return _unknown()
+    return Cell(text=ngettext("%(num)s month", "%(num)s months", months))
 
 
 def _terms(offer: Offer) -> Cell:
     if not offer["terms"]:
-        return Cell(text=UNKNOWN, tone="unknown")
-    note = "yours, accepted" if offer["terms_accepted"] else "theirs, instead of yours"
-    return Cell(text=str(offer["terms"]), note=note, tone="good" if offer["terms_accepted"] else "")
+        return _unknown()
+    is_ours = offer["terms_accepted"]
+    note = _("yours, accepted") if is_ours else _("theirs, instead of yours")
+    return Cell(text=str(offer["terms"]), note=note, tone="good" if is_ours else "")
 
 
 def _trust(offer: Offer) -> Cell:
     vendor = offer["vendor"]
-    domain = f"says it is {vendor['domain']} (not checked)" if vendor["domain"] else ""
-    return Cell(text=vendor["trust"], note=domain)
+    values = {"domain": vendor["domain"]}
+    domain = _("says it is %(domain)s (not checked)") % values if vendor["domain"] else ""
+    return Cell(text=code_words(vendor["trust"]), note=domain)
 
 
 def _state(offer: Offer) -> Cell:
     marks = [mark["sentence"] for mark in offer["marks"]]
     problems = [problem["sentence"] for problem in offer["problems"]]
-    text = state_words(offer["state"]) if offer["valid"] else "not valid"
+    text = state_words(offer["state"]) if offer["valid"] else _("not valid")
     return Cell(text=text, parts=(*problems, *marks), tone="" if offer["valid"] else "bad")

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from node.data.vocabulary import attribute_vocabulary, category_tree
 from node.web.forms import Form
+from node.web.texts import _, marked
 from protocol.market.roster import DEFAULT_TERMS
 from protocol.values.attributes import AttributeType
 
@@ -22,15 +23,19 @@ FREE_WISHES: Final = 4
 DISCLOSED: Final = ("name", "phone", "email", "address")
 """Fields a person is offered to disclose to the vendor of an agreement."""
 _FOUND_MAX: Final = 12
-_NUMBER_OPS: Final = (("ge", "at least"), ("le", "at most"), ("eq", "exactly"))
-_TEXT_OPS: Final = (("match", "with the words"), ("eq", "exactly"))
-_ENUM_OPS: Final = (("eq", "is"), ("ne", "is not"))
+_NUMBER_OPS: Final = (
+    ("ge", marked("at least")),
+    ("le", marked("at most")),
+    ("eq", marked("exactly")),
+)
+_TEXT_OPS: Final = (("match", marked("with the words")), ("eq", marked("exactly")))
+_ENUM_OPS: Final = (("eq", marked("is")), ("ne", marked("is not")))
 
 
 _Ops: TypeAlias = tuple[tuple[str, str], ...]
 _KINDS: Final[Mapping[AttributeType, tuple[str, _Ops]]] = {
     AttributeType.NUMBER: ("number", _NUMBER_OPS),
-    AttributeType.FLAG: ("flag", (("present", "yes"), ("absent", "no"))),
+    AttributeType.FLAG: ("flag", (("present", marked("yes")), ("absent", marked("no")))),
     AttributeType.TEXT: ("text", _TEXT_OPS),
 }
 
@@ -71,7 +76,7 @@ def wish_rows(category: str) -> list[WishRow]:
     if not category_tree().contains(category):
         return []
     specs = attribute_vocabulary().for_category(category)
-    return [_row(spec) for _, spec in sorted(specs.items(), key=lambda each: each[1].label)][
+    return [_row(spec) for _key, spec in sorted(specs.items(), key=lambda each: each[1].label)][
         : WISHES_MAX - FREE_WISHES
     ]
 
@@ -80,7 +85,12 @@ def _row(spec: Any) -> WishRow:
     values = tuple((slug, value.label) for slug, value in spec.values.items())
     kind, ops = _KINDS.get(spec.type, ("enum", _ENUM_OPS) if values else ("text", _TEXT_OPS))
     return WishRow(
-        key=spec.key, label=spec.label, kind=kind, unit=spec.unit or "", values=values, ops=ops
+        key=spec.key,
+        label=spec.label,
+        kind=kind,
+        unit=spec.unit or "",
+        values=values,
+        ops=tuple((op, _(words)) for op, words in ops),
     )
 
 
@@ -152,7 +162,12 @@ def _where(form: Form) -> dict[str, Any] | None:
     }
 
 
-AREAS: Final = ((5, "a neighbourhood"), (36, "a town"), (250, "a county"), (1_800, "a region"))
+AREAS: Final = (
+    (5, marked("a neighbourhood")),
+    (36, marked("a town")),
+    (250, marked("a county")),
+    (1_800, marked("a region")),
+)
 """How coarse the public place may be, km2, the finest first; the slider's steps."""
 
 

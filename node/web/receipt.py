@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from node.runtime.verification import carried, verification
+from node.web.texts import _
 from protocol.objects.agreement import read_bundle
 
 
@@ -24,4 +25,5 @@ def verified(raw: bytes) -> dict[str, Any]:
 def receipt_values(raw: bytes) -> dict[str, Any]:
     """Give what the self-contained page needs."""
     found = verified(raw)
-    return {"title": f"Receipt: {found['asked']}", "found": found, "agreement": carried(raw)}
+    title = _("Receipt: %(asked)s") % {"asked": found["asked"]}
+    return {"title": title, "found": found, "agreement": carried(raw)}

@@ -12,11 +12,18 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from node.numerals import plural
 from node.version import VERSION
 from node.web.assets import assets
 from node.web.texts import translation
-from node.web.wording import bidi_safe, day, minute, pretty, state_words
+from node.web.wording import (
+    bidi_safe,
+    code_words,
+    day,
+    event_words,
+    minute,
+    pretty,
+    state_words,
+)
 
 _EXTENSIONS: Final = ["jinja2.ext.i18n"]
 
@@ -37,11 +44,12 @@ def environment(language: str) -> Environment:
     made.globals |= {
         "asset": lambda name: assets()[name].path,
         "version": VERSION,
-        "plural": plural,
         "language": language,
     }
     made.filters |= {
+        "code": code_words,
         "day": day,
+        "event": event_words,
         "minute": minute,
         "pretty": pretty,
         "said": bidi_safe,

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from node.web.texts import _, marked
+
 WEIGHT_MAX: Final = 10
 TERMS: Final = {
-    "preferences": "Preferences",
-    "total": "Price",
-    "date": "Date",
-    "distance": "Distance",
-    "trust": "Dealt with before",
+    "preferences": marked("Preferences"),
+    "total": marked("Price"),
+    "date": marked("Date"),
+    "distance": marked("Distance"),
+    "trust": marked("Dealt with before"),
 }
 """Term of the ranking -> what the slider is called."""
 _DEFAULT: Final = 1
@@ -33,7 +35,7 @@ class Weight:
 def read_weights(parameters: Mapping[str, str]) -> list[Weight]:
     """Read the weights; what is not a number from 0 to 10 is left at 1."""
     return [
-        Weight(name=name, label=label, value=_value(parameters.get(f"w_{name}", "")))
+        Weight(name=name, label=_(label), value=_value(parameters.get(f"w_{name}", "")))
         for name, label in TERMS.items()
     ]
 

@@ -1,7 +1,8 @@
 """How single values read on a page: moments, states, and what strangers wrote.
 
-Enters: values of documents. Leaves: text. What strangers wrote is kept whole, but what would turn
-the reading direction of its surroundings, or make it invisible, is shown as what it is.
+Enters: values of documents. Leaves: text in the reader's language. What strangers wrote is kept
+whole, but what would turn the reading direction of its surroundings, or make it invisible, is shown
+as what it is.
 """
 
 from __future__ import annotations
@@ -12,46 +13,131 @@ import unicodedata
 from datetime import datetime
 from typing import Final
 
+from node.web.texts import _, marked
+
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 _TURNING: Final = frozenset(
     "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
 )
 _SHOWN_MAX: Final = 40_000
 _STATES: Final = {
-    "draft": "waits for a mailbox",
-    "open": "open for offers",
-    "deciding": "time to choose",
-    "awarded": "accepted an offer",
-    "expired": "ended",
-    "revoked": "taken back",
-    "offered": "offered",
-    "accept_sent": "waits for the vendor",
-    "confirmed": "confirmed",
-    "agreed": "agreed",
-    "declined": "declined",
-    "voided": "not confirmed in time",
-    "cancelled": "cancelled",
-    "withdrawn": "withdrawn",
-    "replaced": "replaced by a later offer",
-    "waiting": "accepted: waits for your answer",
+    "draft": marked("waits for a mailbox"),
+    "open": marked("open for offers"),
+    "deciding": marked("time to choose"),
+    "awarded": marked("accepted an offer"),
+    "expired": marked("ended"),
+    "revoked": marked("taken back"),
+    "offered": marked("offered"),
+    "accept_sent": marked("waits for the vendor"),
+    "confirmed": marked("confirmed"),
+    "agreed": marked("agreed"),
+    "declined": marked("declined"),
+    "voided": marked("not confirmed in time"),
+    "cancelled": marked("cancelled"),
+    "withdrawn": marked("withdrawn"),
+    "replaced": marked("replaced by a later offer"),
+    "waiting": marked("accepted: waits for your answer"),
 }
+_CODES: Final = {
+    "must": marked("must"),
+    "prefer": marked("prefer"),
+    "buyer": marked("buyer"),
+    "vendor": marked("vendor"),
+    "name": marked("name"),
+    "phone": marked("phone"),
+    "email": marked("e-mail"),
+    "address": marked("address"),
+    "pickup": marked("pickup"),
+    "delivery": marked("delivery"),
+    "onsite": marked("at your place"),
+    "remote": marked("from afar"),
+    "before": marked("before delivery"),
+    "at": marked("at delivery"),
+    "after": marked("after delivery"),
+    "methods": marked("ways"),
+    "when": marked("when"),
+    "each": marked("each"),
+    "preferences": marked("preferences"),
+    "total": marked("total"),
+    "date": marked("date"),
+    "distance": marked("distance"),
+    "trust": marked("dealt with before"),
+    "first contact": marked("first contact"),
+    "verified": marked("verified"),
+    "unacknowledged": marked("not acknowledged"),
+    "intentcast": marked("request"),
+    "profile": marked("profile"),
+    "offer": marked("offer"),
+    "acceptance": marked("acceptance"),
+    "event": marked("answer"),
+    "relay": marked("relay"),
+    "mailbox": marked("mailbox"),
+}
+"""Words of documents that come from a closed list -> what they are called."""
+_EVENTS: Final = {
+    "offer": marked("an offer came"),
+    "offer.withdrawn": marked("an offer was withdrawn"),
+    "offer.sent": marked("offer sent"),
+    "cast.open": marked("a request went out"),
+    "deal.accept_sent": marked("acceptance signed"),
+    "deal.offered": marked("acceptance received"),
+    "deal.refused": marked("something came that changes nothing"),
+    "deal.asked": marked("the other side was asked"),
+    "deal.recalled": marked("recovered from the other side"),
+    "letter_refused": marked("a letter was refused"),
+}
+"""What happened -> what it is called."""
+_MONTHS: Final = (
+    marked("Jan"),
+    marked("Feb"),
+    marked("Mar"),
+    marked("Apr"),
+    marked("May"),
+    marked("Jun"),
+    marked("Jul"),
+    marked("Aug"),
+    marked("Sep"),
+    marked("Oct"),
+    marked("Nov"),
+    marked("Dec"),
+)
 
 
 def state_words(state: str) -> str:
     """Say a state in words a person uses."""
-    return _STATES.get(state, state.replace("_", " "))
+    return _(_STATES.get(state, state.replace("_", " ")))
+
+
+def code_words(code: object) -> str:
+    """Say a word of a closed list; what is not in it stays as it is."""
+    text = str(code)
+    return _(_CODES[text]) if text in _CODES else text
+
+
+def event_words(what: str) -> str:
+    """Say what happened."""
+    if what in _EVENTS:
+        return _(_EVENTS[what])
+    return state_words(what.removeprefix("deal.").replace(".", " "))
 
 
 def minute(moment: str | None) -> str:
     """Write a moment to the minute, UTC: `20 Mar 2027, 14:05 UTC`."""
     found = _read(moment)
-    return f"{found.day} {found:%b %Y, %H:%M} UTC" if found else ""
+    if found is None:
+        return ""
+    return _("%(day)s, %(clock)s UTC") % {"day": _day(found), "clock": f"{found:%H:%M}"}
 
 
 def day(moment: str | None) -> str:
     """Write the day of a moment, UTC: `20 Mar 2027`."""
     found = _read(moment)
-    return f"{found.day} {found:%b %Y}" if found else ""
+    return _day(found) if found else ""
+
+
+def _day(moment: datetime) -> str:
+    parts = {"day": moment.day, "month": _(_MONTHS[moment.month - 1]), "year": moment.year}
+    return _("%(day)s %(month)s %(year)s") % parts
 
 
 def _read(moment: str | None) -> datetime | None:

@@ -15,6 +15,7 @@ from node.errors import NotFoundError
 from node.web.drafting import DISCLOSED
 from node.web.forms import Form, read_form
 from node.web.shell import Shell, error_values, go
+from node.web.texts import _
 from protocol.errors import IntentcastError
 
 _CONFLICT: Final = 409
@@ -68,7 +69,7 @@ class _Accepting:
         return await self._shell.page(
             request,
             "accept.html",
-            title=f"Accept the offer of {offer['vendor']['name']}",
+            title=_("Accept the offer of %(vendor)s") % {"vendor": offer["vendor"]["name"]},
             here="casts",
             status=_CONFLICT if error else 200,
             error=error_values(error) if error else None,
@@ -85,7 +86,7 @@ class _Accepting:
         if hold["state"] == "done":
             return go(f"/deals/{hold['deal']}")
         return await self._shell.page(
-            request, "hold.html", title="Accepting", here="casts", hold=hold
+            request, "hold.html", title=_("Accepting"), here="casts", hold=hold
         )
 
     async def undo(self, request: web.Request) -> web.Response:

@@ -15,6 +15,7 @@ from node.api.visitors import Scope
 from node.web import drafting
 from node.web.forms import Form, read_form
 from node.web.shell import Shell, error_values, go
+from node.web.texts import _, marked
 from protocol.errors import IntentcastError
 from protocol.market.roster import DEFAULT_TERMS, ROSTER
 
@@ -28,9 +29,9 @@ _LIMITS: Final = frozenset(
 _SEEN: Final = frozenset({f"disclose_{name}" for name in drafting.DISCLOSED})
 _BUTTONS: Final = frozenset({"go", "key"})
 _STEPS: Final = {
-    "what": ("ask_what.html", "New request: what"),
-    "limits": ("ask_limits.html", "New request: limits"),
-    "seen": ("ask_seen.html", "New request: who sees what"),
+    "what": ("ask_what.html", marked("New request: what")),
+    "limits": ("ask_limits.html", marked("New request: limits")),
+    "seen": ("ask_seen.html", marked("New request: who sees what")),
 }
 _UNPROCESSABLE: Final = 422
 _STEP_OF: Final = {"title": "what", "category": "what", "items": "what", "text": "what"}
@@ -106,7 +107,7 @@ class _Asking:
         return await self._shell.page(
             request,
             template,
-            title=title,
+            title=_(title),
             here="ask",
             status=_UNPROCESSABLE if error else 200,
             error=error_values(error) if error else None,
@@ -117,7 +118,7 @@ class _Asking:
             categories=drafting.categories_for(words) if step == "what" and words else [],
             wishes=drafting.wish_rows(form.text("category")) if step == "limits" else [],
             chosen=any(form.text(f"wish{number}_level") for number in range(drafting.WISHES_MAX)),
-            areas=drafting.AREAS,
+            areas=[(size, _(words)) for size, words in drafting.AREAS],
             free_wishes=drafting.FREE_WISHES,
             roster=ROSTER,
             default_terms=DEFAULT_TERMS,

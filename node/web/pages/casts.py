@@ -11,6 +11,7 @@ from node.api.operations import handle_of
 from node.api.visitors import Scope
 from node.web.forms import read_form
 from node.web.shell import Shell, go
+from node.web.texts import _
 
 _LIVE: Final = frozenset({"draft", "open", "deciding"})
 
@@ -25,7 +26,7 @@ def cast_pages(shell: Shell) -> list[PageRoute]:
         return await shell.page(
             request,
             "casts.html",
-            title="My requests",
+            title=_("My requests"),
             here="casts",
             live=[each for each in found if each["state"] in _LIVE],
             ended=[each for each in found if each["state"] not in _LIVE],
@@ -34,7 +35,7 @@ def cast_pages(shell: Shell) -> list[PageRoute]:
     async def confirm(request: web.Request) -> web.Response:
         cast = (await shell.citizen.cast(handle_of(request)))["cast"]
         return await shell.page(
-            request, "revoke.html", title="Take back a request", here="casts", cast=cast
+            request, "revoke.html", title=_("Take back a request"), here="casts", cast=cast
         )
 
     async def revoke(request: web.Request) -> web.Response:

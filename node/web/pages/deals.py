@@ -12,11 +12,12 @@ from node.api.visitors import Scope
 from node.web.forms import read_form
 from node.web.receipt import receipt_values, verified
 from node.web.shell import Shell, go, html
+from node.web.texts import _, marked
 
 _REASONS: Final = (
-    ("out_of_stock", "out of stock"),
-    ("withdrawn", "withdrawn"),
-    ("policy", "our policy"),
+    ("out_of_stock", marked("out of stock")),
+    ("withdrawn", marked("withdrawn")),
+    ("policy", marked("our policy")),
 )
 
 
@@ -25,17 +26,17 @@ def deal_pages(shell: Shell) -> list[PageRoute]:
 
     async def deals(request: web.Request) -> web.Response:
         found = (await shell.citizen.deals())["deals"]
-        return await shell.page(request, "deals.html", title="Deals", here="deals", deals=found)
+        return await shell.page(request, "deals.html", title=_("Deals"), here="deals", deals=found)
 
     async def deal(request: web.Request) -> web.Response:
         found = (await shell.citizen.deal(handle_of(request)))["deal"]
         return await shell.page(
             request,
             "deal.html",
-            title=f"Deal with {found['counterparty']}",
+            title=_("Deal with %(name)s") % {"name": found["counterparty"]},
             here="deals",
             deal=found,
-            reasons=_REASONS,
+            reasons=[(value, _(words)) for value, words in _REASONS],
         )
 
     async def decide(request: web.Request) -> web.Response:
@@ -49,11 +50,11 @@ def deal_pages(shell: Shell) -> list[PageRoute]:
 
     async def verify(request: web.Request) -> web.Response:
         handle = handle_of(request)
-        _, raw = await shell.citizen.agreement(handle)
+        _name, raw = await shell.citizen.agreement(handle)
         return await shell.page(
             request,
             "verified.html",
-            title="Receipt checked",
+            title=_("Receipt checked"),
             here="deals",
             handle=handle,
             found=verified(raw),

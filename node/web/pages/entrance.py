@@ -12,6 +12,7 @@ from aiohttp import web
 
 from node.api.faces import PageRoute
 from node.web.shell import html
+from node.web.texts import _
 
 _NEXT_CHARS_MAX: Final = 500
 
@@ -31,7 +32,7 @@ def entrance_pages(command: str = "intentcast open") -> list[PageRoute]:
 
     async def login(request: web.Request) -> web.Response:
         values = {
-            "title": "Log in",
+            "title": _("Log in"),
             "here": "",
             "visitor": None,
             "error": None,

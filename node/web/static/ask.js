@@ -3,8 +3,8 @@ const slider = document.getElementById("precision");
 const words = document.getElementById("precision-words");
 if (slider && words) {
   const areas = words.dataset.areas.split("|");
-  const all = words.textContent;
-  const tell = () => { words.textContent = `${areas[Number(slider.value)]}. ${all.slice(all.lastIndexOf(". ", all.length - 2) + 2)}`; };
+  const place = words.querySelector("span");
+  const tell = () => { place.textContent = areas[Number(slider.value)]; };
   slider.addEventListener("input", tell);
   tell();
 }

@@ -9,16 +9,19 @@ let tries = 0;
 let waiting = [];
 let timer = 0;
 
-function show(state, words) {
+// Fills the places of a sentence the page brought along, in its reader's language.
+export const filled = (sentence, values) => sentence.replaceAll(/\{(\w+)\}/g, (_, name) => String(values[name]));
+
+function show(state, values = {}) {
   if (!pulse) return;
   pulse.dataset.state = state;
-  pulse.textContent = words;
+  pulse.textContent = filled(pulse.dataset[state], values);
 }
 
 function tell() {
   timer = 0;
   if (!waiting.length || !told) return;
-  told.textContent = waiting.length === 1 ? waiting[0] : `${waiting.length} things happened: ${waiting.at(-1)}`;
+  told.textContent = waiting.length === 1 ? waiting[0] : filled(told.dataset.many, { count: waiting.length, last: waiting.at(-1) });
   waiting = [];
 }
 
@@ -36,22 +39,21 @@ function connect() {
   });
   socket.addEventListener("message", (message) => {
     const event = JSON.parse(message.data);
-    if (event.live) { show("live", "Live"); return; }
+    if (event.live) { show("live"); return; }
     if (typeof event.n === "number") {
       cursor = event.n;
       document.dispatchEvent(new CustomEvent("intentcast", { detail: event }));
     }
   });
   socket.addEventListener("close", () => {
-    const since = new Date().toLocaleTimeString();
-    show(tries ? "offline" : "reconnecting", tries ? `Offline since ${since}` : "Reconnecting");
+    show(tries ? "offline" : "reconnecting", { time: new Date().toLocaleTimeString(document.documentElement.lang) });
     setTimeout(connect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
   });
 }
 
 // Pages that have no script of their own offer to be loaded anew.
 let news = 0;
-document.addEventListener("intentcast", (event) => {
+document.addEventListener("intentcast", () => {
   const live = document.getElementById("live");
   if (live) return;
   news += 1;
@@ -65,7 +67,8 @@ document.addEventListener("intentcast", (event) => {
     line.append(link);
     document.querySelector("h1").after(line);
   }
-  line.firstChild.textContent = news === 1 ? "Something happened: show it" : `${news} things happened: show them`;
-  say(event.detail.what.replaceAll(/[._]/g, " "));
+  const words = told.dataset;
+  line.firstChild.textContent = news === 1 ? words.news : filled(words.moreNews, { count: news });
+  say(words.news);
 });
 if (document.body.dataset.cursor) connect();

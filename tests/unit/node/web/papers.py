@@ -100,7 +100,7 @@ def deal(state: str = "agreed", **changes: Any) -> dict[str, Any]:
         "agreement_id": "agreement-1" if state == "agreed" else None,
         "disclosed": ["name"] if state == "agreed" else [],
         "received": {},
-        "history": [{"at": "2027-02-20T12:00:00Z", "what": "accept.sent"}],
+        "history": [{"at": "2027-02-20T12:00:00Z", "what": "deal.accept_sent"}],
         "next": "Both sides have signed; keep the agreement in a file.",
     }
     return found | changes

@@ -42,7 +42,7 @@ async def test_no_deals(browser: Browser, neighbour: Neighbour, monkeypatch):
 
 async def test_a_deal_tells_what_happened(browser: Browser):
     text = words_of(await browser.get(PATH))
-    assert "20 Feb 2027, 12:00 UTC accept.sent" in text
+    assert "20 Feb 2027, 12:00 UTC acceptance signed" in text
     assert "You disclosed name" in text
     assert "Check every signature now" in text
     assert "optional" in text
