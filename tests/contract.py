@@ -25,6 +25,7 @@ from node.runtime.holds import Holds
 from node.runtime.identity import Identity
 from node.runtime.neighbours import Neighbours
 from node.runtime.recovery import Recovery
+from node.runtime.salesroom import Salesroom
 
 
 @cache
@@ -51,7 +52,7 @@ def misfit(document: Any) -> str | None:
     return None
 
 
-ROOMS = (Access, Handle, Custody, Recovery, Identity, Examiner, Holds, Neighbours)
+ROOMS = (Access, Handle, Custody, Recovery, Identity, Examiner, Holds, Neighbours, Salesroom)
 """Whoever gives documents to faces."""
 
 

@@ -12,7 +12,13 @@ from aiohttp import web
 
 from node.api.bodies import query
 from node.api.citizen import Citizen, Document, Shopkeeper
-from node.api.documents.shop import ImportDocument, VendorDocument
+from node.api.documents.shop import (
+    CatalogueDocument,
+    ImportDocument,
+    InboxDocument,
+    SentOffersDocument,
+    VendorDocument,
+)
 from node.api.guards import FEED_PATH
 from node.api.imports import FEED_MEDIA, ImportQuery, take_feed
 from node.api.kinds import ErrorKind
@@ -86,6 +92,8 @@ SHOP: Final = (
         summary="List articles on offer, and what keeps each from being quoted.",
         scope=Scope.READ,
         query=CatalogueQuery,
+        answer=CatalogueDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=reads_with(CatalogueQuery, _catalogue),
     ),
     Operation(
@@ -95,6 +103,8 @@ SHOP: Final = (
         summary="List offers this home sent, newest first.",
         scope=Scope.READ,
         query=PageQuery,
+        answer=SentOffersDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=reads_with(PageQuery, _offers),
     ),
     Operation(
@@ -103,6 +113,8 @@ SHOP: Final = (
         path="/v1/vendor/inbox",
         summary="Tell what waits for the shopkeeper, and what became of requests.",
         scope=Scope.READ,
+        answer=InboxDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=reads(_inbox),
     ),
     Operation(

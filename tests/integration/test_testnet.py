@@ -144,7 +144,7 @@ def test_the_command_runs_to_its_goal(capsys: pytest.CaptureFixture[str]):
 
 def test_time_ends_it_with_a_report_and_a_refusal(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(TransportError) as caught:
-        up(until="offers>=1000", timeout=1.0)
+        up(until="offers>=1000", timeout=3.0)
     assert caught.value.code == "E-TIMEOUT"
     assert "first offer" in capsys.readouterr().out
 

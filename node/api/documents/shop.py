@@ -1,12 +1,13 @@
-"""Documents about what this home sells: stock, answers, and the report of an import."""
+"""Documents about what this home sells: stock, answers, offers, and the report of an import."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from node.api.documents.parts import CastId, Count, KeyId
+from node.api.documents.deals import DealView
+from node.api.documents.parts import CastId, Count, Handle, KeyId, Minor, Moment, OfferId
 
 
 class SkippedLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -101,3 +102,135 @@ class ImportDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Column -> what it was taken for."""
     unmapped: list[str]
     """Columns that were not used."""
+
+
+class HindranceLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What keeps an article from being quoted, whatever is asked for."""
+
+    reason: str
+    """Stable code, as of requests that are let pass."""
+    words: str
+    """Why, for people."""
+
+
+class ArticleLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One article on offer."""
+
+    sku: str
+    """The shop's own number."""
+    title: str
+    """As the feed has it."""
+    category: str
+    """Path in the shipped tree."""
+    price: Minor
+    """Of one `price_unit`."""
+    price_text: str
+    """The same, with its currency."""
+    price_unit: str
+    """Unit code: `each`, `DAY`."""
+    stock: int | None
+    """Pieces at hand; null when the feed does not say."""
+    source: str
+    """Feed it comes from."""
+    hindrance: HindranceLine | None
+    """Why it is never quoted; null when nothing of its own stands in the way."""
+
+
+Place: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+"""Where the next page begins."""
+
+
+class CatalogueDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Articles on offer, a page of them."""
+
+    schema: Literal["intentcast.vendor-catalogue/1"]
+    """Tag of this document."""
+    articles: Annotated[list[ArticleLine], msgspec.Meta(max_length=50)]
+    """In the order they were first imported."""
+    next: Place | None
+    """Goes into `after`; null when all was looked at."""
+
+
+class SentOfferLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One offer this home sent."""
+
+    id: OfferId
+    """Full id."""
+    handle: Handle
+    """Short id."""
+    cast: CastId
+    """The form of the request it answers."""
+    title: str | None
+    """Of the request; null when it is no longer kept."""
+    sent: Moment
+    """When it was signed."""
+    total: Minor | None
+    """Null when the offer is no longer kept."""
+    total_text: str | None
+    """The same, with its currency."""
+    valid_until: Moment | None
+    """Until when it can be accepted."""
+    firm: bool | None
+    """Whether the node confirms by itself."""
+    state: Literal[
+        "offered",
+        "expired",
+        "replaced",
+        "withdrawn",
+        "closed",
+        "accepted",
+        "waiting",
+        "confirmed",
+        "agreed",
+        "declined",
+        "voided",
+        "cancelled",
+    ]
+    """Where it stands; once accepted, where its deal does: `waiting` for the shop's word."""
+    deal: Handle | None
+    """Short id of its newest deal."""
+
+
+class SentOffersDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Offers this home sent, a page of them."""
+
+    schema: Literal["intentcast.vendor-offers/1"]
+    """Tag of this document."""
+    offers: Annotated[list[SentOfferLine], msgspec.Meta(max_length=50)]
+    """Newest first."""
+    next: Place | None
+    """Goes into `after`; null after the last one."""
+
+
+class HeardLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One request this shop heard."""
+
+    cast: CastId
+    """The form of it that was heard."""
+    handle: Handle
+    """Short id."""
+    title: str | None
+    """Text of a stranger; null when it is no longer kept."""
+    category: str | None
+    """Null when it is no longer kept."""
+    at: Moment
+    """When it was answered or let pass."""
+    state: Literal["offered", "skipped", "failed"]
+    """What became of it; `failed` when a rule of the shop's own broke."""
+    reason: str | None
+    """Stable code; null for an offer."""
+    words: str | None
+    """Why, for people."""
+    offer: Handle | None
+    """Short id of the offer that was sent."""
+
+
+class InboxDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What waits for the shopkeeper, and what became of requests."""
+
+    schema: Literal["intentcast.vendor-inbox/1"]
+    """Tag of this document."""
+    waiting: Annotated[list[DealView], msgspec.Meta(max_length=50)]
+    """Acceptances that wait for a yes or no, the most urgent first."""
+    requests: Annotated[list[HeardLine], msgspec.Meta(max_length=100)]
+    """The latest first."""

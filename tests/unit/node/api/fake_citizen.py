@@ -391,7 +391,9 @@ class FakeCitizen:
         self.people: FakePeople | None = FakePeople()
         self.welcome: FakeWelcome | None = FakeWelcome()
         self.holds: FakeHolder | None = FakeHolder()
-        self.salesroom: FakeShop | None = FakeShop()
+        self.salesroom: FakeShop | None = FakeShop(
+            [deal("offered", role="vendor", handle="deal-WAIT-ING1")]
+        )
         self.examiner: FakeExaminer | None = FakeExaminer()
         self.chronicle: Chronicler = FakeChronicle()
         self.survey: FakeSurvey | None = FakeSurvey()

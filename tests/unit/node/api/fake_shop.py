@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-WAITING: dict[str, Any] = {
-    "id": "deal-0000",
-    "handle": "deal-WAIT-ING1",
-    "role": "vendor",
-    "state": "offered",
-    "cast_title": "Espresso machine",
-    "counterparty": "key-1",
-    "total_text": "249.00 EUR",
-    "confirm_by": "2027-02-20T12:15:00Z",
-}
+from protocol.ids import to_text
+
+CAST_ID = to_text("cast", bytes([1] * 32))
+OFFER_ID = to_text("offer", bytes([1] * 32))
 REQUEST: dict[str, Any] = {
-    "cast": "cast-0000-1111",
+    "cast": CAST_ID,
     "handle": "cast-7Q4M-K2XD",
     "title": "Espresso machine",
     "category": "home/kitchen/espresso",
@@ -37,9 +31,9 @@ ARTICLE: dict[str, Any] = {
     "hindrance": None,
 }
 SENT: dict[str, Any] = {
-    "id": "offer-0000",
+    "id": OFFER_ID,
     "handle": "offer-AAA1-BBBB",
-    "cast": "cast-0000-1111",
+    "cast": CAST_ID,
     "title": "Espresso machine",
     "sent": "2027-02-20T12:00:00Z",
     "total": 24_900,
@@ -61,10 +55,10 @@ ANSWERED = REQUEST | {"state": "offered", "reason": None, "words": None, "offer"
 class FakeShop:
     """Keeps plain values; `calls` keeps what was asked, `fails` raises instead."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: list[dict[str, Any]]) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.fails: Exception | None = None
-        self.waiting = [WAITING]
+        self.waiting = waiting
         self.requests = [REQUEST, ANSWERED]
         self.articles = [ARTICLE, GONE]
         self.sent = [SENT, SENT | {"handle": "offer-CCC3", "state": "agreed", "deal": "deal-1"}]

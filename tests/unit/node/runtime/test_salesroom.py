@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from node.storage import catalogue
 from node.storage.catalogue import Item
 from protocol.ids import short_text
 from protocol.now import DAY_MS
+from tests.contract import watched
 from tests.unit.node.market.booth import START_MS, Booth, Market
 
 
@@ -47,8 +48,11 @@ async def market(tmp_path: Path) -> AsyncIterator[Market]:
 
 
 @pytest.fixture
-def room(market: Market) -> Salesroom:
-    return Salesroom(market.vendor.desk, market.vendor.seller, Shelves())
+def room(market: Market) -> Iterator[Salesroom]:
+    """The room; every document it gives is held to its record."""
+    with watched() as misfits:
+        yield Salesroom(market.vendor.desk, market.vendor.seller, Shelves())
+    assert not misfits
 
 
 def tent(sku: str) -> Item:
