@@ -279,198 +279,197 @@ def _windows() -> list[Attack]:
     ]
 
 
-def _others() -> list[Attack]:
-    """Ways beside the usual ones."""
-    foreign, sister = Place.FOREIGN, Place.SISTER
-    return [
+_OTHERS = (
+    *(
         Attack(
             name="beacon",
             place=place,
             script="return navigator.sendBeacon(at.node + '/v1/keys/lock', '{}') ? 'sent' : 'x';",
             answers=NO,
         )
-        for place in (foreign, sister)
-    ] + [
-        Attack(
-            name="method that forms do not have",
-            place=foreign,
-            script="return attempt(async () => tell(await fetch(at.node + '/v1/casts',"
-            " {method: 'DELETE', credentials: 'include'})));",
-            answers=NO,
-        ),
-        Attack(
-            name="request of the old kind",
-            place=foreign,
-            script="""return new Promise((done) => {
-              const ask = new XMLHttpRequest();
-              ask.open('GET', at.node + '/v1/casts'); ask.withCredentials = true;
-              ask.onload = () => done('READ ' + ask.responseText);
-              ask.onerror = () => done('refused'); ask.send();
-            });""",
-            answers=NO,
-        ),
-        Attack(
-            name="form handed on by a redirect that keeps it",
-            place=foreign,
-            script="return post({}, at.me + '/on?to=' + encodeURIComponent(at.node + '/logout'));",
-            answers=NO,
-            leaves=True,
-        ),
-        Attack(
-            name="image handed on by a redirect",
-            place=foreign,
-            script="return element(Object.assign(new Image(), {src: at.me + '/on?to='"
-            " + encodeURIComponent(at.node + '/v1/casts')}));",
-            answers=NO,
-        ),
-        Attack(
-            name="form that says not where it comes from",
-            place=sister,
-            script="document.head.insertAdjacentHTML('beforeend',"
-            " '<meta name=referrer content=no-referrer>');"
-            "return post({}, at.node + '/logout');",
-            answers=NO,
-            leaves=True,
-        ),
-        Attack(
-            name="form in a frame nobody sees",
-            place=foreign,
-            script="document.body.insertAdjacentHTML('beforeend', '<iframe name=f></iframe>');"
-            "post({}, at.node + '/logout', '', 'f');"
-            "await new Promise((done) => setTimeout(done, 500)); return 'sent';",
-            answers=NO,
-        ),
-        Attack(
-            name="link that would log out",
-            place=foreign,
-            script="location = at.node + '/logout'; return 'sent';",
-            answers=frozenset({403, 405}),
-            leaves=True,
-        ),
-        Attack(
-            name="page that sends itself on",
-            place=foreign,
-            script="document.head.insertAdjacentHTML('beforeend', '<meta http-equiv=refresh'"
-            " + ' content=\"0;url=' + at.node + '/v1/casts\">'); return 'sent';",
-            answers=NO,
-            leaves=True,
-        ),
-        Attack(
-            name="worker that takes a script",
-            place=foreign,
-            script="""const text = `try {
-                importScripts('${at.node}/v1/casts'); postMessage('READ');
-              } catch (error) { postMessage('refused'); }`;
-              return new Promise((done) => {
-                new Worker(URL.createObjectURL(new Blob([text]))).onmessage = (e) => done(e.data);
-              });""",
-            answers=NO,
-        ),
-        Attack(
-            name="import of a module",
-            place=foreign,
-            script="return attempt(async () => `READ ${await import(at.node + '/v1/status')}`);",
-            answers=NO,
-        ),
-        Attack(
-            name="guard of the node's pages",
-            place=foreign,
-            script="return attempt(async () => 'READ ' + await navigator.serviceWorker.register("
-            "at.node + '/static/x/live.js'));",
-        ),
-        Attack(
-            name="guard of the node's pages, under a name pointed at it",
-            place=Place.REBOUND,
-            script="return attempt(async () => 'READ ' + await navigator.serviceWorker.register("
-            "'/static/x/live.js'));",
-        ),
-        Attack(
-            name="look into the cache",
-            place=sister,
-            script="return attempt(async () => tell(await fetch(at.node + '/v1/casts',"
-            " {mode: 'no-cors', cache: 'force-cache', credentials: 'include'})));",
-            answers=NO,
-        ),
-        Attack(
-            name="measure what was loaded",
-            place=foreign,
-            script="""await attempt(() => fetch(at.node + '/', {mode: 'no-cors'}));
-              const seen = performance.getEntriesByType('resource')
-                .filter((one) => one.name.startsWith(at.node))
-                .some((one) => one.transferSize || one.responseStart || one.encodedBodySize);
-              return seen ? 'READ sizes' : 'blocked';""",
-            answers=NO,
-        ),
-        Attack(
-            name="style sheet that takes another",
-            place=foreign,
-            script="const sheet = document.createElement('style');"
-            "sheet.textContent = `@import '${at.node}/v1/status'`; document.head.append(sheet);"
-            "await new Promise((done) => setTimeout(done, 300)); return 'sent';",
-            answers=NO,
-        ),
-        Attack(
-            name="page asked for in advance",
-            place=foreign,
-            script="document.head.insertAdjacentHTML('beforeend',"
-            " `<link rel=preload as=fetch crossorigin=use-credentials href=${at.node}/v1/casts>`);"
-            "await new Promise((done) => setTimeout(done, 300)); return 'sent';",
-            answers=NO,
-        ),
-        Attack(
-            name="all addresses of this machine",
-            place=foreign,
-            script="const port = new URL(at.node).port; return attempt(async () =>"
-            " tell(await fetch(`http://0.0.0.0:${port}/v1/casts`, {mode: 'no-cors'})));",
-            answers=WRONG_NAME,
-        ),
-        Attack(
-            name="name with a dot behind",
-            place=Place.REBOUND,
-            script="return attempt(async () => tell(await fetch("
-            "at.rebound.replace('.test', '.test.') + '/v1/casts', {mode: 'no-cors'})));",
-            answers=WRONG_NAME,
-        ),
-        Attack(
-            name="name that begins like this machine's",
-            place=foreign,
-            script="const port = new URL(at.node).port; return attempt(async () =>"
-            " tell(await fetch(`http://127.0.0.1.rebound.test:${port}/v1/casts`,"
-            " {mode: 'no-cors'})));",
-            answers=WRONG_NAME,
-        ),
-        Attack(
-            name="name that ends like this machine's",
-            place=foreign,
-            script="const port = new URL(at.node).port; return attempt(async () =>"
-            " tell(await fetch(`http://evil.localhost:${port}/v1/casts`, {mode: 'no-cors'})));",
-            answers=WRONG_NAME,
-        ),
-        Attack(
-            name="sign of life under a name pointed at the node",
-            place=Place.REBOUND,
-            script="return attempt(async () => tell(await fetch('/livez')));",
-            answers=WRONG_NAME,
-        ),
-        Attack(
-            name="figures under a name pointed at the node",
-            place=Place.REBOUND,
-            script="return attempt(async () => tell(await fetch('/metrics')));",
-            answers=WRONG_NAME,
-        ),
-        Attack(
-            name="a page of the node under a name pointed at it",
-            place=Place.REBOUND,
-            script="location = '/login'; return 'sent';",
-            answers=WRONG_NAME,
-            leaves=True,
-        ),
-        Attack(
-            name="cookies of the node",
-            place=sister,
-            script="return document.cookie.includes('intentcast') ? 'READ cookie' : 'blocked';",
-        ),
-    ]
+        for place in (Place.FOREIGN, Place.SISTER)
+    ),
+    Attack(
+        name="method that forms do not have",
+        place=Place.FOREIGN,
+        script="return attempt(async () => tell(await fetch(at.node + '/v1/casts',"
+        " {method: 'DELETE', credentials: 'include'})));",
+        answers=NO,
+    ),
+    Attack(
+        name="request of the old kind",
+        place=Place.FOREIGN,
+        script="""return new Promise((done) => {
+          const ask = new XMLHttpRequest();
+          ask.open('GET', at.node + '/v1/casts'); ask.withCredentials = true;
+          ask.onload = () => done('READ ' + ask.responseText);
+          ask.onerror = () => done('refused'); ask.send();
+        });""",
+        answers=NO,
+    ),
+    Attack(
+        name="form handed on by a redirect that keeps it",
+        place=Place.FOREIGN,
+        script="return post({}, at.me + '/on?to=' + encodeURIComponent(at.node + '/logout'));",
+        answers=NO,
+        leaves=True,
+    ),
+    Attack(
+        name="image handed on by a redirect",
+        place=Place.FOREIGN,
+        script="return element(Object.assign(new Image(), {src: at.me + '/on?to='"
+        " + encodeURIComponent(at.node + '/v1/casts')}));",
+        answers=NO,
+    ),
+    Attack(
+        name="form that says not where it comes from",
+        place=Place.SISTER,
+        script="document.head.insertAdjacentHTML('beforeend',"
+        " '<meta name=referrer content=no-referrer>');"
+        "return post({}, at.node + '/logout');",
+        answers=NO,
+        leaves=True,
+    ),
+    Attack(
+        name="form in a frame nobody sees",
+        place=Place.FOREIGN,
+        script="document.body.insertAdjacentHTML('beforeend', '<iframe name=f></iframe>');"
+        "post({}, at.node + '/logout', '', 'f');"
+        "await new Promise((done) => setTimeout(done, 500)); return 'sent';",
+        answers=NO,
+    ),
+    Attack(
+        name="link that would log out",
+        place=Place.FOREIGN,
+        script="location = at.node + '/logout'; return 'sent';",
+        answers=frozenset({403, 405}),
+        leaves=True,
+    ),
+    Attack(
+        name="page that sends itself on",
+        place=Place.FOREIGN,
+        script="document.head.insertAdjacentHTML('beforeend', '<meta http-equiv=refresh'"
+        " + ' content=\"0;url=' + at.node + '/v1/casts\">'); return 'sent';",
+        answers=NO,
+        leaves=True,
+    ),
+    Attack(
+        name="worker that takes a script",
+        place=Place.FOREIGN,
+        script="""const text = `try {
+            importScripts('${at.node}/v1/casts'); postMessage('READ');
+          } catch (error) { postMessage('refused'); }`;
+          return new Promise((done) => {
+            new Worker(URL.createObjectURL(new Blob([text]))).onmessage = (e) => done(e.data);
+          });""",
+        answers=NO,
+    ),
+    Attack(
+        name="import of a module",
+        place=Place.FOREIGN,
+        script="return attempt(async () => `READ ${await import(at.node + '/v1/status')}`);",
+        answers=NO,
+    ),
+    Attack(
+        name="guard of the node's pages",
+        place=Place.FOREIGN,
+        script="return attempt(async () => 'READ ' + await navigator.serviceWorker.register("
+        "at.node + '/static/x/live.js'));",
+    ),
+    Attack(
+        name="guard of the node's pages, under a name pointed at it",
+        place=Place.REBOUND,
+        script="return attempt(async () => 'READ ' + await navigator.serviceWorker.register("
+        "'/static/x/live.js'));",
+    ),
+    Attack(
+        name="look into the cache",
+        place=Place.SISTER,
+        script="return attempt(async () => tell(await fetch(at.node + '/v1/casts',"
+        " {mode: 'no-cors', cache: 'force-cache', credentials: 'include'})));",
+        answers=NO,
+    ),
+    Attack(
+        name="measure what was loaded",
+        place=Place.FOREIGN,
+        script="""await attempt(() => fetch(at.node + '/', {mode: 'no-cors'}));
+          const seen = performance.getEntriesByType('resource')
+            .filter((one) => one.name.startsWith(at.node))
+            .some((one) => one.transferSize || one.responseStart || one.encodedBodySize);
+          return seen ? 'READ sizes' : 'blocked';""",
+        answers=NO,
+    ),
+    Attack(
+        name="style sheet that takes another",
+        place=Place.FOREIGN,
+        script="const sheet = document.createElement('style');"
+        "sheet.textContent = `@import '${at.node}/v1/status'`; document.head.append(sheet);"
+        "await new Promise((done) => setTimeout(done, 300)); return 'sent';",
+        answers=NO,
+    ),
+    Attack(
+        name="page asked for in advance",
+        place=Place.FOREIGN,
+        script="document.head.insertAdjacentHTML('beforeend',"
+        " `<link rel=preload as=fetch crossorigin=use-credentials href=${at.node}/v1/casts>`);"
+        "await new Promise((done) => setTimeout(done, 300)); return 'sent';",
+        answers=NO,
+    ),
+    Attack(
+        name="all addresses of this machine",
+        place=Place.FOREIGN,
+        script="const port = new URL(at.node).port; return attempt(async () =>"
+        " tell(await fetch(`http://0.0.0.0:${port}/v1/casts`, {mode: 'no-cors'})));",
+        answers=WRONG_NAME,
+    ),
+    Attack(
+        name="name with a dot behind",
+        place=Place.REBOUND,
+        script="return attempt(async () => tell(await fetch("
+        "at.rebound.replace('.test', '.test.') + '/v1/casts', {mode: 'no-cors'})));",
+        answers=WRONG_NAME,
+    ),
+    Attack(
+        name="name that begins like this machine's",
+        place=Place.FOREIGN,
+        script="const port = new URL(at.node).port; return attempt(async () =>"
+        " tell(await fetch(`http://127.0.0.1.rebound.test:${port}/v1/casts`,"
+        " {mode: 'no-cors'})));",
+        answers=WRONG_NAME,
+    ),
+    Attack(
+        name="name that ends like this machine's",
+        place=Place.FOREIGN,
+        script="const port = new URL(at.node).port; return attempt(async () =>"
+        " tell(await fetch(`http://evil.localhost:${port}/v1/casts`, {mode: 'no-cors'})));",
+        answers=WRONG_NAME,
+    ),
+    Attack(
+        name="sign of life under a name pointed at the node",
+        place=Place.REBOUND,
+        script="return attempt(async () => tell(await fetch('/livez')));",
+        answers=WRONG_NAME,
+    ),
+    Attack(
+        name="figures under a name pointed at the node",
+        place=Place.REBOUND,
+        script="return attempt(async () => tell(await fetch('/metrics')));",
+        answers=WRONG_NAME,
+    ),
+    Attack(
+        name="a page of the node under a name pointed at it",
+        place=Place.REBOUND,
+        script="location = '/login'; return 'sent';",
+        answers=WRONG_NAME,
+        leaves=True,
+    ),
+    Attack(
+        name="cookies of the node",
+        place=Place.SISTER,
+        script="return document.cookie.includes('intentcast') ? 'READ cookie' : 'blocked';",
+    ),
+)
+"""Ways beside the usual ones."""
 
 
 def attacks() -> list[Attack]:
@@ -480,7 +479,7 @@ def attacks() -> list[Attack]:
         found += _fetches(place) + _sockets(place) + _forms(place)
         if place is not Place.OPAQUE and place is not Place.DATA:
             found += _inclusions(place)
-    return found + _frames() + _windows() + _others()
+    return [*found, *_frames(), *_windows(), *_OTHERS]
 
 
 # --- what a link may hold -------------------------------------------------------------------------
