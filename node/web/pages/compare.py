@@ -20,7 +20,7 @@ from node.web.comparison import Row, comparison
 from node.web.scatter import scatter
 from node.web.shell import Shell
 from node.web.weighing import Weight, as_numbers, read_weights
-from node.web.wording import bidi_safe
+from node.web.wording import bidi_safe, code_words
 
 COLUMNS: Final = 12
 """Offers side by side on one page: more than a person compares, few enough to be drawn at once."""
@@ -149,5 +149,5 @@ def _told(side: Side) -> dict[str, Any]:
 
 
 def _term(term: dict[str, Any]) -> str:
-    line = f"{term['name']}: {term['value']} \u2192 {term['points']} \u00d7 {term['weight']}"
-    return bidi_safe(f"{line} {term['words']}")
+    name, points = code_words(term["name"]), f"{term['points']} \u00d7 {term['weight']}"
+    return bidi_safe(f"{name}: {term['value']} \u2192 {points} {term['words']}")

@@ -22,7 +22,7 @@ function Cell({ cell }) {
 function Line({ row }) {
   const wish = row.group === "must" || row.group === "prefer";
   return html`<tr class=${row.group + (row.differs ? " differs" : "")}>
-    <th scope="row">${row.label}${wish ? html` <span class="small">${row.group}</span>` : null}</th>
+    <th scope="row">${row.label}${wish ? html` <span class="small">${texts[row.group]}</span>` : null}</th>
     ${row.cells.map((cell) => html`<${Cell} cell=${cell} />`)}
   </tr>`;
 }
@@ -49,11 +49,11 @@ function Pages({ found, go }) {
 function Comparison({ found, go }) {
   return html`<div class="wide" tabindex="0" role="region" aria-labelledby="offers-caption">
     <table class="compare">
-      <caption id="offers-caption">${texts.caption.replace("{n}", found.count)}</caption>
+      <caption id="offers-caption">${found.count === 1 ? texts.captionOne : texts.caption.replace("{n}", found.count)}</caption>
       <thead><tr><th scope="col">${texts.vendor}</th>${found.heads.map((each) => html`<${Head} each=${each} />`)}</tr></thead>
       <tbody>
         ${found.rows.map((row) => html`<${Line} key=${row.label} row=${row} />`)}
-        <tr class="why"><th scope="row">${texts.why}</th>${found.heads.map((each) => html`<td><details><summary>${each.score} ${texts.of}</summary><${Parts} parts=${each.why} /></details></td>`)}</tr>
+        <tr class="why"><th scope="row">${texts.why}</th>${found.heads.map((each) => html`<td><details><summary>${texts.of.replace("{n}", each.score)}</summary><${Parts} parts=${each.why} /></details></td>`)}</tr>
         ${found.can_accept ? html`<tr><th scope="row">${texts.accept}</th>${found.heads.map((each) => html`<${Yes} each=${each} />`)}</tr>` : null}
       </tbody>
     </table>

@@ -76,7 +76,7 @@ def test_what_is_missing_or_does_not_fit_is_named():
         language(
             'msgid "told"\nmsgstr "gesagt"\n\nmsgid "untold"\nmsgstr ""\n\n'
             '#, fuzzy\nmsgid "guessed"\nmsgstr "geraten"\n\n'
-            '#, python-format\nmsgid "for %(name)s"\nmsgstr "an %(nam)s"\n\n'
+            '#, python-format\nmsgid "for %(name)s"\nmsgstr "an %(title)s"\n\n'
             'msgid "one"\nmsgid_plural "many"\nmsgstr[0] "eines"\nmsgstr[1] ""\n'
         )
     )
