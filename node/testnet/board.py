@@ -89,6 +89,8 @@ class Board:
         values = self._values(request, _("Testnet %(net)s") % {"net": self._scene.net}) | {
             "found": found,
             "places": [(spot, _node_of(found, spot.name)) for spot in places],
+            "faulty": [link for link in found["links"] if link["faulty"]],
+            "sound": [link for link in found["links"] if not link["faulty"]],
             "lines": [(line, faults[line.name]) for line in drawn],
             "width": WIDTH,
             "height": HEIGHT,

@@ -49,13 +49,14 @@ class Line:
 
 def spots(relays: Sequence[str], others: Sequence[str]) -> list[Spot]:
     """Place every node, the relays inside."""
-    return [*_ring(relays, _RING), *_ring(others, _AROUND)]
+    # Turned a little, so that no link to a far relay runs behind a near one.
+    return [*_ring(relays, _RING, 0.0), *_ring(others, _AROUND, 0.5)]
 
 
-def _ring(names: Sequence[str], half: tuple[float, float]) -> list[Spot]:
+def _ring(names: Sequence[str], half: tuple[float, float], turned: float) -> list[Spot]:
     found = []
     for number, name in enumerate(names):
-        angle = 2 * math.pi * number / len(names) - math.pi / 2
+        angle = 2 * math.pi * (number + turned) / len(names) - math.pi / 2
         across, down = math.cos(angle), math.sin(angle)
         x, y = round(WIDTH / 2 + half[0] * across), round(HEIGHT / 2 + half[1] * down)
         is_beside = abs(across) > _SIDE

@@ -25,7 +25,8 @@ function show(state) {
   for (const line of document.querySelectorAll(".net line")) {
     if (!seen.has(line.id.slice("line-".length))) line.setAttribute("class", "gone");
   }
-  const hasNews = state.happened !== Number(counts.dataset.happened) || state.links.length !== Number(counts.dataset.links);
+  const faulty = state.links.filter((link) => link.faulty).map((link) => link.link).join(" ");
+  const hasNews = state.happened !== Number(counts.dataset.happened) || state.links.length !== Number(counts.dataset.links) || faulty !== counts.dataset.faulty;
   if (hasNews && news.hidden) {
     news.hidden = false;
     told.textContent = news.textContent;

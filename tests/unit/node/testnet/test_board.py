@@ -85,6 +85,8 @@ async def test_a_fault_is_set_and_lifted(village: Village, board: Asker):
     assert faults(village) == {"relay-1~relay-2": Fault(delay_ms=300, loss=0.05)}
     text = (await board.ask("GET", "/")).text or ""
     assert 'class="faulty"' in text
+    assert "1 link with a fault" in text
+    assert "1 link without a fault" in text
     assert "delay 300 ms, 5% of connections lost each second" in text
     assert (await post(board, "/faults", heal="relay-1~relay-2")).status == 303
     assert faults(village) == {}
