@@ -14,27 +14,28 @@ from typing import Final
 
 from node.errors import TransportError
 from node.testnet.door import Door
+from node.web.texts import _, marked
 
 EVENTS_MAX: Final = 200
 """Events kept; the oldest go."""
 _KINDS: Final = ("cast.", "offer", "deal.")
 WORDS: Final = {
-    "cast.draft": "wrote a request down",
-    "cast.open": "sent a request",
-    "cast.deciding": "may choose",
-    "cast.awarded": "has accepted an offer",
-    "cast.expired": "saw its request end",
-    "cast.revoked": "took its request back",
-    "offer": "received an offer",
-    "offer.sent": "sent an offer",
-    "offer.withdrawn": "saw an offer taken back",
-    "deal.accept_sent": "sent an acceptance",
-    "deal.offered": "received an acceptance",
-    "deal.confirmed": "holds the confirmation",
-    "deal.agreed": "holds the agreement",
-    "deal.declined": "holds a refusal",
-    "deal.voided": "saw an acceptance end without a word",
-    "deal.cancelled": "holds a cancellation",
+    "cast.draft": marked("wrote a request down"),
+    "cast.open": marked("sent a request"),
+    "cast.deciding": marked("may choose"),
+    "cast.awarded": marked("has accepted an offer"),
+    "cast.expired": marked("saw its request end"),
+    "cast.revoked": marked("took its request back"),
+    "offer": marked("received an offer"),
+    "offer.sent": marked("sent an offer"),
+    "offer.withdrawn": marked("saw an offer taken back"),
+    "deal.accept_sent": marked("sent an acceptance"),
+    "deal.offered": marked("received an acceptance"),
+    "deal.confirmed": marked("holds the confirmation"),
+    "deal.agreed": marked("holds the agreement"),
+    "deal.declined": marked("holds a refusal"),
+    "deal.voided": marked("saw an acceptance end without a word"),
+    "deal.cancelled": marked("holds a cancellation"),
 }
 """What an event is called; others go by their own name."""
 
@@ -52,8 +53,9 @@ class Happening:
 
     @property
     def words(self) -> str:
-        """Say it as something the node did."""
-        return WORDS.get(self.what, self.what.replace(".", ": ").replace("_", " "))
+        """Say it as something the node did, in the reader's language."""
+        known = WORDS.get(self.what)
+        return _(known) if known else self.what.replace(".", ": ").replace("_", " ")
 
 
 class History:
