@@ -110,6 +110,8 @@ class Ready:
     """Whether the key was made just now."""
     vendor: str | None
     """Name of the shop, where the home has one."""
+    kept_peers: int = 0
+    """How many nodes it was told to stay linked to."""
     notices: list[str] = field(default_factory=list)
     """Standing remarks."""
     begin_login: Callable[[], Login] = field(repr=False)
@@ -344,6 +346,7 @@ class Daemon:
             listen=f"{settings.listen_host}:{self.network.port}" if listening else None,
             made_identity=made,
             vendor=shop.name,
+            kept_peers=len(settings.peers) + len(self.neighbours.standing()),
             notices=[*self.custody.notices(), *self.recovery.greeting()],
             begin_login=self.access.begin_login,
         )

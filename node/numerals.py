@@ -16,3 +16,13 @@ def plural(count: int, one: str, many: str = "") -> str:
         many: for any other number, where it is not `one` with an s.
     """
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def span(ms: int) -> str:
+    """Say a length of time by its largest unit: `12 minutes`, `8 days`."""
+    minutes = ms // 60_000
+    if minutes < 2 * 60:
+        return plural(minutes, "minute")
+    return (
+        plural(minutes // 60, "hour") if minutes < 2 * 24 * 60 else plural(minutes // 1_440, "day")
+    )

@@ -165,6 +165,19 @@ class ApiServer:
             await runner.cleanup()
 
 
+def check_port(host: str, port: int) -> None:
+    """Try whether the API's port can be had, before anything is made.
+
+    Raises:
+        ConfigError: E-PORT when it is taken or forbidden.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        raise _cannot_bind(error, port, holder_of(port)) from error
+
+
 async def _listening_socket(host: str, port: int) -> socket.socket:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     family, _, _, _, address = found[0]

@@ -159,6 +159,11 @@ def summary(
     lines = [f"{each['name']} {each['total_text']}" for each in [*offer["lines"], *taken]]
     vendor = offer["vendor"]["name"]
     names = sorted(cast["local"]["disclose"] if told is None else told)
+    gets = (
+        f"{', '.join(names)}, nothing else (once it has confirmed)"
+        if names
+        else "nothing about you"
+    )
     rows = [
         ("You agree to", f"{total}: {', '.join(lines)}"),
         ("How", when(offer)),
@@ -166,7 +171,7 @@ def summary(
         ("Due now", offer.get("due_now_text")),
         ("Marks", ", ".join(marks(offer))),
         ("Unmet musts", ", ".join(_unmet(offer))),
-        (f"{vendor} gets", f"{', '.join([*names, 'nothing else'])} (once it has confirmed)"),
+        (f"{vendor} gets", gets),
     ]
     given = [(name, value) for name, value in rows if value]
     widest = max(len(name) for name, _ in given)

@@ -9,7 +9,7 @@ import click
 from node.cli.client import Document, NodeClient, handle_path
 from node.cli.console import clean
 from node.cli.deadline import Deadline
-from node.cli.requests import Draft, Words, in_own_words, read_words
+from node.cli.requests import Draft, Words, in_own_words, of_a_guess, read_words
 from node.cli.session import Session, session_options
 from node.cli.spoken import plural
 from node.cli.table import pairs
@@ -50,6 +50,7 @@ def cast(session: Session, **words: Any) -> int | None:
     except IntentcastError as error:
         if draft.from_file:
             raise
+        of_a_guess(error, draft)
         in_own_words(error)
     _tell(session, found)
     return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from node.cli.examples import illustrated
 from node.cli.failures import no_such_command, no_verb
 from node.cli.session import OPTIONS
 
@@ -97,7 +98,7 @@ class LazyGroup(click.Group):
         module, _, name = self._lazy[cmd_name][0].partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)  # noqa: S101 - the table above is ours
-        return command
+        return illustrated(cmd_name, command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

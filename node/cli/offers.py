@@ -47,9 +47,9 @@ def offers(  # noqa: PLR0917 - one parameter per option
     """
     wanted = _count(wait)
     client = session.client()
-    handle = handle or only_cast(client)
-    path = f"/v1/casts/{handle_path(handle)}/offers"
     deadline = Deadline(_FOR_EVER_S if timeout is None else timeout)
+    handle = handle or only_cast(client, deadline if wanted or watch else None)
+    path = f"/v1/casts/{handle_path(handle)}/offers"
     if watch:
         return _watch(session, client, path, deadline, explain=explain)
     cursor = client.cursor()
@@ -67,16 +67,32 @@ def offers(  # noqa: PLR0917 - one parameter per option
     return None
 
 
-def only_cast(client: NodeClient) -> str:
+def only_cast(client: NodeClient, deadline: Deadline | None = None) -> str:
     """Name the single cast there is.
 
+    Args:
+        client: asks.
+        deadline: how long one that is saved and not sent yet is waited for; not at all without.
+
     Raises:
-        NotFoundError: E-CAST-UNKNOWN, there is none.
+        NotFoundError: E-CAST-UNKNOWN, there is none, or none was sent yet.
         LocalProtocolError: E-USAGE, there are several.
     """
-    casts = [cast["handle"] for cast in client.get("/v1/casts")["casts"] if cast["handle"]]
+    deadline = deadline or Deadline(0)
+    cursor = client.cursor()
+    listed = client.get("/v1/casts")["casts"]
+    while listed and not any(cast["handle"] for cast in listed) and not deadline.over():
+        _, cursor = client.news(cursor, deadline.left_s())
+        listed = client.get("/v1/casts")["casts"]
+    casts = [cast["handle"] for cast in listed if cast["handle"]]
     if len(casts) == 1:
         return str(casts[0])
+    if listed and not casts:
+        raise NotFoundError(
+            "what you asked for is saved and not sent yet: no node with a mailbox is connected",
+            code="E-CAST-UNKNOWN",
+            fix="Link to one:  intentcast peers add HOST:PORT        see: intentcast casts",
+        )
     if not casts:
         raise NotFoundError(
             "nothing is asked for yet",
@@ -178,6 +194,7 @@ def _state(found: Document, new: set[str], since: str) -> str:
 
 
 def _print(session: Session, found: Document, *, explain: bool, line: bool = False) -> None:
+    """Print the offers; those that follow each other while watching are documents of one line."""
     console = session.console
     if session.as_json:
         console.document(found, line=line)
@@ -185,7 +202,8 @@ def _print(session: Session, found: Document, *, explain: bool, line: bool = Fal
     listed = found["offers"]
     title = found["cast"]["title"]
     if not listed:
-        console.say(f"No offers yet for '{title}'. They come in until its date; try --watch.")
+        wait = "each is shown as it comes, Ctrl-C ends it" if line else "wait for them: --watch"
+        console.say(f"No offers yet for '{title}'. They come in until its date; {wait}.")
         return
     if explain:
         for offer in listed:

@@ -255,3 +255,19 @@ def in_own_words(error: IntentcastError) -> NoReturn:
     elif option and option.startswith("--") and not error.sentence.startswith("--"):
         error.sentence = f"{option}: {error.sentence}"
     raise error
+
+
+def of_a_guess(error: IntentcastError, draft: Draft) -> None:
+    """Where a wish does not fit the category we guessed, say that we did, and which would fit."""
+    from node.data.vocabulary import attribute_vocabulary, category_tree
+
+    vocabulary = attribute_vocabulary()
+    is_unknown = error.code == "E-ATTRIBUTE" and not vocabulary.find_key(draft.guessed, error.field)
+    if not (draft.guessed and is_unknown):
+        return
+    tree = category_tree()
+    below = [path for path in tree.paths() if tree.is_under(path, draft.guessed)]
+    fits = [path for path in below if vocabulary.find_key(path, error.field)]
+    error.sentence += ", which was guessed from your words"
+    error.fix = f"Name it:  --category {fits[0] if fits else 'PATH'}"
+    error.fix += "        search them:  intentcast categories WORDS"

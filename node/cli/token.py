@@ -15,12 +15,24 @@ from node.runtime.visitors import Scope
 _DAYS_MAX: Final = 3_650
 
 
+_NEW = """Make a token for a program and print it, this once.
+
+\b
+read       see what this node knows
+draft      preview a request, and nothing that leaves the node
+broadcast  send requests out and take them back
+accept     accept offers, decide deals
+admin      all else, and every other scope
+"""
+# The mark before the list keeps click from joining its lines.
+
+
 @click.group(cls=NounGroup, short_help="Tokens of programs: make, list, revoke.")
 def token() -> None:
     """Let programs use the local API, each with as much as it needs."""
 
 
-@token.command("new", short_help="Make a token.")
+@token.command("new", short_help="Make a token.", help=_NEW)
 @click.argument("name", metavar="NAME")
 @click.option(
     "--scope",
@@ -38,15 +50,7 @@ def token() -> None:
 )
 @session_options
 def new(session: Session, *, name: str, scopes: tuple[str, ...], days: int) -> None:
-    r"""Make a token for a program and print it, this once.
-
-    \b
-    read       see what this node knows
-    draft      preview a request, and nothing that leaves the node
-    broadcast  send requests out and take them back
-    accept     accept offers, decide deals
-    admin      all else, and every other scope
-    """
+    """Make a token for a program and print it, this once."""
     body = {"name": name, "scopes": list(scopes) or [Scope.READ.value], "days": days}
     found = session.client().post("/v1/tokens", body)
     if session.as_json:

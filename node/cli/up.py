@@ -83,12 +83,17 @@ def start_node(session: Session, flags: dict[str, Any]) -> int:
     """Run the daemon in this process until it is told to stop."""
     import asyncio
 
+    from node.api.server import check_port
     from node.cli.secret_lines import passphrase_at_hand
     from node.config import load_settings
     from node.daemon import run_daemon
+    from node.keyfile import ROOT_FILE
 
     home = session.home
     settings = load_settings(home, read_flags(flags))
+    if not (home / ROOT_FILE).exists():
+        # A first start that fails later leaves keys behind, and the next one says nothing of them.
+        check_port(settings.api_host, settings.api_port)
     run = run_daemon(
         home,
         settings,
@@ -168,6 +173,7 @@ def announce(session: Session, ready: Ready, *, opens: bool = False) -> None:
                 "api": ready.api_url,
                 "listen": ready.listen,
                 "address": _address(ready),
+                "kept_peers": ready.kept_peers,
                 "made_identity": ready.made_identity,
                 "vendor": ready.vendor,
                 "notices": ready.notices,
@@ -180,6 +186,7 @@ def announce(session: Session, ready: Ready, *, opens: bool = False) -> None:
         ("Home", session.home),
         ("Local API", ready.api_url),
         ("Address", _address(ready) or "none; it dials others, and letters come through mailboxes"),
+        ("Peers", _peers(ready)),
     ]
     if ready.vendor:
         rows.append(("Sells as", ready.vendor))
@@ -194,11 +201,24 @@ def announce(session: Session, ready: Ready, *, opens: bool = False) -> None:
         console.say(f"  ! {notice}")
     if login is not None:
         console.say("The page, at any time:  intentcast open")
+    if ready.made_identity:
+        console.say(
+            'Ask for something:  intentcast cast "what you want"        '
+            "keep it running:  intentcast service install"
+        )
     console.say("Ready. Ctrl-C stops the node.")
     if login is not None and opens and ready.made_identity:
         from node.cli.browser import open_browser
 
         _ = open_browser(session.home, ready.api_url + login.link_path)
+
+
+def _peers(ready: Ready) -> str:
+    if ready.kept_peers:
+        return f"dials {ready.kept_peers}; see: intentcast peers"
+    if ready.listen:
+        return "none to dial; others may dial this node: intentcast invite"
+    return "none yet; link to one: intentcast peers add HOST:PORT        or: intentcast join LINK"
 
 
 def _address(ready: Ready) -> str | None:

@@ -22,7 +22,7 @@ from node.market.errand import settling
 from node.market.letters import Dropped, Opened, Taken, Verdict, Waits
 from node.market.places import Places
 from node.market.requests import last_day_ms, read_local
-from node.numerals import plural
+from node.numerals import span
 from node.storage import casts, deals, dropped, objects, restorations, successions, threads
 from node.storage.casts import OwnCast
 from node.storage.deals import Deal as DealRow
@@ -418,9 +418,9 @@ class Buyer:
         late = self._desk.wall_ms() - offer.body.valid_until
         if late >= 0:
             raise RefusedError(
-                f"that offer ended {plural(late // 60_000, 'minute')} ago",
+                f"that offer ended {span(late)} ago",
                 code="E-OFFER-EXPIRED",
-                fix="Choose another: intentcast offers",
+                fix="Choose another:  intentcast offers        or ask again:  intentcast cast",
             )
         return offer, thread, own, cast
 

@@ -51,7 +51,7 @@ def test_choices_reach_the_node(shell: Shell, citizen: FakeCitizen):
 
 def test_nothing_at_all_can_be_disclosed(shell: Shell, citizen: FakeCitizen):
     found = shell.run("accept", HANDLE, "--no-disclose", tty=True, typed="y\n")
-    assert "vendor_1 gets  nothing else (" in found.err
+    assert "vendor_1 gets  nothing about you\n" in found.err
     assert accepted(citizen)[0][4] == {}
 
 

@@ -47,6 +47,22 @@ def test_a_single_cast_needs_no_name(shell: Shell, citizen: FakeCitizen):
     assert (none.code, "(E-CAST-UNKNOWN)" in none.err) == (7, True)
 
 
+def test_what_waits_for_its_first_mailbox_is_not_called_nothing(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
+):
+    citizen.cast_list = [CAST | {"handle": None}]
+    found = shell.run("offers")
+    assert (found.code, "saved and not sent yet" in found.err) == (7, True)
+    assert "intentcast peers add" in found.err
+
+    def goes_out(_client: NodeClient, cursor: int, _timeout_s: float) -> tuple[list, int]:
+        citizen.cast_list = [CAST]
+        return [], cursor + 1
+
+    monkeypatch.setattr(NodeClient, "news", goes_out)
+    assert shell.run("offers", "--wait", "2", "--timeout", "5").code == 0
+
+
 def test_unknown_cast(shell: Shell):
     found = shell.run("offers", "cast-0000")
     assert (found.code, "(E-NOT-FOUND)" in found.err) == (7, True)

@@ -9,8 +9,10 @@ import pytest
 
 from node.cli.requests import (
     TITLE_CHARS_MAX,
+    Draft,
     Words,
     in_own_words,
+    of_a_guess,
     read_distance,
     read_words,
     today,
@@ -155,3 +157,23 @@ def test_errors_name_the_option(sentence: str, field: str, said: str):
     with pytest.raises(LocalProtocolError) as caught:
         in_own_words(LocalProtocolError(sentence, field=field))
     assert caught.value.sentence == said
+
+
+CAMERAS = "electronics/cameras"
+
+
+@pytest.mark.parametrize(
+    ("guessed", "field", "code", "fix"),
+    [
+        (CAMERAS, "resolution", "E-ATTRIBUTE", "Name it:  --category electronics/cameras/digital"),
+        (CAMERAS, "shoe-size", "E-ATTRIBUTE", "Name it:  --category PATH "),
+        (f"{CAMERAS}/digital-cameras", "resolution", "E-ATTRIBUTE", "kept"),
+        ("", "resolution", "E-ATTRIBUTE", "kept"),
+        (CAMERAS, "resolution", "E-DATE", "kept"),
+    ],
+)
+def test_a_wish_that_misses_a_guessed_category(guessed: str, field: str, code: str, fix: str):
+    error = LocalProtocolError("no", code=code, fix="kept", field=field)
+    of_a_guess(error, Draft(value={}, from_file=False, guessed=guessed))
+    assert error.fix.startswith(fix)
+    assert ("guessed from your words" in error.sentence) is (fix != "kept")

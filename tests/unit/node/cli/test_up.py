@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Settings]]:
         await asyncio.sleep(0)
 
     monkeypatch.setattr(node.daemon, "run_daemon", run_daemon)
+    monkeypatch.setattr("node.api.server.check_port", lambda _host, _port: None)
     return found
 
 
@@ -89,10 +91,61 @@ def test_without_a_command(down: Shell, started):
     assert started[0][1].api_port == 8421
 
 
+def test_the_first_start_says_what_comes_next(
+    down: Shell, started, monkeypatch: pytest.MonkeyPatch
+):
+    found = down.run("up")
+    assert 'Ask for something:  intentcast cast "what you want"' in found.err
+    assert "intentcast service install" in found.err
+    monkeypatch.setattr(f"{__name__}.READY", replace(READY, made_identity=False))
+    assert "Ask for something" not in down.run("up").err
+
+
+@pytest.mark.parametrize(
+    ("kept", "listen", "said"),
+    [
+        (0, None, "none yet; link to one: intentcast peers add HOST:PORT"),
+        (0, "127.0.0.1:9401", "others may dial this node: intentcast invite"),
+        (2, None, "dials 2; see: intentcast peers"),
+    ],
+)
+def test_the_greeting_says_whom_it_dials(
+    down: Shell,
+    started,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    kept: int,
+    listen: str | None,
+    said: str,
+):
+    monkeypatch.setattr(f"{__name__}.READY", replace(READY, kept_peers=kept, listen=listen))
+    assert said in down.run("up").err
+
+
+def test_a_first_start_whose_port_is_taken_makes_nothing(down: Shell):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        found = down.run("up", "--api-port", str(port))
+    assert (found.code, f"Port {port} is taken by another program" in found.err) == (1, True)
+    assert not down.home.exists()
+
+
+def test_a_home_with_keys_is_asked_before_its_port(
+    down: Shell, started, monkeypatch: pytest.MonkeyPatch
+):
+    """It may be in use, which says more than that its port is."""
+    monkeypatch.setattr("node.api.server.check_port", None)
+    down.home.mkdir(exist_ok=True)
+    (down.home / "root.key").touch()
+    assert down.run("up").code == 0
+    assert len(started) == 1
+
+
 def test_ready_as_a_document(down: Shell, started):
     document = json.loads(down.run("up", "--json").out)
     assert document["schema"] == "intentcast.ready/1"
     assert document["address"] == "intentcast://node-ABCD@127.0.0.1:9401"
+    assert document["kept_peers"] == 0
 
 
 @pytest.fixture
