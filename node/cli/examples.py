@@ -19,6 +19,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         'cast "digital camera" --must "resolution >= 12 MP" --prefer "weight <= 400 g"',
         "cast request.json",
     ),
+    "wait": ("wait 'offers>=3' --timeout 60", "wait 'deal deal-7Q4M-K2XD=agreed'"),
     "offers": (
         "offers cast-7Q4M-K2XD",
         "offers cast-7Q4M-K2XD --explain",

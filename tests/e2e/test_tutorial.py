@@ -11,17 +11,21 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from tests.e2e.ports import free_ports
+from tests.e2e.prompts import converse
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "start.md"
 _BLOCK = re.compile(
-    r"(?:<!-- terminal: (?P<terminal>\w+) -->\n)?```console\n(?P<text>.*?)```", re.DOTALL
+    r"(?P<marks>(?:<!-- \w+: [^\n]+ -->\n)*)```console\n(?P<text>.*?)```", re.DOTALL
 )
-_UP_S = 20.0
+_MARK = re.compile(r"<!-- (\w+): ([^\n]+) -->")
+_ANSWER = re.compile(r"(?P<question>.* \[(?:Y/n|y/N)\]) (?P<answer>\w+)")
+_UP_S = 40.0
 _TOGETHER = re.compile(r"\s{2,}")
 
 
@@ -32,14 +36,28 @@ class Command:
     line: str
     expected: list[str] = field(default_factory=list)
     terminal: str = ""
+    scene: str = ""
+    """What happens before, told in the text of the page."""
+    typed: list[str] = field(default_factory=list)
+    """What the reader types while it runs."""
+
+    @property
+    def is_refused(self) -> bool:
+        return any(line.startswith("✗") for line in self.expected)
 
 
 def commands(page: Path) -> list[Command]:
     found: list[Command] = []
     for block in _BLOCK.finditer(page.read_text(encoding="utf-8")):
+        marks = dict(_MARK.findall(block["marks"]))
         for line in block["text"].splitlines():
             if line.startswith("$ "):
-                found.append(Command(line[2:], terminal=block["terminal"] or ""))
+                found.append(Command(line[2:], terminal=marks.get("terminal", "")))
+                found[-1].scene = marks.pop("meanwhile", "")
+                found[-1].typed = [each for each in marks.pop("types", "").split(" | ") if each]
+            elif answered := _ANSWER.fullmatch(line):
+                found[-1].typed.append(answered["answer"])
+                found[-1].expected.append(answered["question"])
             elif line.strip():
                 found[-1].expected.append(line)
     return found
@@ -106,7 +124,13 @@ class Terminals:
             check=False,
         )
 
+    def set(self, scene: str) -> None:
+        """Let something happen that the page tells of."""
+        raise AssertionError(scene)
+
     def run(self, command: Command) -> None:
+        if command.scene:
+            self.set(command.scene)
         line = self.own(command.line)
         if line.startswith("export "):
             for name, value in re.findall(r'(\w+)=("[^"]*"|\S+)', line):
@@ -116,28 +140,44 @@ class Terminals:
             self.stay(command, line)
         elif line != "scripts/demo":
             # The demo has a test of its own.
-            done = self._bash(f"exec 2>&1; {line}")
-            assert done.returncode == 0, f"$ {line}\n{done.stdout}"
-            check(command, done.stdout)
+            code, shown = self.at_prompt(f"exec 2>&1; {line}", command.typed)
+            assert bool(code) is command.is_refused, f"$ {line}\n{shown}"
+            check(command, shown)
+
+    def at_prompt(self, line: str, typed: list[str]) -> tuple[int, str]:
+        if typed:
+            return converse(line, typed, self._env)
+        done = self._bash(line)
+        return done.returncode, done.stdout
 
     def stay(self, command: Command, line: str) -> None:
         shown = self._folder / f"{command.terminal}.out"
         with shown.open("w") as out:
-            process = subprocess.Popen(
-                ["bash", "-c", f"exec {line}"],
-                cwd=ROOT,
-                env=self._env,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
+            self.start(command, line, shown, out)
+
+    def start(self, command: Command, line: str, shown: Path, out: IO[str] | int) -> None:
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {line}"],
+            cwd=ROOT,
+            env=self._env,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         self._running[command.terminal] = (process, shown)
         deadline = time.monotonic() + _UP_S
-        while "Ready." not in shown.read_text():
+        while not shown.exists() or "Ready." not in shown.read_text():
             assert process.poll() is None, shown.read_text()
             assert time.monotonic() < deadline, shown.read_text()
             time.sleep(0.05)
         check(command, shown.read_text())
+
+    def end(self, name: str) -> None:
+        """Stop one of them as Ctrl-C would."""
+        process, shown = self._running.pop(name)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0, f"{name}: {shown.read_text()}"
+        assert "Traceback" not in shown.read_text()
 
     def stop(self) -> None:
         for process, _ in self._running.values():
