@@ -24,8 +24,10 @@ from node.runtime.handle import Handle
 from node.runtime.holds import Holds
 from node.runtime.identity import Identity
 from node.runtime.neighbours import Neighbours
+from node.runtime.people import People
 from node.runtime.recovery import Recovery
 from node.runtime.salesroom import Salesroom
+from node.runtime.survey import Survey
 
 
 @cache
@@ -52,7 +54,10 @@ def misfit(document: Any) -> str | None:
     return None
 
 
-ROOMS = (Access, Handle, Custody, Recovery, Identity, Examiner, Holds, Neighbours, Salesroom)
+ROOMS = (
+    *(Access, Custody, Examiner, Handle, Holds, Identity, Neighbours, People, Recovery),
+    *(Salesroom, Survey),
+)
 """Whoever gives documents to faces."""
 
 

@@ -185,6 +185,7 @@ async def _login(_citizen: Citizen, request: web.Request) -> web.Response:
 async def _logout(_citizen: Citizen, request: web.Request) -> web.Response:
     query(request, NoQuery)
     if request.content_type == FORM:
+        converted(await form_body(request), NoBody)
         return await log_out(request)
     converted((await json_body(request))[1], NoBody)
     response = answer({"schema": "intentcast.logout/1", "left": await _leave(request)})

@@ -87,6 +87,7 @@ CASTS: Final = (
         scope=Scope.DRAFT,
         body=CastDraft,
         answer=PreviewDocument,
+        refusals=(ErrorKind.REFUSED,),
         respond=acts(plain_object, _preview),
     ),
     Operation(

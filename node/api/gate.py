@@ -115,7 +115,10 @@ class Gate:
             face = request[FACE] = self._faces[0]
         if face is None:
             return problem(error)
-        return face.refusal(request, error, status_of(error))
+        try:
+            return face.refusal(request, error, status_of(error))
+        except Exception as failure:  # noqa: BLE001 - a page that fails must not hide what failed
+            return problem(bug(failure, request.path))
 
 
 def known(request: web.Request) -> Visitor | None:
@@ -132,9 +135,9 @@ def _check_right(request: web.Request, visitor: Visitor | None, entrance: Entran
         # What there is, and what there is not, is told to visitors alone.
         if visitor is None:
             raise no_token()
-    else:
-        check_scope(visitor, entrance.scope)
-    check_body(request, takes_forms=entrance is not None and entrance.takes_forms)
+        return
+    check_scope(visitor, entrance.scope)
+    check_body(request, takes_forms=entrance.takes_forms)
 
 
 def _leads_to_login(request: web.Request, entrance: Entrance | None) -> bool:
@@ -170,6 +173,7 @@ def _of_aiohttp(error: web.HTTPException, request: web.Request) -> GateError:
             f"{request.method[:20]} is not possible here",
             code="E-METHOD",
             fix=f"Use {allowed}",
+            headers={"Allow": allowed},
         )
     if error.status == web.HTTPRequestEntityTooLarge.status_code:
         return body_too_large()

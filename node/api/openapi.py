@@ -57,7 +57,7 @@ CHAPTERS: Final = {
     "casts": "Own requests and the offers for them.",
     "deals": "Accepted offers, and the agreements they become.",
     "vendor": "What this home sells.",
-    "nearby": "Nodes in the local network, and invites.",
+    "nearby": "Nodes and shops near and known, and invites.",
     "keys": "Keys, passphrase, backups.",
     "access": "Who may ask: tokens and browser sessions.",
     "identity": "The shop's key, and what follows a restore.",
@@ -74,6 +74,7 @@ _CHAPTER_OF: Final = {
     "login": "access",
     "logout": "access",
     "reopen": "identity",
+    "people": "nearby",
 }
 """First segment of a path -> its chapter; else the segment's own, else the node's."""
 
@@ -203,33 +204,43 @@ def _parameters(each: Operation, parts: _Parts) -> list[Tree]:
 
 
 def _answers(each: Operation, parts: _Parts) -> Tree:
-    good = _good_answers(each, parts)
-    refused = {
-        str(status): {"$ref": f"#/components/responses/refused-{status}"}
+    if each.answer_media is None:
+        good: Tree = {"101": {"description": "Goes on in another protocol."}}
+    else:
+        schema = {} if each.answer is None else {"schema": parts.schema(each.answer)}
+        words = "The answer." if each.method == "GET" else "Done."
+        answer = {"description": words, "content": {each.answer_media: schema}}
+        good = {str(status): answer for status in each.answer_statuses}
+    if each.takes_forms:
+        good["303"] = _GO_ON
+    return good | {
+        str(status): _refusal(each, status, good.get(str(status)))
         for status in sorted(statuses_of(each))
     }
-    return {**good, **refused}
 
 
-def _good_answers(each: Operation, parts: _Parts) -> Tree:
-    if each.answer_media is None:
-        return {"101": {"description": "Goes on in another protocol."}}
-    schema = parts.schema(each.answer) if each.answer is not None else {"type": "string"}
-    words = "The answer." if each.method == "GET" else "Done."
-    found = {"200": {"description": words, "content": {each.answer_media: {"schema": schema}}}}
-    if each.takes_forms:
-        location = {"schema": {"type": "string"}, "description": "A path of this server."}
-        found["303"] = {
-            "description": "Done, and asked by a form: go on there.",
-            "headers": {"Location": location},
-        }
-    return found
+_GO_ON: Final = {
+    "description": "Done, and asked by a form: go on there.",
+    "headers": {"Location": {"schema": {"type": "string"}, "description": "Of this server."}},
+}
+_HTML: Final = "text/html"
+
+
+def _refusal(each: Operation, status: int, good: Tree | None) -> Tree:
+    """Refer to the one answer of a status; but a document or a page may stand in its place."""
+    if good is None and not each.takes_forms:
+        return {"$ref": f"#/components/responses/refused-{status}"}
+    content = {PROBLEM_JSON: _PROBLEM} | (good["content"] if good else {})
+    content |= {_HTML: {}} if each.takes_forms else {}
+    return {"description": _MEANING[status], "content": content}
+
+
+_PROBLEM: Final = {"schema": {"$ref": _REF.format(name=Problem.__name__)}}
 
 
 def _refusals() -> Tree:
-    schema = {"schema": {"$ref": _REF.format(name=Problem.__name__)}}
     return {
-        f"refused-{status}": {"description": words, "content": {PROBLEM_JSON: schema}}
+        f"refused-{status}": {"description": words, "content": {PROBLEM_JSON: _PROBLEM}}
         for status, words in _MEANING.items()
     }
 

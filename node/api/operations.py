@@ -57,6 +57,8 @@ class Operation:
     """Type of the document it answers with; None where that is no JSON."""
     answer_media: str | None = JSON
     """None where it speaks on in another protocol."""
+    answer_statuses: tuple[int, ...] = (200,)
+    """Statuses its document comes with."""
     takes_forms: bool = False
     """Whether a browser's form may come in place of JSON."""
     is_once: bool = False

@@ -8,6 +8,7 @@ foreseen goes to the log under a short id, and only the id goes out.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -45,10 +46,20 @@ class GateError(IntentcastError):
 
     default_code = "E-REQUEST"
 
-    def __init__(self, status: int, sentence: str, *, code: str, fix: str, field: str = "") -> None:
-        """Keep the status beside the facts."""
+    def __init__(
+        self,
+        status: int,
+        sentence: str,
+        *,
+        code: str,
+        fix: str,
+        field: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep the status, and headers that have to go with it, beside the facts."""
         super().__init__(sentence, code=code, fix=fix, field=field)
         self.status = status
+        self.headers: Mapping[str, str] = headers or {}
 
 
 def _kind(error: IntentcastError) -> ErrorKind:
@@ -86,8 +97,10 @@ def problem(error: IntentcastError) -> web.Response:
         content_type="application/problem+json",
         charset="utf-8",
     )
-    if isinstance(error, GateError) and error.code == "E-TOKEN":
-        response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, GateError):
+        response.headers.update(error.headers)
+        if error.code == "E-TOKEN":
+            response.headers["WWW-Authenticate"] = "Bearer"
     if status == web.HTTPTooManyRequests.status_code:
         response.headers["Retry-After"] = str(RETRY_S)
     return response

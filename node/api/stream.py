@@ -146,6 +146,7 @@ class Streams:
                 "this path speaks WebSocket",
                 code="E-REQUEST",
                 fix="Connect with a WebSocket client; for curl there is /v1/events/stream",
+                headers={"Upgrade": "websocket", "Connection": "Upgrade"},
             )
         await opened.prepare(request)
         voice = SocketVoice(opened)

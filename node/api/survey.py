@@ -51,6 +51,7 @@ SURVEY: Final = (
         summary="Tell whether the node can do its work now: 200 or 503, and which check says no.",
         scope=None,
         answer=ReadinessDocument,
+        answer_statuses=(200, 503),
         also=(503,),
         respond=_ready,
     ),

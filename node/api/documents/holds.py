@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from node.api.documents.parts import Handle
+from node.api.documents.parts import Count, Handle
 from node.runtime.holds import HoldState
 
 
@@ -32,7 +32,7 @@ class HoldDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """What is accepted, as it was named."""
     state: HoldState
     """What became of it."""
-    left_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)]
+    left_ms: Count
     """How long it can still be undone, ms."""
     deal: Handle | None
     """Handle of the deal, once it is signed."""

@@ -170,6 +170,11 @@ async def test_out_by_document_and_by_form(asker: Asker):
     assert asker.door.calls == [("leave", "session-0000-1111")] * 2
 
 
+async def test_a_form_that_says_more_leaves_nothing(asker: Asker):
+    response = await asker.ask("POST", "/logout", b"all=1", FORM)
+    assert (response.status, told(response)["field"]) == (422, "all")
+
+
 async def test_a_program_has_no_session_to_leave(asker: Asker):
     left = await asker.ask("POST", "/logout", b"{}", {"Cookie": COOKIE})
     assert told(left)["left"] is False

@@ -206,6 +206,12 @@ async def test_a_bug_in_a_page_is_no_traceback(browser: Asker):
     assert "inside" not in words(response)
 
 
+async def test_a_refusal_that_fails_hides_nothing(browser: Asker, face: FakeFace, monkeypatch):
+    monkeypatch.setattr(face, "refusal", None)
+    response = await browser.ask("GET", "/broken")
+    assert (response.status, told(response)["code"]) == (500, "E-INTERNAL")
+
+
 async def headers_of(browser: Asker, path: str, **headers: str) -> dict[str, str]:
     """The headers an answer leaves with; the request is asked as the server would."""
     seen = []

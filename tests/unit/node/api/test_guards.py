@@ -126,6 +126,13 @@ async def test_what_the_router_refuses_has_the_same_form(asker: Asker):
     assert (nothing.status, told(nothing)["code"]) == (404, "E-NOT-FOUND")
     assert (method.status, told(method)["code"]) == (405, "E-METHOD")
     assert "GET, POST" in told(method)["fix"].replace("HEAD, ", "")
+    assert method.headers["Allow"] == "GET, POST"
+
+
+async def test_a_method_is_judged_before_the_body_that_comes_with_it(asker: Asker):
+    headers = {"Content-Type": "text/plain"}
+    assert (await asker.ask("DELETE", "/v1/casts", b"x", headers)).status == 405
+    assert (await asker.ask("POST", "/v1/nothing", b"x", headers)).status == 404
 
 
 async def test_a_bug_is_no_traceback(asker: Asker, citizen: FakeCitizen):

@@ -1,4 +1,4 @@
-"""A yes that is held back: five states, and at most a minute."""
+"""A yes that is held back: five states."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_state_fits(state: HoldState):
     assert msgspec.convert(HELD | {"state": state.value}, HoldDocument).state is state
 
 
-@pytest.mark.parametrize("change", [{"left_ms": 60_001}, {"left_ms": -1}, {"problem": {"code": 1}}])
+@pytest.mark.parametrize("change", [{"left_ms": -1}, {"problem": {"code": 1}}])
 def test_what_a_hold_cannot_be(change: dict[str, Any]):
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(HELD | change, HoldDocument)
