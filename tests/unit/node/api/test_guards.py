@@ -126,7 +126,7 @@ async def test_what_the_router_refuses_has_the_same_form(asker: Asker):
     assert (nothing.status, told(nothing)["code"]) == (404, "E-NOT-FOUND")
     assert (method.status, told(method)["code"]) == (405, "E-METHOD")
     assert "GET, POST" in told(method)["fix"].replace("HEAD, ", "")
-    assert method.headers["Allow"] == "GET, POST"
+    assert method.headers["Allow"] == "GET, HEAD, POST"
 
 
 async def test_a_method_is_judged_before_the_body_that_comes_with_it(asker: Asker):
