@@ -103,7 +103,7 @@ class Newcomer(Desk):
         finally:
             os.close(theirs)
 
-    def set(self, scene: str) -> None:
+    def let_happen(self, scene: str) -> None:
         self._scenes[scene]()
 
     def stop(self) -> None:

@@ -124,13 +124,13 @@ class Terminals:
             check=False,
         )
 
-    def set(self, scene: str) -> None:
+    def let_happen(self, scene: str) -> None:
         """Let something happen that the page tells of."""
         raise AssertionError(scene)
 
     def run(self, command: Command) -> None:
         if command.scene:
-            self.set(command.scene)
+            self.let_happen(command.scene)
         line = self.own(command.line)
         if line.startswith("export "):
             for name, value in re.findall(r'(\w+)=("[^"]*"|\S+)', line):
