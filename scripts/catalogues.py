@@ -99,7 +99,8 @@ def as_mo(catalog: Catalog) -> bytes:
 def merged(template: Catalog, path: Path) -> Catalog:
     """Bring a language's catalogue up to the texts of today; what is gone is let go."""
     with path.open("rb") as file:
-        found = read_po(file, locale=path.parent.parent.name, domain=DOMAIN)
+        # A line that is none, as a merge leaves behind, must not pass for a comment.
+        found = read_po(file, locale=path.parent.parent.name, domain=DOMAIN, abort_invalid=True)
     found.update(template, no_fuzzy_matching=True)
     return _undated(found)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po
+from babel.messages.pofile import PoFileError, read_po
 
 from scripts import catalogues
 
@@ -94,6 +94,14 @@ def test_a_language_follows_the_texts(root: Path, tmp_path: Path):
     assert not texts["in a table"]
     assert "gone" not in texts
     assert b"gone" not in catalogues.as_po(found)
+
+
+def test_what_a_merge_left_behind_stops_everything(root: Path, tmp_path: Path):
+    path = tmp_path / "de" / "LC_MESSAGES" / "intentcast.po"
+    path.parent.mkdir(parents=True)
+    path.write_text('msgid "on a page"\n<<<<<<< HEAD\nmsgstr "auf einer Seite"\n')
+    with pytest.raises(PoFileError):
+        catalogues.merged(catalogues.collected(root), path)
 
 
 def test_looking_changes_nothing_and_says_what_would(
