@@ -35,6 +35,7 @@ from schemathesis.specs.openapi.checks import (
 from node.api.contents import OPERATIONS
 from node.api.openapi import describe
 from protocol.network.addresses import is_address
+from tests.integration.fair import CATEGORY
 
 CHECKS = [
     not_a_server_error,
@@ -117,6 +118,36 @@ TAMED: dict[str, Callable[[Case, Door], None]] = {
     "add_peer": _closed_port,
 }
 """Operation -> what of its cases is changed."""
+
+
+# --- what is given a meaning ----------------------------------------------------------------------
+
+
+def _draft_that_means_something(draft: dict[str, Any]) -> None:
+    """Words nobody can draw are put in: a category, a place, days, money. The rest stays drawn."""
+    draft |= {"category": CATEGORY, "decide_by": "+14d", "lang": "en"}
+    draft.pop("terms", None)
+    for window in draft.get("when", ()):
+        window |= {"start": "+1d", "end": "+2d"}
+        window.pop("tz", None)
+    if isinstance(draft.get("where"), dict) and "near" in draft["where"]:
+        draft["where"]["near"] = "40.6461,-111.4980"
+    budget = draft.get("budget")
+    if isinstance(budget, dict):
+        budget |= {name: "300 USD" for name in ("max", "target") if name in budget}
+    elif budget is not None:
+        draft["budget"] = "300 USD"
+    for item in [each for each in draft["items"] if isinstance(each, dict)]:
+        item.pop("qty", None)
+        for wish in item.get("attrs", ()):
+            wish |= {"key": "zap", "level": "prefer", "op": "match", "value": "x"}
+
+
+MEANT: dict[str, Callable[[dict[str, Any]], None]] = {
+    "create_cast": _draft_that_means_something,
+    "preview_cast": _draft_that_means_something,
+}
+"""Operation -> gives a drawn body that fits a meaning: what lies behind the words is asked, too."""
 
 
 # --- cases ----------------------------------------------------------------------------------------
@@ -215,10 +246,14 @@ class Interviewer:
             phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         )
-        @given(case=cases, handle=handles)
-        def ask(case: Case, handle: str | None) -> None:
-            if handle is not None and "handle" in case.path_parameters:
-                case.path_parameters["handle"] = handle
+        @given(case=cases, handle=handles, is_meant=st.booleans())
+        def ask(case: Case, handle: str | None, *, is_meant: bool) -> None:
+            # A slip that was drawn must not be mended.
+            if mode is GenerationMode.POSITIVE:
+                if is_meant and name in MEANT:
+                    MEANT[name](_members(case))
+                if handle is not None and "handle" in case.path_parameters:
+                    case.path_parameters["handle"] = handle
             seen[self._ask(name, case, door, session)] += 1
 
         # Where there is nothing to send, nothing can be wrong with it.
