@@ -74,6 +74,27 @@ def test_who_may_ask_is_in_it(each: Operation):
     assert ("or `admin`" in found["description"]) == (each.scope is not Scope.ADMIN)
 
 
+def test_a_document_may_come_with_a_failure():
+    found = TREE["paths"]["/readyz"]["get"]["responses"]["503"]["content"]
+    assert set(found) == {"application/json", "application/problem+json"}
+
+
+def test_a_form_is_answered_by_a_page():
+    found = TREE["paths"]["/login"]["post"]
+    assert set(found["requestBody"]["content"]) == {
+        "application/json",
+        "application/x-www-form-urlencoded",
+    }
+    assert "Location" in found["responses"]["303"]["headers"]
+    assert set(found["responses"]["401"]["content"]) == {"application/problem+json", "text/html"}
+
+
+def test_what_is_no_json_has_no_schema():
+    for path in ("/v1/events/stream", "/metrics", "/v1/deals/{handle}/agreement"):
+        [(_, content)] = TREE["paths"][path]["get"]["responses"]["200"]["content"].items()
+        assert content == {}
+
+
 def test_parameters_have_words_bounds_and_defaults():
     found = {each["name"]: each for each in TREE["paths"]["/v1/events"]["get"]["parameters"]}
     assert found["wait"]["schema"] == {"type": "number", "minimum": 0, "maximum": 60, "default": 0}
