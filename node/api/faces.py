@@ -43,6 +43,10 @@ class Face(Protocol):
         """
         ...
 
+    def prepare(self) -> None:
+        """Read every file its pages are made of; may block, so it is called in a thread."""
+        ...
+
     def routes(self) -> Sequence[PageRoute]:
         """List its pages."""
         ...

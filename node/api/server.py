@@ -116,6 +116,8 @@ class ApiServer:
         Raises:
             ConfigError: E-PORT when it is taken or forbidden.
         """
+        for face in self._faces:
+            await asyncio.to_thread(face.prepare)
         runner = web.AppRunner(
             self.app(),
             access_log=None,

@@ -26,6 +26,7 @@ from node.web.forms import Form, read_form
 from node.web.pages.entrance import entrance_pages
 from node.web.shell import error_values, go, html, in_its_language
 from node.web.site import ASSETS, HEADERS
+from node.web.templates import prepare
 from node.web.texts import _, marked
 from protocol.errors import IntentcastError
 
@@ -50,6 +51,10 @@ class Board:
     def headers(self) -> Mapping[str, str]:
         """Give what stands on every answer."""
         return HEADERS
+
+    def prepare(self) -> None:
+        """Read templates, words and assets."""
+        prepare()
 
     def routes(self) -> Sequence[PageRoute]:
         """List every path."""

@@ -79,8 +79,11 @@ class Crossing:
         return await proxy.open()
 
     def listens(self, name: str, address: str) -> None:
-        """Note where a node listens."""
+        """Note where a node listens; whoever dialled it before we knew is on its links now."""
         self._name_at[address] = name
+        for pair in [pair for pair in self._links if address in pair]:
+            (other,) = pair - {address}
+            self._links.pop(pair).hand_over(self._link(other, name))
 
     async def close(self) -> None:
         """Close every door."""

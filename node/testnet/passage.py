@@ -48,6 +48,23 @@ class Link:
         self.passages: set[Passage] = set()
         self._entropy = entropy
         self._changed = asyncio.Event()
+        self._heir: Link | None = None
+
+    def current(self) -> Link:
+        """Give the line that took this one's place, or this one."""
+        return self if self._heir is None else self._heir
+
+    def hand_over(self, heir: Link) -> None:
+        """Let another line take this one's place: its far end has a name by now.
+
+        What passes here passes there from now on, and meets what is wrong there.
+        """
+        self._heir = heir
+        for passage in list(self.passages):
+            passage.go_over(heir)
+        self.passages.clear()
+        if heir.fault.cut is Cut.RESET:
+            heir.reset()
 
     def set(self, fault: Fault) -> None:
         """Put a fault in place of the one there is."""
@@ -112,7 +129,6 @@ class Passage:
         """
         self._link = link
         self._dialler = dialler
-        self._listener = link.second if dialler == link.first else link.first
         self._near = near
         self._far = far
 
@@ -129,8 +145,8 @@ class Passage:
         self._link.passages.add(self)
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._move(self._dialler, sent, self._far, head))
-                both.create_task(self._move(self._listener, answered, self._near))
+                both.create_task(self._move(sent, self._far, head=head, is_dialler=True))
+                both.create_task(self._move(answered, self._near, is_dialler=False))
         except* OSError:
             # One end is gone; the other must learn it as it would without us.
             self.reset()
@@ -138,6 +154,11 @@ class Passage:
             self._link.passages.discard(self)
             for writer in (self._near, self._far):
                 writer.close()
+
+    def go_over(self, link: Link) -> None:
+        """Pass over another line from now on."""
+        self._link = link
+        link.passages.add(self)
 
     def reset(self) -> None:
         """End it at both ends, as a machine that was switched off and on would."""
@@ -148,17 +169,25 @@ class Passage:
         for writer in (self._near, self._far):
             reset(writer)
 
+    def _sender(self, *, is_dialler: bool) -> str:
+        # Asked anew each time: a line may have been handed over.
+        link = self._link
+        if is_dialler:
+            return self._dialler
+        return link.second if self._dialler == link.first else link.first
+
     async def _move(
         self,
-        sender: str,
         source: asyncio.StreamReader,
         target: asyncio.StreamWriter,
+        *,
+        is_dialler: bool,
         head: bytes = b"",
     ) -> None:
         line: _Line = asyncio.Queue(_CHUNKS_UNDER_WAY)
         async with asyncio.TaskGroup() as both:
             both.create_task(self._take(source, line, head))
-            both.create_task(self._give(sender, line, target))
+            both.create_task(self._give(line, target, is_dialler=is_dialler))
 
     async def _take(self, source: asyncio.StreamReader, line: _Line, head: bytes) -> None:
         """Put what comes on the line, each piece with the moment it may leave it; then the end."""
@@ -173,27 +202,27 @@ class Passage:
             due = max(due, loop.time() + self._link.delay_s())
             await line.put((due, chunk))
 
-    async def _give(self, sender: str, line: _Line, target: asyncio.StreamWriter) -> None:
+    async def _give(self, line: _Line, target: asyncio.StreamWriter, *, is_dialler: bool) -> None:
         """Let pieces leave the line when they are due, and as fast as it is."""
         loop = asyncio.get_running_loop()
         while True:
             due, chunk = await line.get()
             await asyncio.sleep(max(0.0, due - loop.time()))
-            await self._link.until_open(sender)
+            await self._link.until_open(self._sender(is_dialler=is_dialler))
             if not chunk:
                 with contextlib.suppress(OSError, RuntimeError):
                     target.write_eof()
                 return
             while chunk:
-                chunk = await self._step(sender, chunk, target)
+                chunk = await self._step(chunk, target, is_dialler=is_dialler)
 
-    async def _step(self, sender: str, chunk: bytes, target: asyncio.StreamWriter) -> bytes:
+    async def _step(self, chunk: bytes, target: asyncio.StreamWriter, *, is_dialler: bool) -> bytes:
         """Move as much as the line takes at once; gives the rest."""
         rate = self._link.fault.bytes_per_s
         piece = chunk if rate is None else chunk[: max(1, rate // _STEPS_PER_S)]
         if rate is not None:
             await asyncio.sleep(len(piece) / rate)
-            await self._link.until_open(sender)
+            await self._link.until_open(self._sender(is_dialler=is_dialler))
         may_pass, is_over = self._link.spend(len(piece))
         target.write(piece[:may_pass])
         await target.drain()

@@ -149,4 +149,11 @@ class Proxy:
                 async with asyncio.timeout(_LOOK_S):
                     await link.until_open(self._dialler)
         answered, far = await asyncio.open_connection(route.host, route.port)
+        link = link.current()
+        if link.fault.cut is Cut.RESET:
+            # Cut while we dialled: what is not among its connections yet, no cut has reset.
+            link.resets += 1
+            reset(writer)
+            reset(far)
+            return
         await Passage(link, self._dialler, writer, far).carry(reader, answered, route.head)

@@ -24,6 +24,7 @@ from protocol.errors import IntentcastError
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 SEE_OTHER: Final = 303
+_SEEN: Final = web.RequestKey("newest event when the page was asked for", int)
 _KEY_BYTES: Final = 16
 
 
@@ -33,6 +34,19 @@ class Shell:
 
     citizen: Citizen
     entropy: Entropy
+
+    def noted(self, handler: Handler) -> Handler:
+        """Note how far the news had come before a page is put together.
+
+        What happens while it is being put together is then told to it again: once too often rather
+        than never.
+        """
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            request[_SEEN] = self.citizen.chronicle.newest
+            return await handler(request)
+
+        return answer
 
     def fresh_key(self) -> str:
         """Make the key under which a form is carried out once, however often it is sent."""
@@ -66,7 +80,7 @@ class Shell:
                 "title": title,
                 "here": here,
                 "node": node,
-                "cursor": self.citizen.chronicle.newest,
+                "cursor": request[_SEEN],
                 "visitor": visitor_of(request),
                 "error": None,
             }

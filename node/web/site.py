@@ -29,6 +29,7 @@ from node.web.pages.settings import settings_pages
 from node.web.pages.shop import shop_pages
 from node.web.pages.welcome import welcome_pages
 from node.web.shell import Shell, error_values, html, in_its_language
+from node.web.templates import prepare
 from protocol.errors import IntentcastError
 
 _POLICY: Final = "; ".join(
@@ -72,6 +73,10 @@ class Site:
         """Give what stands on every answer."""
         return HEADERS
 
+    def prepare(self) -> None:
+        """Read templates, words and assets."""
+        prepare()
+
     def routes(self) -> Sequence[PageRoute]:
         """List every path."""
         shell = self._shell
@@ -88,7 +93,10 @@ class Site:
             *settings_pages(shell),
             *welcome_pages(shell),
         ]
-        return [*(replace(each, handler=in_its_language(each.handler)) for each in found), ASSETS]
+        pages = (
+            replace(each, handler=in_its_language(shell.noted(each.handler))) for each in found
+        )
+        return [*pages, ASSETS]
 
     def refusal(self, request: web.Request, error: IntentcastError, status: int) -> web.Response:
         """Say no to a person: the sentence, the code, the next step."""

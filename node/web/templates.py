@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 from node.version import VERSION
 from node.web.assets import assets
-from node.web.texts import translation
+from node.web.texts import languages, translation
 from node.web.wording import (
     bidi_safe,
     code_words,
@@ -28,11 +29,24 @@ from node.web.wording import (
 _EXTENSIONS: Final = ["jinja2.ext.i18n"]
 
 
+def prepare() -> None:
+    """Read every file a page is made of; blocks, and afterwards no page waits for a disk."""
+    assets()
+    for language in languages():
+        environment(language)
+
+
+@functools.cache
+def _sources() -> dict[str, str]:
+    folder = resources.files("node.web") / "templates"
+    return {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.is_file()}
+
+
 @functools.cache
 def environment(language: str) -> Environment:
-    """Make the templates of a language; they are read once."""
+    """Make the templates of a language; each is compiled when it is first used."""
     made = Environment(
-        loader=PackageLoader("node.web", "templates"),
+        loader=DictLoader(_sources()),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

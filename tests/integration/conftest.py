@@ -16,9 +16,6 @@ MAY_BLOCK = {
     "node/daemon.py": {"_start", "_serve", "stop", "log_to_file", "run_daemon"},
     # One look at the file's time per request; it is read only when the shopkeeper has changed it.
     "node/vendor/rules.py": {"current"},
-    # Files of the installation, each read once, when the first page that needs it is asked for.
-    "node/web/templates.py": {"render"},
-    "node/web/assets.py": {"assets"},
     # Measured runs only: the tracer takes its lock wherever it meets a file or thread anew.
     "coverage/collector.py": {"lock_data"},
     # Commands of their own: no node runs in their loop.

@@ -116,17 +116,28 @@ function begin() {
   const button = news.querySelector("button");
   button.addEventListener("click", () => { ask(asked.value).then(() => place.querySelector(".wide").focus()); });
   let looking = false;
-  document.addEventListener("intentcast", async () => {
-    if (looking) return;
+  let again = false;
+  async function look() {
+    // What happens while we look is looked at afterwards: the last offer must not go unseen.
+    if (looking) { again = true; return; }
     looking = true;
+    again = false;
+    try {
+      await count();
+    } finally {
+      looking = false;
+    }
+    if (again) look();
+  }
+  async function count() {
     const answer = await fetch(`/v1/casts/${encodeURIComponent(handle)}`, { headers: { Accept: "application/json" } });
-    looking = false;
     const more = answer.ok ? (await answer.json()).cast.offers - known.value : 0;
     if (more <= 0) return;
     const words = more === 1 ? news.dataset.one : news.dataset.more.replace("{n}", more);
     if (button.textContent !== words) { button.textContent = words; say(words); }
     news.hidden = false;
-  });
+  }
+  document.addEventListener("intentcast", look);
 }
 
 if (place && news && form && toggle) begin();

@@ -96,11 +96,9 @@ async def story(tab: Tab, folder: Path, quarter_house: object, *, pictures: bool
     await ask(tab, pictures=pictures)
     handle = page.url.rpartition("/")[2]
     if tab.has_script:
-        # They come while it is looked at, and wait behind a button.
+        # What comes while it is looked at waits behind a button: `test_live_offers`.
         await expect(page.locator("#pulse")).to_have_text("Live")
     await offers_of(quarter_house, handle)  # type: ignore[arg-type]
-    if tab.has_script:
-        await page.locator(".news a, .news button").first.click()
     await tab.go(f"/casts/{handle}")
     await expect(page.locator("table.compare thead th")).to_have_count(4)
     await looked_at(tab, "compare", pictures=pictures)

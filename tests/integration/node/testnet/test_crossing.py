@@ -63,6 +63,42 @@ async def test_a_stranger_goes_by_the_address(crossing: Crossing, echo: Echo):
     await other.close()
 
 
+async def test_who_was_dialled_before_it_was_known_is_on_its_link_from_then_on(
+    crossing: Crossing, echo: Echo
+):
+    # In a town that comes up, a node is told of by others before its start has ended.
+    other = Echo()
+    await other.open()
+    crossing.change(Change(link="relay-2~shop", cut=Cut.RESET))
+    reader, writer = await dial(await crossing.door("shop"), other.address)
+    assert await reader.readexactly(len(HEARD)) == HEARD
+    crossing.listens("relay-2", other.address)
+    with pytest.raises(ConnectionResetError):
+        await asyncio.wait_for(reader.read(), 5)
+    assert [(view.first, view.second) for view in crossing.views()] == [("relay-2", "shop")]
+    writer.close()
+    await other.close()
+
+
+async def test_what_passes_on_before_it_was_known_meets_later_faults(
+    crossing: Crossing, echo: Echo
+):
+    other = Echo()
+    await other.open()
+    reader, writer = await dial(await crossing.door("shop"), other.address)
+    assert await reader.readexactly(len(HEARD)) == HEARD
+    crossing.listens("relay-2", other.address)
+    crossing.change(Change(link="relay-2~shop", cut=Cut.SILENT, one_way=True))
+    writer.write(b"held!")
+    await eventually(lambda: bytes(other.heard[0]).endswith(b"held!"))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.readexactly(5), 0.2)
+    crossing.change(Change(heal=True))
+    assert await asyncio.wait_for(reader.readexactly(5), 5) == b"HELD!"
+    writer.close()
+    await other.close()
+
+
 async def test_a_fault_meets_the_link_whoever_dialled(crossing: Crossing, echo: Echo):
     door = await crossing.door("buyer-1")
     crossing.change(Change(link="relay-1~buyer-1", cut=Cut.RESET))

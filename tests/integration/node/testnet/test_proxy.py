@@ -31,6 +31,22 @@ async def test_a_cut_with_reset_turns_newcomers_away(roads: Crossroads):
     assert roads.link.resets == 1
 
 
+async def test_a_cut_while_a_door_dials_on_is_met_too(roads: Crossroads, monkeypatch):
+    dial = asyncio.open_connection
+
+    async def cut_meanwhile(host: str, port: int) -> object:
+        found = await dial(host, port)
+        if roads.echo.address.endswith(f":{port}"):
+            roads.link.set(Fault(cut=Cut.RESET))
+        return found
+
+    monkeypatch.setattr(asyncio, "open_connection", cut_meanwhile)
+    reader, writer = await roads.dial()
+    writer.write(b"hello")
+    assert await read_all(reader) == b"reset"
+    assert b"".join(roads.echo.heard) == b""
+
+
 async def test_certain_loss_turns_newcomers_away(roads: Crossroads):
     roads.link.set(Fault(loss=1.0))
     reader, _ = await roads.dial()

@@ -18,6 +18,10 @@ class FakeFace:
     def __init__(self) -> None:
         self.headers = {"Content-Security-Policy": CSP, "Referrer-Policy": "same-origin"}
         self.forms: list[dict[str, str]] = []
+        self.is_prepared = False
+
+    def prepare(self) -> None:
+        self.is_prepared = True
 
     def routes(self) -> list[PageRoute]:
         return [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from node.entropy import SeededEntropy
 from node.web.shell import Shell
 from tests.unit.node.web.conftest import Browser, Neighbour, text_of, words_of
@@ -19,6 +21,23 @@ async def test_the_frame_tells_how_the_node_is(browser: Browser, neighbour: Neig
     assert f"network {STATUS['net']}" in words_of(page)
     assert 'data-cursor="' in text
     assert "Log out" in text
+
+
+async def test_what_happens_while_a_page_is_made_is_told_to_it_again(
+    browser: Browser, neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch
+):
+    before = neighbour.chronicle.newest
+    casts = neighbour.casts
+
+    async def casts_and_news():
+        found = await casts()
+        neighbour.chronicle.add("offer.received")  # type: ignore[attr-defined]
+        return found
+
+    monkeypatch.setattr(neighbour, "casts", casts_and_news)
+    page = text_of(await browser.get("/"))
+    assert neighbour.chronicle.newest == before + 1
+    assert f'data-cursor="{before}"' in page
 
 
 async def test_a_form_is_carried_out_once_for_its_key(neighbour: Neighbour):

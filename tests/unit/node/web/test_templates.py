@@ -7,7 +7,9 @@ from importlib import resources
 import pytest
 from jinja2 import UndefinedError
 
-from node.web.templates import environment, render
+from node.web.assets import assets
+from node.web.templates import environment, prepare, render
+from node.web.texts import languages
 from tests.unit.node.web.papers import EVIL, EVIL_SHOWN
 
 NAMES = sorted(each.name for each in (resources.files("node.web") / "templates").iterdir())
@@ -25,6 +27,21 @@ def test_every_template_can_be_read_and_holds_no_script_or_style(name: str):
     for script in text.split("<script")[1:]:
         assert 'src="{{ asset(' in script.partition("</script>")[0]
         assert script.partition(">")[2].startswith("</script>")
+
+
+def test_once_prepared_no_page_touches_a_disk(monkeypatch: pytest.MonkeyPatch):
+    prepare()
+
+    def read(*_args: object, **_options: object) -> None:
+        pytest.fail("a file was read")
+
+    monkeypatch.setattr("builtins.open", read)
+    monkeypatch.setattr("io.open", read)
+    monkeypatch.setattr("pathlib.Path.stat", read)
+    environment.cache_clear()
+    for language in languages():
+        environment(language).get_template("casts.html")
+    assert assets()
 
 
 def test_texts_are_escaped():
