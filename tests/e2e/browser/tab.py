@@ -84,6 +84,14 @@ class Tab:
     shots_folder: Path
     has_script: bool = True
 
+    @property
+    def kind(self) -> str:
+        """Name how this tab looks at pages, for the names of pictures."""
+        size = self.page.viewport_size
+        if size and size["width"] == PHONE_WIDTH:
+            return "phone"
+        return "script" if self.has_script else "no-script"
+
     async def go(self, path: str) -> Response:
         """Open a path of the node; an answer of 400 and above fails the test."""
         found = await self.page.goto(f"{self.address.url}{path}")
