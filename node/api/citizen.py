@@ -61,7 +61,13 @@ class Doctor(Protocol):
 class Holder(Protocol):
     """Whoever holds a yes back for a while: `node/runtime/holds.py`."""
 
-    def begin(self, offer: str, seconds: float, act: Callable[[], Awaitable[Document]]) -> Document:
+    def begin(
+        self,
+        terms: Document,
+        choice: Document,
+        seconds: float,
+        act: Callable[[], Awaitable[Document]],
+    ) -> Document:
         """Hold it, then carry it out."""
         ...
 
@@ -302,6 +308,18 @@ class Citizen(Protocol):
         self, cast_handle: str, *, weights: Mapping[str, int] | None = None
     ) -> Document:
         """Give a cast's offers, ranked by weights of terms; equal ones where none are given."""
+        ...
+
+    async def weigh_acceptance(
+        self,
+        offer_handle: str,
+        *,
+        options: Sequence[int],
+        slot: int | None,
+        disclose: Mapping[str, str] | None,
+        anyway: bool,
+    ) -> Document:
+        """Say what such an acceptance would mean, or refuse as it would; sign nothing."""
         ...
 
     async def accept(

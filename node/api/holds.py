@@ -7,29 +7,28 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiohttp import web
-
 from node.api.bodies import HoldBody, NoBody, typed
 from node.api.citizen import Citizen, Document, Holder
 from node.api.documents.holds import HoldDocument
 from node.api.kinds import ErrorKind
-from node.api.operations import Operation, Scope, acts_once, handle_of, reads_one
+from node.api.operations import Operation, Scope, acts_on, reads_one
 from node.errors import NotFoundError
 
 
-def held(citizen: Citizen, handle: str, body: HoldBody) -> Document:
-    """Begin to accept an offer, to be signed when the hold is over."""
-    return _of(citizen).begin(
-        handle,
-        body.hold_s,
-        lambda: citizen.accept(
-            handle,
-            options=body.options,
-            slot=body.slot,
-            disclose=body.disclose,
-            anyway=body.anyway,
-        ),
-    )
+async def held(citizen: Citizen, handle: str, body: HoldBody) -> Document:
+    """Begin to accept an offer, to be signed when the hold is over.
+
+    What can be refused now is refused now, not after the seconds.
+    """
+    holder = _of(citizen)
+    choice: Document = {
+        "options": body.options,
+        "slot": body.slot,
+        "disclose": body.disclose,
+        "anyway": body.anyway,
+    }
+    terms = await citizen.weigh_acceptance(handle, **choice)
+    return holder.begin(terms, choice, body.hold_s, lambda: citizen.accept(handle, **choice))
 
 
 def hold_of(citizen: Citizen, hold_id: str) -> Document:
@@ -42,16 +41,12 @@ def undone(citizen: Citizen, hold_id: str) -> Document:
     return _of(citizen).undo(hold_id)
 
 
-async def _hold(citizen: Citizen, request: web.Request, body: HoldBody) -> Document:
-    return held(citizen, handle_of(request), body)
-
-
 async def _look(citizen: Citizen, handle: str) -> Document:
     return hold_of(citizen, handle)
 
 
-async def _undo(citizen: Citizen, request: web.Request, _body: NoBody) -> Document:
-    return undone(citizen, handle_of(request))
+async def _undo(citizen: Citizen, handle: str, _body: NoBody) -> Document:
+    return undone(citizen, handle)
 
 
 def _of(citizen: Citizen) -> Holder:
@@ -68,10 +63,9 @@ HOLDS: Final = (
         summary="Accept an offer after some seconds in which it can be undone.",
         scope=Scope.ACCEPT,
         body=HoldBody,
-        is_once=True,
         answer=HoldDocument,
         refusals=(ErrorKind.REFUSED,),
-        respond=acts_once(typed(HoldBody), _hold),
+        respond=acts_on(typed(HoldBody), held),
     ),
     Operation(
         name="get_hold",
@@ -89,9 +83,8 @@ HOLDS: Final = (
         summary="Take a held acceptance back; nothing was signed.",
         scope=Scope.ACCEPT,
         body=NoBody,
-        is_once=True,
         answer=HoldDocument,
         refusals=(ErrorKind.REFUSED,),
-        respond=acts_once(typed(NoBody), _undo),
+        respond=acts_on(typed(NoBody), _undo),
     ),
 )

@@ -145,6 +145,24 @@ def acts(read: Callable[[Any], T], act: Callable[[Citizen, T], Awaitable[Documen
     return respond
 
 
+def acts_on(
+    read: Callable[[Any], T], act: Callable[[Citizen, str, T], Awaitable[Document]]
+) -> Respond:
+    """Make the handler of a POST about one thing that may be repeated without harm.
+
+    Args:
+        read: types the body.
+        act: does it, given the name in the path.
+    """
+
+    async def respond(citizen: Citizen, request: web.Request) -> web.Response:
+        query(request, NoQuery)
+        _, value = await json_body(request)
+        return answer(await act(citizen, handle_of(request), read(value)))
+
+    return respond
+
+
 def acts_once(
     read: Callable[[Any], T],
     act: Callable[[Citizen, web.Request, T], Awaitable[Document]],

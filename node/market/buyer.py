@@ -69,6 +69,18 @@ class Choice:
     """Field -> value; None takes those of the cast."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptable:
+    """What a yes would mean."""
+
+    offer: Verified[Offer]
+    """What is said yes to."""
+    total: int
+    """With the extras that were chosen, minor units."""
+    discloses: Sequence[str]
+    """Names of the values the vendor will learn."""
+
+
 class Buyer:
     """All requests of one home."""
 
@@ -285,6 +297,27 @@ class Buyer:
         crashpoint("accept.after_commit")
         self._desk.committed()
         return row
+
+    async def weigh(self, choice: Choice) -> Acceptable:
+        """Tell what a yes would mean now; nothing is signed or kept.
+
+        Raises:
+            NotFoundError, RefusedError: as `accept` would.
+            LocalProtocolError: E-DISCLOSE.
+        """
+
+        def look(conn: sqlite3.Connection) -> Acceptable:
+            offer, _, own, _ = self._acceptable(conn, choice.offer_id)
+            _check_choice(offer.body, choice)
+            kept = read_local(own.local).disclose if choice.disclose is None else choice.disclose
+            commit_fields(offer.body.cast, kept, dict.fromkeys(kept, bytes(SALT_BYTES)))
+            return Acceptable(
+                offer=offer,
+                total=offer.body.total_with(list(choice.options)),
+                discloses=sorted(kept),
+            )
+
+        return await self._desk.storage.write(look)
 
     async def _extend_boxes(self, offer_id: bytes) -> None:
         """In a deal the way back outlives the last promised date by 60 days."""

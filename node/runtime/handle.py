@@ -342,6 +342,24 @@ class Handle:
         row = await self._rooms.buyer.accept(choice)
         return await self._deal_document(row)
 
+    async def weigh_acceptance(
+        self,
+        offer_handle: str,
+        *,
+        options: Sequence[int],
+        slot: int | None,
+        disclose: Mapping[str, str] | None,
+        anyway: bool,
+    ) -> Document:
+        """Say what such an acceptance would mean, or why there can be none; sign nothing."""
+        self._check_able()
+        offer_id = await self._lookups.offer_id(offer_handle)
+        await self._check_worth(offer_id, anyway=anyway)
+        choice = Choice(offer_id=offer_id, options=options, slot=slot, disclose=disclose)
+        found = await self._rooms.buyer.weigh(choice)
+        profile = await self._lookups.load(found.offer.body.profile)
+        return views.terms_view(found, profile.body.name if profile else None)
+
     async def _check_worth(self, offer_id: bytes, *, anyway: bool) -> None:
         """Hold an offer against its cast once more, at the moment of the yes."""
         offer = await self._lookups.load(offer_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -47,12 +48,15 @@ class HoldState(StrEnum):
     """It could not be signed; `problem` says why."""
 
 
+_RUNNING: Final = frozenset({HoldState.HELD, HoldState.SIGNING})
+
+
 @dataclass(slots=True)
 class _Hold:
     id: str
-    offer: str
+    terms: Document
+    choice: Document
     ends_mono: float
-    seconds: float
     state: HoldState = HoldState.HELD
     deal: str | None = None
     problem: Document | None = None
@@ -68,38 +72,55 @@ class Holds:
         self._entropy = entropy
         self._all: dict[str, _Hold] = {}
 
-    def begin(self, offer: str, seconds: float, act: Callable[[], Awaitable[Document]]) -> Document:
-        """Hold a yes for a while, then carry it out.
+    def begin(
+        self,
+        terms: Document,
+        choice: Document,
+        seconds: float,
+        act: Callable[[], Awaitable[Document]],
+    ) -> Document:
+        """Hold a yes for a while, then carry it out; the same yes twice is one.
 
         Args:
-            offer: handle of what is accepted.
+            terms: what is accepted: `offer`, its handle; `vendor`, `total_text`, `discloses`.
+            choice: what was chosen of it.
             seconds: how long, 0-60.
             act: accepts; gives the document of the deal.
 
         Raises:
-            RefusedError: E-HOLD when this offer is held already, or too many are.
+            RefusedError: E-HOLD when this offer is held with another choice, or too many are.
         """
-        held = [each for each in self._all.values() if each.state is HoldState.HELD]
-        if any(each.offer == offer for each in held) or len(held) >= HOLDS_MAX:
+        running = [each for each in self._all.values() if each.state in _RUNNING]
+        for each in running:
+            if each.terms["offer"] == terms["offer"] and each.choice == choice:
+                return self._document(each)
+            if each.terms["offer"] == terms["offer"]:
+                raise RefusedError(
+                    "that offer is being accepted already, with another choice",
+                    code="E-HOLD",
+                    fix="Wait until its time is over, or undo it",
+                )
+        if len(running) >= HOLDS_MAX:
             raise RefusedError(
-                "that offer is being accepted already",
+                f"{HOLDS_MAX} offers are being accepted already",
                 code="E-HOLD",
-                fix="Wait until its time is over, or undo it",
+                fix="Wait some seconds, until one of them is signed",
             )
         self._make_room()
         loop = asyncio.get_running_loop()
         hold = _Hold(
             id=self._entropy.bytes(_ID_BYTES).hex(),
-            offer=offer,
+            terms=terms,
+            choice=choice,
             ends_mono=loop.time() + seconds,
-            seconds=seconds,
         )
         self._all[hold.id] = hold
-        _ = self._tasks.spawn(self._run(hold, act), "a yes is held")
+        # Apart from whoever asks: an idempotency key is for its answer, not for what follows later.
+        _ = Context().run(self._tasks.spawn, self._run(hold, act), "a yes is held")
         return self._document(hold)
 
     def _make_room(self) -> None:
-        over = [each for each in self._all.values() if each.state is not HoldState.HELD]
+        over = [each for each in self._all.values() if each.state not in _RUNNING]
         while len(self._all) >= HOLDS_MAX and over:
             del self._all[over.pop(0).id]
 
@@ -131,7 +152,7 @@ class Holds:
         return self._document(self._find(hold_id))
 
     def undo(self, hold_id: str) -> Document:
-        """Take a yes back.
+        """Take a yes back; one that was refused stays as it is, since nothing was signed.
 
         Raises:
             NotFoundError: E-HOLD-UNKNOWN.
@@ -141,7 +162,7 @@ class Holds:
         if hold.state is HoldState.HELD:
             hold.state = HoldState.UNDONE
             hold.changed.set()
-        if hold.state is not HoldState.UNDONE:
+        if hold.state in {HoldState.SIGNING, HoldState.DONE}:
             raise RefusedError(
                 "it is too late to undo: the acceptance is signed",
                 code="E-HOLD-OVER",
@@ -166,7 +187,7 @@ class Holds:
         return {
             "schema": "intentcast.hold/1",
             "id": hold.id,
-            "offer": hold.offer,
+            **hold.terms,
             "state": hold.state.value,
             "left_ms": max(0, round(left * 1000)) if is_held else 0,
             "deal": hold.deal,

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from node.data.vocabulary import attribute_vocabulary
+from node.market.buyer import Acceptable
 from node.market.deals import opened_of
 from node.market.drafts import AREAS_KM2
 from node.market.requests import Local
@@ -297,7 +298,7 @@ def deal_view(
         "offer": to_text("offer", row.offer_id),
         "total": total,
         "total_text": format_money(total, body.cur) if body and total is not None else None,
-        "lines": [_line_view(line, body.cur) for line in body.lines] if body else [],
+        "lines": [_line_view(line, body.cur) for line in _taken(body, acceptance)] if body else [],
         "confirm_by": iso(row.confirm_by),
         "acknowledged": row.agreed_id is not None,
         "agreement_id": to_text("agreement", agreement.id) if agreement and agreement.id else None,
@@ -306,6 +307,24 @@ def deal_view(
         "history": [{"at": iso(line.at), "what": line.what} for line in history],
         "next": _NEXT[row.role, row.state].format(by=iso(row.confirm_by)),
     }
+
+
+def terms_view(found: Acceptable, vendor: str | None) -> dict[str, Any]:
+    """Show what a yes would mean."""
+    return {
+        "offer": short_text("offer", found.offer.id),
+        "vendor": vendor,
+        "total_text": format_money(found.total, found.offer.body.cur),
+        "discloses": list(found.discloses),
+    }
+
+
+def _taken(offer: Offer, acceptance: Acceptance | None) -> list[Line]:
+    """List the lines that were accepted; all that are no extras while nothing is."""
+    if acceptance is None:
+        return [line for line in offer.lines if line.kind != "optional"]
+    wanted = {each.index for each in acceptance.lines}
+    return [line for index, line in enumerate(offer.lines) if index in wanted]
 
 
 def _area_km2(place: Where) -> int:

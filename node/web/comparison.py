@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from node.web.texts import _, marked, ngettext
-from node.web.wording import code_words, day, state_words
+from node.web.wording import code_words, date_words, day, line_words, state_words
 from protocol.values.money import format_money
 
 Offer = dict[str, Any]
@@ -140,13 +140,13 @@ def _line_cell(offer: Offer, kind: str) -> Cell:
     found = [line for line in offer["lines"] if line["kind"] == kind]
     if not found:
         return _unknown()
-    parts = tuple(f"{line['name']}: {line['qty']}, {line['total_text']}" for line in found)
+    parts = tuple(line_words(line) for line in found)
     text = format_money(sum(line["total"] for line in found), offer["cur"])
     return Cell(text=text, parts=parts)
 
 
 def _options(offer: Offer) -> Cell:
-    parts = tuple(f"{line['name']}: {line['total_text']}" for line in offer["options"])
+    parts = tuple(line_words(line) for line in offer["options"])
     text = ngettext("%(num)s to choose", "%(num)s to choose", len(parts)) if parts else _("none")
     return Cell(text=text, parts=parts)
 
@@ -156,17 +156,17 @@ def when_text(offer: Offer) -> str:
     window = offer["fulfil"].get("window")
     if not window:
         return _(UNKNOWN)
-    start, end = str(window["start"]), str(window["end"])
+    start, end = date_words(str(window["start"])), date_words(str(window["end"]))
     if start == end:
         return start
     return _("%(first)s to %(last)s") % {"first": start, "last": end}
 
 
 def _when(offer: Offer) -> Cell:
+    if not offer["fulfil"].get("window"):
+        return _unknown()
     text = when_text(offer)
-    notes = [word for word in best_in(offer) if word == "soonest"]
-    if text == UNKNOWN:
-        return Cell(text=text, tone="unknown")
+    notes = [word for word in best_in(offer) if word == _(_BEST["date"])]
     return Cell(text=text, note=", ".join(notes), tone="good" if notes else "")
 
 

@@ -15,12 +15,15 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from node.version import VERSION
 from node.web.assets import assets
+from node.web.comparison import when_text
 from node.web.texts import languages, translation
 from node.web.wording import (
+    amount,
     bidi_safe,
     code_words,
     day,
     event_words,
+    line_words,
     minute,
     pretty,
     state_words,
@@ -61,13 +64,16 @@ def environment(language: str) -> Environment:
         "language": language,
     }
     made.filters |= {
+        "amount": amount,
         "code": code_words,
         "day": day,
         "event": event_words,
+        "line": line_words,
         "minute": minute,
         "pretty": pretty,
         "said": bidi_safe,
         "state": state_words,
+        "when": when_text,
     }
     return made
 

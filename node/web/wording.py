@@ -7,19 +7,32 @@ as what it is.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from node.web.texts import _, marked
+from node.web.texts import _, marked, ngettext
+from protocol.values.quantity import unit_label
 
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TURNING: Final = frozenset(
     "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
 )
 _SHOWN_MAX: Final = 40_000
+_COUNT_DIGITS: Final = 9
+_LENGTHS: Final[Mapping[str, Callable[[int], str]]] = {
+    "MIN": lambda count: ngettext("%(num)s minute", "%(num)s minutes", count),
+    "HUR": lambda count: ngettext("%(num)s hour", "%(num)s hours", count),
+    "DAY": lambda count: ngettext("%(num)s day", "%(num)s days", count),
+    "WEE": lambda count: ngettext("%(num)s week", "%(num)s weeks", count),
+    "MON": lambda count: ngettext("%(num)s month", "%(num)s months", count),
+}
+"""Units of time -> so many of them in words."""
 _STATES: Final = {
     "draft": marked("waits for a mailbox"),
     "open": marked("open for offers"),
@@ -78,6 +91,7 @@ _EVENTS: Final = {
     "offer": marked("an offer came"),
     "offer.withdrawn": marked("an offer was withdrawn"),
     "offer.sent": marked("offer sent"),
+    "letter_put": marked("a letter was left in a mailbox"),
     "cast.open": marked("a request went out"),
     "deal.accept_sent": marked("acceptance signed"),
     "deal.offered": marked("acceptance received"),
@@ -101,6 +115,21 @@ _MONTHS: Final = (
     marked("Nov"),
     marked("Dec"),
 )
+
+
+def amount(quantity: str) -> str:
+    """Say how much: `5 DAY` becomes `5 days`, `2.5 KGM` becomes `2.5 kg`, `1 each` becomes `1`."""
+    number, _blank, unit = quantity.partition(" ")
+    if unit in _LENGTHS and number.isascii() and number.isdigit() and len(number) <= _COUNT_DIGITS:
+        return _LENGTHS[unit](int(number))
+    return f"{number} {unit_label(unit)}".rstrip()
+
+
+def line_words(line: Mapping[str, Any]) -> str:
+    """Say one line of an offer, `SUV, 5 days: 390.00 USD`; a single piece needs no number."""
+    much = amount(line["qty"])
+    name = line["name"] + ("" if much == "1" else f", {much}")
+    return f"{name}: {line['total_text']}"
 
 
 def state_words(state: str) -> str:
@@ -133,6 +162,14 @@ def day(moment: str | None) -> str:
     """Write the day of a moment, UTC: `20 Mar 2027`."""
     found = _read(moment)
     return _day(found) if found else ""
+
+
+def date_words(date: str) -> str:
+    """Write a calendar day of no zone, `2027-03-20`: `20 Mar 2027`; anything else as it is."""
+    if _DATE.fullmatch(date):
+        with contextlib.suppress(ValueError):
+            return _day(datetime.fromisoformat(date))
+    return date
 
 
 def _day(moment: datetime) -> str:

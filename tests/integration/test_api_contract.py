@@ -158,7 +158,13 @@ def _held(buyer: House) -> str:
     async def never() -> dict[str, Any]:
         raise AssertionError("a hold of a minute is over")
 
-    return str(buyer.handle.holds.begin(f"offer-{next(_NUMBERS)}", 3_600, never)["id"])
+    terms: dict[str, Any] = {
+        "offer": f"offer-{next(_NUMBERS)}",
+        "vendor": None,
+        "total_text": "1.00 USD",
+        "discloses": [],
+    }
+    return str(buyer.handle.holds.begin(terms, {}, 3_600, never)["id"])
 
 
 async def _good(buyer: House, fair: Fair) -> dict[str, Any]:

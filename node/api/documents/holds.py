@@ -8,6 +8,7 @@ import msgspec
 
 from node.api.documents.parts import Count, Handle
 from node.runtime.holds import HoldState
+from protocol import limits
 
 
 class HoldProblem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -29,7 +30,13 @@ class HoldDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]+\Z")]
     """What it is undone by."""
     offer: Handle
-    """What is accepted, as it was named."""
+    """What is accepted."""
+    vendor: str | None
+    """From whom, as it names itself; null where its profile is gone."""
+    total_text: str
+    """What it costs with the extras that were chosen."""
+    discloses: Annotated[list[str], msgspec.Meta(max_length=limits.opened_fields_max)]
+    """Names of what the vendor will learn."""
     state: HoldState
     """What became of it."""
     left_ms: Count

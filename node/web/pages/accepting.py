@@ -56,7 +56,7 @@ class _Accepting:
         }
         try:
             offer = request.match_info["offer"]
-            found = held(self._shell.citizen, offer, converted(body, HoldBody))
+            found = await held(self._shell.citizen, offer, converted(body, HoldBody))
         except IntentcastError as error:
             return await self._show(request, form, error=error)
         return go(f"/holds/{found['id']}")

@@ -17,6 +17,7 @@ from node.runtime.chronicle import Page
 from protocol.errors import LocalProtocolError
 from protocol.ids import to_text
 from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
+from tests.unit.node.api.fake_holder import FakeHolder
 from tests.unit.node.api.fake_neighbours import FakeNeighbours
 from tests.unit.node.api.fake_people import FakePeople, FakeWelcome
 from tests.unit.node.api.fake_recovery import FakeRecoverer, FakeRegistrar
@@ -175,34 +176,6 @@ KEYS: dict[str, Any] = {
     "newest_backup": "2027-02-20T12:00:00Z",
 }
 PASSPHRASE = "correct horse battery"
-
-
-class FakeHolder:
-    """Holds everything for ever."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-        self.act: Any = None
-
-    def begin(self, offer, seconds, act):
-        self.calls.append(("begin", offer, seconds))
-        self.act = act
-        return self.look("1")
-
-    def look(self, hold_id):
-        return {
-            "schema": "intentcast.hold/1",
-            "id": hold_id,
-            "offer": "offer-1",
-            "state": "held",
-            "left_ms": 9_000,
-            "deal": None,
-            "problem": None,
-        }
-
-    def undo(self, hold_id):
-        self.calls.append(("undo", hold_id))
-        return self.look(hold_id) | {"state": "undone", "left_ms": 0}
 
 
 class FakeCustodian:
@@ -471,6 +444,16 @@ class FakeCitizen:
         if cast_handle != CAST["handle"]:
             raise NotFoundError("no such cast", fix="List them: intentcast casts")
         return {"schema": "intentcast.offers/1", "cast": CAST, "offers": self.offer_list}
+
+    async def weigh_acceptance(self, offer_handle, *, options, slot, disclose, anyway):
+        if offer_handle == "offer-GONE":
+            raise RefusedError("that offer ended", code="E-OFFER-EXPIRED", fix="Take another")
+        return {
+            "offer": offer_handle,
+            "vendor": "vendor_1",
+            "total_text": "210.00 EUR",
+            "discloses": sorted(disclose or {}),
+        }
 
     async def accept(self, offer_handle, *, options, slot, disclose, anyway):
         self.note("accept", offer_handle, list(options), slot, disclose, anyway)

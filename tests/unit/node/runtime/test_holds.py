@@ -25,6 +25,10 @@ def holds(tasks: Tasks) -> Holds:
     return Holds(tasks, SeededEntropy("holds", net="test"))
 
 
+def terms(offer: str) -> dict:
+    return {"offer": offer, "vendor": "vendor_1", "total_text": "1.00 EUR", "discloses": []}
+
+
 class Act:
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -46,7 +50,7 @@ async def ended(holds: Holds, name: str) -> dict:
 
 async def test_when_its_time_is_over_it_is_signed_once(holds: Holds):
     act = Act()
-    begun = holds.begin("offer-1", 0.01, act)
+    begun = holds.begin(terms("offer-1"), {}, 0.01, act)
     assert (begun["state"], act.count) == ("held", 0)
     assert 0 <= begun["left_ms"] <= 10
     done = await ended(holds, begun["id"])
@@ -58,54 +62,59 @@ async def test_when_its_time_is_over_it_is_signed_once(holds: Holds):
 
 async def test_what_is_undone_is_never_signed(holds: Holds):
     act = Act()
-    begun = holds.begin("offer-1", 0.02, act)
+    begun = holds.begin(terms("offer-1"), {}, 0.02, act)
     assert holds.undo(begun["id"])["state"] == "undone"
     assert holds.undo(begun["id"])["state"] == "undone"
     await asyncio.sleep(0.04)
     assert (holds.look(begun["id"])["state"], act.count) == ("undone", 0)
-    assert holds.begin("offer-1", 0.01, act)["state"] == "held"
+    assert holds.begin(terms("offer-1"), {}, 0.01, act)["state"] == "held"
 
 
 async def test_what_is_refused_says_why(holds: Holds):
-    begun = holds.begin("offer-1", 0, Act(RefusedError("it ended", code="E-X", fix="Choose")))
+    begun = holds.begin(
+        terms("offer-1"), {}, 0, Act(RefusedError("it ended", code="E-X", fix="Choose"))
+    )
     found = await ended(holds, begun["id"])
     assert found["state"] == "refused"
     assert found["problem"] == {"code": "E-X", "sentence": "it ended", "fix": "Choose"}
+    assert holds.undo(begun["id"])["state"] == "refused"
 
 
 @pytest.mark.filterwarnings("ignore")
 async def test_a_bug_is_said_as_not_known(holds: Holds, caplog: pytest.LogCaptureFixture):
-    begun = holds.begin("offer-1", 0, Act(ZeroDivisionError()))
+    begun = holds.begin(terms("offer-1"), {}, 0, Act(ZeroDivisionError()))
     found = await ended(holds, begun["id"])
     assert (found["state"], found["problem"]["code"]) == ("refused", "E-INTERNAL")
 
 
 async def test_a_node_that_stops_has_signed_nothing(holds: Holds, tasks: Tasks):
     act = Act()
-    holds.begin("offer-1", 10, act)
+    holds.begin(terms("offer-1"), {}, 10, act)
     await tasks.close()
     assert act.count == 0
 
 
 async def test_one_at_a_time_for_an_offer_and_few_in_all(holds: Holds):
     act = Act()
-    holds.begin("offer-0", 10, act)
+    begun = holds.begin(terms("offer-0"), {"options": []}, 10, act)
+    again = holds.begin(terms("offer-0"), {"options": []}, 10, act)
+    assert again["id"] == begun["id"]
     with pytest.raises(RefusedError) as caught:
-        holds.begin("offer-0", 10, act)
+        holds.begin(terms("offer-0"), {"options": [1]}, 10, act)
     assert caught.value.code == "E-HOLD"
     for number in range(1, HOLDS_MAX):
-        holds.begin(f"offer-{number}", 10, act)
+        holds.begin(terms(f"offer-{number}"), {}, 10, act)
     with pytest.raises(RefusedError):
-        holds.begin("offer-more", 10, act)
+        holds.begin(terms("offer-more"), {}, 10, act)
 
 
 async def test_ended_ones_make_room(holds: Holds):
     act = Act()
-    first = holds.begin("offer-0", 10, act)["id"]
+    first = holds.begin(terms("offer-0"), {}, 10, act)["id"]
     holds.undo(first)
     for number in range(HOLDS_MAX - 1):
-        holds.begin(f"offer-{number}", 10, act)
-    holds.begin("offer-last", 10, act)
+        holds.begin(terms(f"offer-{number}"), {}, 10, act)
+    holds.begin(terms("offer-last"), {}, 10, act)
     with pytest.raises(NotFoundError) as caught:
         holds.look(first)
     assert caught.value.code == "E-HOLD-UNKNOWN"

@@ -15,7 +15,7 @@ def test_cheaper_is_lower_and_sooner_is_further_left():
     a, b, c = plot.points
     assert a.x < c.x < b.x
     assert a.y > c.y > b.y
-    assert a.name == "vendor_1, 210.00 EUR, 2027-03-01"
+    assert a.name == "vendor_1, 210.00 EUR, 1 Mar 2027"
     assert [point.is_best for point in plot.points] == [True, False, False]
     assert (plot.low, plot.high) == ("210.00 EUR", "290.00 EUR")
     assert (plot.first, plot.last) == ("2027-03-01", "2027-03-09")

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.web.wording import bidi_safe, day, minute, pretty, state_words
+from node.web.wording import (
+    amount,
+    bidi_safe,
+    date_words,
+    day,
+    line_words,
+    minute,
+    pretty,
+    state_words,
+)
 
 
 def test_moments():
@@ -43,3 +52,34 @@ def test_plain_text_is_left_alone():
 
 def test_a_document_is_written_word_for_word():
     assert pretty({"title": "Größe\u202e"}) == '{\n  "title": "Größe[202E]"\n}'
+
+
+@pytest.mark.parametrize(
+    ("quantity", "words"),
+    [
+        ("1 each", "1"),
+        ("5 DAY", "5 days"),
+        ("1 DAY", "1 day"),
+        ("2.5 DAY", "2.5 d"),
+        ("12 MON", "12 months"),
+        ("2.5 KGM", "2.5 kg"),
+        ("3 XYZW", "3 XYZW"),
+        ("1234567890123 DAY", "1234567890123 d"),
+    ],
+)
+def test_how_much(quantity: str, words: str):
+    assert amount(quantity) == words
+
+
+def test_a_line_says_how_much_where_it_is_not_one():
+    line = {"name": "SUV", "qty": "5 DAY", "total_text": "390.00 USD"}
+    assert line_words(line) == "SUV, 5 days: 390.00 USD"
+    assert line_words(line | {"qty": "1 each"}) == "SUV: 390.00 USD"
+
+
+@pytest.mark.parametrize(
+    ("date", "words"),
+    [("2027-03-20", "20 Mar 2027"), ("2027-02-30", "2027-02-30"), ("soon", "soon"), ("", "")],
+)
+def test_a_calendar_day(date: str, words: str):
+    assert date_words(date) == words

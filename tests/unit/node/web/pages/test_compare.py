@@ -19,7 +19,7 @@ async def test_offers_stand_as_columns(browser: Browser, neighbour: Neighbour):
     assert "900" in words_of(page)
     assert neighbour.calls == [("offers", CAST["handle"], None)]
     assert text.count("<circle") == 2
-    assert 'aria-label="vendor_1, 210.00 EUR, 2027-03-01"' in text
+    assert 'aria-label="vendor_1, 210.00 EUR, 1 Mar 2027"' in text
 
 
 async def test_weights_go_to_the_node_and_stay_in_the_address(

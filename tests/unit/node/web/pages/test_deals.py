@@ -45,7 +45,7 @@ async def test_a_deal_tells_what_happened(browser: Browser):
     assert "20 Feb 2027, 12:00 UTC acceptance signed" in text
     assert "You disclosed name" in text
     assert "Check every signature now" in text
-    assert "optional" in text
+    assert "Grinder: 20.00 EUR an extra you took" in text
     assert "Your answer" not in text
 
 
