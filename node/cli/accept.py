@@ -75,6 +75,8 @@ def accept(  # noqa: PLR0917 - one parameter per option
         if not session.confirm("Accept?"):
             session.console.say("Nothing was signed.")
             return None
+        # What was shown, and nothing else that a few typed characters may mean by then.
+        handle = offer["id"]
     cursor = client.cursor()
     body = {"options": list(options), "slot": slot, "disclose": told, "anyway": anyway}
     found = client.post(f"/v1/offers/{handle_path(handle)}/accept", body)

@@ -444,6 +444,13 @@ def _read_memberships(value: Any) -> list[Membership]:
 
 def _read_terms(value: Any) -> list[str]:
     codes = _list(value, "terms", 8)
+    if not codes:
+        raise _bad(
+            "no terms are chosen",
+            "Choose at least one: they say what a shop may do with what it learns",
+            code="E-TERMS",
+            field="terms",
+        )
     for code in codes:
         if not isinstance(code, str) or not known_terms(code):
             raise _bad(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from node.crashpoint import crashpoint
 from node.errors import NotFoundError, RefusedError
+from node.market.bindings import check_binding
 from node.market.clockwork import Clockwork
 from node.market.desk import EVENT_LIFE_MS, Desk
 from node.market.errand import settling
@@ -53,12 +54,14 @@ class Withdrawal:
             state now.
 
         Raises:
+            LocalProtocolError: E-HANDLE-SHORT.
             NotFoundError: E-CAST-UNKNOWN when it is neither.
             RefusedError: E-AWARDED or E-CLOSED when it is too late.
         """
         if (nonce := draft_nonce(handle)) is not None:
             return await self._discard(nonce)
         offer = handle.strip().lower().startswith("offer")
+        check_binding("offer" if offer else "cast", handle)
         found = [] if offer else await self._casts(handle)
         if len(found) == 1:
             return await self._revoke_cast(found[0])

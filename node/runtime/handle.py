@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 from node.config import Settings
 from node.crashpoint import crashpoint
 from node.errors import RefusedError, StorageError
+from node.market.bindings import check_binding
 from node.market.buyer import Buyer, Choice
 from node.market.desk import Desk
 from node.market.drafts import read_request
@@ -403,6 +404,7 @@ class Handle:
         """Confirm or refuse an acceptance that waits for a person."""
         self._desk.keyring.check()
         await self._desk.arrived()
+        check_binding("deal", handle)
         row = await self._lookups.deal_row(handle)
         chosen = _refusal_reason(reason)
         refusal = await self._rooms.seller.decide(row.deal_id, confirm=confirm, reason=chosen)

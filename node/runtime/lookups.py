@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from node.data.vocabulary import attribute_vocabulary
 from node.errors import NotFoundError
 from node.market.agreements import agreement_of
+from node.market.bindings import check_binding
 from node.market.blocks import blocked_keys
 from node.market.desk import Desk
 from node.market.requests import Local, draft_nonce, read_local
@@ -138,7 +139,13 @@ class Lookups:
     # --- offers -------------------------------------------------------------------------------
 
     async def offer_id(self, handle: str) -> bytes:
-        """Find an offer by (part of) its id."""
+        """Find the offer that is to be accepted, by enough of its id.
+
+        Raises:
+            LocalProtocolError: E-HANDLE-SHORT.
+            NotFoundError: E-OFFER-UNKNOWN, E-AMBIGUOUS.
+        """
+        check_binding("offer", handle)
         found = await self._desk.storage.read(
             lambda db: objects.load_by_handle(db, "offer", handle)
         )

@@ -95,6 +95,23 @@ def comparison(offers: Sequence[Offer], *, only_different: bool = False) -> list
     return [row for row in rows if not only_different or row.differs or row is total]
 
 
+def final_terms(offer: Offer) -> list[Row]:
+    """List everything a yes to one offer binds to, beside its lines and its total."""
+    one = [offer]
+    return [
+        _row(_("When"), "when", one, _when),
+        _row(_("How"), "when", one, lambda one: Cell(text=code_words(one["fulfil"]["mode"]))),
+        _row(_("Due now"), "price", one, _due_now),
+        _row(_("Payment"), "terms", one, _payment),
+        _row(_("Cancelling"), "terms", one, _cancelling),
+        _row(_("Warranty"), "terms", one, _warranty),
+        _row(_("Terms"), "terms", one, _terms),
+        _row(_("Firm"), "terms", one, _firm),
+        _row(_("Vendor"), "vendor", one, _trust),
+        _row(_("Note"), "vendor", one, lambda one: Cell(text=one["note"] or _(UNKNOWN))),
+    ]
+
+
 def _row(label: str, group: str, offers: Sequence[Offer], cell: Callable[[Offer], Cell]) -> Row:
     return Row(label=label, group=group, cells=tuple(cell(one) for one in offers))
 

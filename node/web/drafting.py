@@ -16,12 +16,17 @@ from node.web.forms import Form
 from node.web.texts import _, marked
 from protocol.market.roster import DEFAULT_TERMS
 from protocol.values.attributes import AttributeType
+from protocol.values.quantity import unit_label
 
 WISHES_MAX: Final = 40
 FREE_WISHES: Final = 4
 """Rows for wishes of one's own, beside those the category knows."""
+TERMS_SHOWN: Final = "terms_shown"
+"""Field that says that the terms were there to be ticked."""
 DISCLOSED: Final = ("name", "phone", "email", "address")
 """Fields a person is offered to disclose to the vendor of an agreement."""
+WISH: Final = "wish:"
+_LEVELS: Final = frozenset({"must", "prefer"})
 _FOUND_MAX: Final = 12
 _NUMBER_OPS: Final = (
     ("ge", marked("at least")),
@@ -88,7 +93,7 @@ def _row(spec: Any) -> WishRow:
         key=spec.key,
         label=spec.label,
         kind=kind,
-        unit=spec.unit or "",
+        unit=unit_label(spec.unit or ""),
         values=values,
         ops=tuple((op, _(words)) for op, words in ops),
     )
@@ -113,8 +118,9 @@ def draft_of(form: Form) -> dict[str, Any]:
         draft["budget"] = budget
     if memberships := _lines(form.text("memberships")):
         draft["memberships"] = memberships
-    if terms := form.texts("terms"):
-        draft["terms"] = sorted(terms, key=_preference)
+    if form.has(TERMS_SHOWN):
+        # Whoever ticked none agrees to none; only who never saw them gets the usual ones.
+        draft["terms"] = sorted(form.texts("terms"), key=_preference)
     disclosed = {name: form.text(f"disclose_{name}") for name in DISCLOSED}
     if chosen := {name: value for name, value in disclosed.items() if value}:
         draft["disclose"] = chosen
@@ -133,27 +139,55 @@ def _item(form: Form) -> dict[str, Any]:
         item["qty"] = qty
     if form.has("exact"):
         item["substitute"] = "exact"
-    wishes = [wish for number in range(WISHES_MAX) if (wish := _wish(form, number))]
+    known = [(row.key, f"{WISH}{row.key}:") for row in wish_rows(form.text("category"))]
+    own = [(form.text(f"own:{n}:key"), f"own:{n}:") for n in range(FREE_WISHES)]
+    wishes = [wish for key, field in known + own if (wish := _wish(form, key, field))]
     return item | {"attrs": wishes} if wishes else item
 
 
-def _wish(form: Form, number: int) -> dict[str, Any] | None:
-    key, level = form.text(f"wish{number}_key"), form.text(f"wish{number}_level")
-    if not key or level not in {"must", "prefer"}:
+def _wish(form: Form, key: str, field: str) -> dict[str, Any] | None:
+    """Read one wish.
+
+    Args:
+        form: everything that was filled in.
+        key: of the attribute; empty for a row of one's own that was left empty.
+        field: how the names of its fields begin. They hold the attribute, not a place in a list:
+            under another category the same place is another attribute.
+    """
+    level = form.text(f"{field}level")
+    if not key or level not in _LEVELS:
         return None
-    op = form.text(f"wish{number}_op", "eq")
+    op = form.text(f"{field}op", "eq")
     wish: dict[str, Any] = {"key": key, "op": op, "level": level}
-    value = form.text(f"wish{number}_value")
+    value = form.text(f"{field}value")
     if op not in {"present", "absent"}:
         wish["value"] = value
-    if level == "prefer" and (weight := form.number(f"wish{number}_weight", 1)) != 1:
+    if level == "prefer" and (weight := form.number(f"{field}weight", 1)) != 1:
         wish["weight"] = weight
     return wish
 
 
+def wishes_in(form: Form) -> set[str]:
+    """List what is wished for, whether the category knows it or not; an own wish as its name."""
+    found = set()
+    for name in form.fields:
+        field, _colon, part = name.rpartition(":")
+        if part == "level" and form.text(name) in _LEVELS:
+            key = field.removeprefix(WISH) if field.startswith(WISH) else form.text(f"{field}:key")
+            found.add(key)
+    return found
+
+
+def lost_wishes(form: Form) -> list[str]:
+    """List wishes of another category, which this one does not know."""
+    known = {row.key for row in wish_rows(form.text("category"))}
+    own = {form.text(f"own:{n}:key") for n in range(FREE_WISHES)}
+    return sorted(wishes_in(form) - known - own)
+
+
 def _where(form: Form) -> dict[str, Any] | None:
     near = form.text("near")
-    if not near or form.has("remote"):
+    if not near:
         return None
     return {
         "near": near,

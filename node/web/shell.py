@@ -157,4 +157,6 @@ def error_values(error: IntentcastError) -> dict[str, str]:
         "sentence": error.sentence,
         "fix": error.fix or "",
         "field": error.field or "",
+        # Where it is filled in on this page, if it is.
+        "place": "",
     }

@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any, Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
 
 from node.version import VERSION
 from node.web.assets import assets
@@ -74,8 +75,16 @@ def environment(language: str) -> Environment:
         "said": bidi_safe,
         "state": state_words,
         "when": when_text,
+        "wrong": _wrong,
     }
     return made
+
+
+def _wrong(error: Mapping[str, str] | None, place: str) -> Markup:
+    """Mark the field a refusal is about; for use inside its tag."""
+    if not error or error["place"] != place:
+        return Markup()
+    return Markup(' aria-invalid="true" aria-describedby="refusal"')
 
 
 def render(name: str, language: str, values: Mapping[str, Any]) -> str:

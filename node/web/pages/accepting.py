@@ -12,6 +12,7 @@ from node.api.holds import held, hold_of, undone
 from node.api.operations import handle_of
 from node.api.visitors import Scope
 from node.errors import NotFoundError
+from node.web.comparison import final_terms
 from node.web.drafting import DISCLOSED
 from node.web.forms import Form, read_form
 from node.web.shell import Shell, error_values, go
@@ -55,8 +56,10 @@ class _Accepting:
             "hold_s": HOLD_S,
         }
         try:
-            offer = request.match_info["offer"]
-            found = await held(self._shell.citizen, offer, converted(body, HoldBody))
+            # The one that was shown, of this request and by its whole name.
+            shown = await self._shell.citizen.offers(handle_of(request))
+            offer = _offer_of(shown["offers"], request.match_info["offer"])
+            found = await held(self._shell.citizen, offer["id"], converted(body, HoldBody))
         except IntentcastError as error:
             return await self._show(request, form, error=error)
         return go(f"/holds/{found['id']}")
@@ -75,6 +78,7 @@ class _Accepting:
             error=error_values(error) if error else None,
             cast=found["cast"],
             offer=offer,
+            terms=final_terms(offer),
             form=form,
             disclosed=DISCLOSED,
             hold_s=HOLD_S,

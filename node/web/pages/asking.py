@@ -6,24 +6,28 @@ no half-written request.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Final
 
 from aiohttp import web
 
 from node.api.faces import PageRoute
+from node.api.problems import status_of
 from node.api.visitors import Scope
 from node.web import drafting
 from node.web.forms import Form, read_form
+from node.web.publicity import publicity
 from node.web.shell import Shell, error_values, go
 from node.web.texts import _, marked
-from protocol.errors import IntentcastError
+from protocol.errors import IntentcastError, LocalProtocolError
 from protocol.market.roster import DEFAULT_TERMS, ROSTER
 
 _WHAT: Final = frozenset({"title", "text", "function", "item", "qty", "exact", "category", "words"})
 _LIMITS: Final = frozenset(
     {
-        *("near", "remote", "radius_km", "precision", "start", "end", "flex_days", "decide_by"),
-        *("budget_max", "budget_target", "visibility", "memberships", "terms", "wish*"),
+        *("near", "radius_km", "precision", "start", "end", "flex_days", "decide_by"),
+        *("budget_max", "budget_target", "visibility", "memberships", "terms"),
+        *(drafting.TERMS_SHOWN, f"{drafting.WISH}*", "own:*"),
     }
 )
 _SEEN: Final = frozenset({f"disclose_{name}" for name in drafting.DISCLOSED})
@@ -33,8 +37,28 @@ _STEPS: Final = {
     "limits": ("ask_limits.html", marked("New request: limits")),
     "seen": ("ask_seen.html", marked("New request: who sees what")),
 }
-_UNPROCESSABLE: Final = 422
 _STEP_OF: Final = {"title": "what", "category": "what", "items": "what", "text": "what"}
+
+
+_PLACES: Final = {
+    "items": "item",
+    "category": "words",
+    "where": "near",
+    "when": "start",
+    "budget": "budget_max",
+    "disclose": "disclose_name",
+}
+"""Field of a draft -> the place on the page where it is filled in, where the two differ."""
+_SAME_PLACE: Final = frozenset(
+    {"title", "text", "radius_km", "flex_days", "decide_by", "memberships", "qty"}
+)
+
+
+def _placed(error: IntentcastError) -> dict[str, str]:
+    """Give what the page says of a refusal, and where it can be mended."""
+    field = (error.field or "").replace("[", ".").partition(".")[0]
+    place = field if field in _SAME_PLACE else _PLACES.get(field, "")
+    return error_values(error) | {"place": place}
 
 
 def asking_pages(shell: Shell) -> list[PageRoute]:
@@ -66,15 +90,14 @@ class _Asking:
             return await self._preview(request, form)
         if wanted == "limits" and not form.text("category"):
             # The words are looked up; one of what is found has to be chosen.
-            wanted = "what"
+            return await self._show(request, form, "what", is_category_missing=True)
         return await self._show(request, form, wanted)
 
     async def _preview(self, request: web.Request, form: Form) -> web.Response:
         try:
             found = await self._shell.citizen.preview_cast(drafting.draft_of(form))
         except IntentcastError as error:
-            where = _STEP_OF.get((error.field or "").partition(".")[0], "limits")
-            return await self._show(request, form, where, error=error)
+            return await self._refused(request, form, error)
         return await self._show(request, form, "seen", preview=found)
 
     async def send(self, request: web.Request) -> web.Response:
@@ -88,9 +111,22 @@ class _Asking:
                 lambda: self._shell.citizen.create_cast(draft),
             )
         except IntentcastError as error:
-            return await self._show(request, form, "limits", error=error)
+            return await self._refused(request, form, error)
         cast = found["cast"]
         return go(f"/casts/{cast['handle'] or cast['draft']}")
+
+    async def _refused(
+        self, request: web.Request, form: Form, error: IntentcastError
+    ) -> web.Response:
+        """Show what is wrong at the step where it can be mended."""
+        field = error.field.replace("[", ".").partition(".")[0]
+        step = _STEP_OF.get(field, "limits")
+        if not error.field and not isinstance(error, LocalProtocolError):
+            # Nothing that was filled in is wrong: the keys are locked, the disk is full.
+            with contextlib.suppress(IntentcastError):
+                preview = await self._shell.citizen.preview_cast(drafting.draft_of(form))
+                return await self._show(request, form, "seen", error=error, preview=preview)
+        return await self._show(request, form, step, error=error)
 
     async def _show(
         self,
@@ -100,6 +136,7 @@ class _Asking:
         *,
         error: IntentcastError | None = None,
         preview: dict[str, Any] | None = None,
+        is_category_missing: bool = False,
     ) -> web.Response:
         template, title = _STEPS[step]
         shown = {"what": _WHAT, "limits": _LIMITS, "seen": _SEEN}[step]
@@ -109,18 +146,22 @@ class _Asking:
             template,
             title=_(title),
             here="ask",
-            status=_UNPROCESSABLE if error else 200,
-            error=error_values(error) if error else None,
+            status=status_of(error) if error else 200,
+            error=_placed(error) if error else None,
             form=form,
+            is_category_missing=is_category_missing,
             carried=drafting.carried(form, shown | _BUTTONS),
             preview=preview,
             key=self._shell.fresh_key() if preview else "",
             categories=drafting.categories_for(words) if step == "what" and words else [],
             wishes=drafting.wish_rows(form.text("category")) if step == "limits" else [],
-            chosen=any(form.text(f"wish{number}_level") for number in range(drafting.WISHES_MAX)),
+            chosen=bool(drafting.wishes_in(form)),
+            lost=drafting.lost_wishes(form) if step == "limits" else [],
+            told=publicity(preview["public"]) if preview else [],
             areas=[(size, _(words)) for size, words in drafting.AREAS],
             free_wishes=drafting.FREE_WISHES,
             roster=ROSTER,
             default_terms=DEFAULT_TERMS,
+            ticked=form.texts("terms") if form.has(drafting.TERMS_SHOWN) else DEFAULT_TERMS,
             disclosed=drafting.DISCLOSED,
         )

@@ -73,24 +73,23 @@ async def ask(tab: Tab) -> None:
     for field, text in ASK.items():
         await page.fill(field, text)
     await page.select_option("#function", "rent")
-    await page.click("button[value=what]")
+    await page.click("button[value=what]:not(.unseen)")
     await page.check("input[name=category][value='travel/car-rental']")
-    await page.click("button[value=limits]")
+    await page.click("button[value=limits]:not(.unseen)")
     await looked_at(tab, "ask-2-limits")
     for field, text in LIMITS.items():
         await page.fill(field, text)
-    row = page.locator("tr", has=page.locator("input[value=drive]"))
     if await page.locator("details#wishes").count():
         await page.locator("details#wishes summary").click()
-    await row.locator("select").nth(0).select_option("must")
-    await row.locator("select").nth(2).select_option("4wd")
+    await page.select_option("select[name='wish:drive:level']", "must")
+    await page.select_option("select[name='wish:drive:value']", "4wd")
     await page.fill("#budget_max", "600")
     tab.watcher.expects(Kind.CONSOLE, "422")
-    await page.click("button[value=seen]")
+    await page.click("button[value=seen]:not(.unseen)")
     await expect(page.locator("[role=alert]")).to_contain_text("E-MONEY")
     await looked_at(tab, "ask-2-error")
     await page.fill("#budget_max", "600 USD")
-    await page.click("button[value=seen]")
+    await page.click("button[value=seen]:not(.unseen)")
     public = await page.inner_text("pre.public")
     assert "4WD SUV" in public
     assert "600" not in public

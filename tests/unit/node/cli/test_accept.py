@@ -31,7 +31,7 @@ def test_shown_asked_signed(shell: Shell, citizen: FakeCitizen):
     assert "vendor_1 gets  name, phone, nothing else (once it has confirmed)" in found.err
     assert "Accept? [y/N]" in found.err
     assert "✓ Signed by both sides." in found.err
-    assert accepted(citizen) == [("accept", HANDLE, [], None, None, False)]
+    assert accepted(citizen) == [("accept", HANDLE + "-CCCC", [], None, None, False)]
 
 
 @pytest.mark.parametrize("typed", ["n\n", "\n", ""])

@@ -313,6 +313,7 @@ def test_terms_come_from_the_roster():
     assert error.code == "E-TERMS"
     assert "SD-BASE" in error.fix
     assert refused(terms="SD-BASE").field == "terms"
+    assert (refused(terms=[]).code, refused(terms=[]).field) == ("E-TERMS", "terms")
 
 
 def test_programmes_are_names_or_name_and_tier():

@@ -52,16 +52,18 @@ def test_everything_filled_in_is_taken():
             visibility="public",
             memberships="Avis Wizard\n\n Budget FastBreak ",
             terms=["SD-BASE", "TPR", "PDC-INTENT"],
-            wish0_key="drive",
-            wish0_level="must",
-            wish0_op="eq",
-            wish0_value="4wd",
-            wish1_key="ski-rack",
-            wish1_level="prefer",
-            wish1_op="present",
-            wish1_weight="3",
-            wish2_key="colour",
-            wish2_level="",
+            terms_shown="1",
+            **{
+                "wish:drive:level": "must",
+                "wish:drive:op": "eq",
+                "wish:drive:value": "4wd",
+                "own:0:key": "roof-box",
+                "own:0:level": "prefer",
+                "own:0:op": "present",
+                "own:0:weight": "3",
+                "wish:colour:level": "",
+                "wish:resolution:level": "must",
+            },
             disclose_name="Ana",
             disclose_phone="",
         )
@@ -73,7 +75,7 @@ def test_everything_filled_in_is_taken():
             "substitute": "exact",
             "attrs": [
                 {"key": "drive", "op": "eq", "level": "must", "value": "4wd"},
-                {"key": "ski-rack", "op": "present", "level": "prefer", "weight": 3},
+                {"key": "roof-box", "op": "present", "level": "prefer", "weight": 3},
             ],
         }
     ]
@@ -88,7 +90,7 @@ def test_everything_filled_in_is_taken():
 
 
 def test_nowhere_and_no_time():
-    draft = drafting.draft_of(form(title="x", near="Berlin", remote="1", end="2027-01-01"))
+    draft = drafting.draft_of(form(title="x", radius_km="9", end="2027-01-01"))
     assert "where" not in draft
     assert "when" not in draft
 
@@ -127,9 +129,27 @@ def test_wishes_fit_the_category():
     assert drafting.wish_rows("no/such") == []
 
 
+def test_a_wish_stays_with_its_attribute_under_another_category():
+    wishes = {"wish:resolution:level": "must", "wish:resolution:value": "12"}
+    cars = form(title="x", category="travel/car-rental", **wishes)
+    assert "attrs" not in drafting.draft_of(cars)["items"][0]
+    assert drafting.lost_wishes(cars) == ["resolution"]
+    cameras = form(title="x", category="electronics/cameras/digital-cameras", **wishes)
+    (wish,) = drafting.draft_of(cameras)["items"][0]["attrs"]
+    assert (wish["key"], wish["value"]) == ("resolution", "12")
+    assert drafting.lost_wishes(cameras) == []
+
+
+def test_who_ticks_no_terms_agrees_to_none():
+    assert "terms" not in drafting.draft_of(form(title="x"))
+    assert drafting.draft_of(form(title="x", terms_shown="1"))["terms"] == []
+
+
 def test_other_steps_fields_are_carried_along():
-    found = form(title="x", wish0_key="a", wish0_level="must", near="Berlin")
-    assert drafting.carried(found, frozenset({"near", "wish*"})) == [("title", "x")]
+    wishes = {"wish:a:level": "must", "own:0:key": "b"}
+    found = form(title="x", near="Berlin", **wishes)
+    shown = frozenset({"near", "wish:*", "own:*"})
+    assert drafting.carried(found, shown) == [("title", "x")]
     assert ("near", "Berlin") in drafting.carried(found, frozenset({"title"}))
 
 

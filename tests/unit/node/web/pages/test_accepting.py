@@ -50,9 +50,9 @@ async def test_a_yes_is_held(browser: Browser, neighbour: Neighbour, fields, dis
     held = await browser.post(PATH, option="2", slot="0", anyway="1", **fields)
     assert (held.status, held.headers["Location"]) == (303, "/holds/1")
     assert neighbour.holds is not None
-    assert neighbour.holds.calls == [("begin", "offer-AAAA-0001", 10)]
+    assert neighbour.holds.calls == [("begin", "offer-0001", 10)]
     await neighbour.holds.act()
-    assert neighbour.calls[-1] == ("accept", "offer-AAAA-0001", [2], 0, disclosed, True)
+    assert neighbour.calls[-1] == ("accept", "offer-0001", [2], 0, disclosed, True)
 
 
 async def test_what_is_refused_is_said_on_the_form(

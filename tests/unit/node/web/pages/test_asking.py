@@ -30,12 +30,31 @@ async def test_categories_are_found_before_the_second(browser: Browser, neighbou
 
 async def test_the_second_offers_what_the_category_knows(browser: Browser):
     text = text_of(await browser.post("/ask", go="limits", **FILLED))
-    assert 'value="resolution"' in text
+    assert 'name="wish:resolution:level"' in text
     assert 'name="title" value="A camera &lt;b&gt;"' in text
     assert 'value="Berlin"' in text
     assert '<details id="wishes">' in text
-    chosen = await browser.post("/ask", go="limits", wish3_level="must", wish3_key="x", **FILLED)
+    chosen = await browser.post("/ask", go="limits", **{"wish:x:level": "must"}, **FILLED)
     assert '<details id="wishes" open>' in text_of(chosen)
+    assert "does not know it: x" in words_of(chosen)
+
+
+async def test_enter_never_leads_back(browser: Browser):
+    for fields in ({}, {"go": "limits"} | FILLED, {"go": "seen"} | FILLED):
+        page = text_of(await browser.post("/ask", **fields))
+        first = re.search(r'<form method="post" action="/ask.*?(<button[^>]*>)', page, re.DOTALL)
+        assert first is not None
+        assert 'tabindex="-1" aria-hidden="true"' in first[1]
+        assert 'value="what"' not in first[1]
+
+
+async def test_terms_nobody_ticked_stay_unticked(browser: Browser):
+    fields = {name: value for name, value in FILLED.items() if name != "terms"}
+    usual = text_of(await browser.post("/ask", go="limits", **fields))
+    assert len(re.findall(r'name="terms" value="[^"]*" checked', usual)) == 2
+    none = text_of(await browser.post("/ask", go="limits", terms_shown="1", **fields))
+    assert 'name="terms" value="SD-BASE">' in none
+    assert not re.findall(r'name="terms" value="[^"]*" checked', none)
 
 
 async def test_the_third_shows_the_exact_text_and_sends_nothing(
@@ -55,7 +74,8 @@ async def test_the_third_shows_the_exact_text_and_sends_nothing(
 async def test_what_is_wrong_is_said_where_it_can_be_mended(
     browser: Browser, neighbour: Neighbour, monkeypatch
 ):
-    for field, heading in (("budget", "limits"), ("title", "what"), ("items.0", "what")):
+    wrong = (("budget.max", "limits"), ("title", "what"), ("items[0].name", "what"))
+    for field, heading in wrong:
 
         async def refuse(_draft, field=field):
             raise LocalProtocolError("no", code="E-X", fix="Do this", field=field)
@@ -63,6 +83,7 @@ async def test_what_is_wrong_is_said_where_it_can_be_mended(
         monkeypatch.setattr(neighbour, "preview_cast", refuse)
         page = await browser.post("/ask", go="seen", **FILLED)
         assert page.status == 422
+        assert 'aria-invalid="true"' in text_of(page)
         assert f"New request: {heading}" in words_of(page)
         assert "E-X" in words_of(page)
         assert "Do this" in words_of(page)
