@@ -31,7 +31,15 @@ def casts(session: Session) -> None:
         for cast in found["casts"]
     ]
     headings = ("cast", "state", "offers", "decide by", "title")
-    for line in table(headings, rows, columns=session.console.width(), right=("offers",)):
+    lines = table(
+        headings,
+        rows,
+        columns=session.console.width(),
+        right=("offers",),
+        whole=("cast",),
+        spare=("decide by",),
+    )
+    for line in lines:
         session.console.data(line)
     if any(cast.get("held") for cast in found["casts"]):
         session.console.say("Held: promises nothing after the restore until:  intentcast reopen")

@@ -83,7 +83,15 @@ def _list(session: Session, found: Document) -> None:
         for one in found["deals"]
     ]
     headings = ("deal", "as", "state", "total", "with", "about")
-    for line in table(headings, rows, columns=session.console.width(), right=("total",)):
+    lines = table(
+        headings,
+        rows,
+        columns=session.console.width(),
+        right=("total",),
+        whole=("deal", "state", "total"),
+        spare=("with", "as"),
+    )
+    for line in lines:
         session.console.data(line)
 
 

@@ -34,7 +34,8 @@ def nearby(session: Session, *, show_all: bool) -> None:
     if shown:
         rows = [_row(node) for node in shown]
         headings = ("node", "address", "net", "state")
-        for line in table(headings, rows, columns=session.console.width()):
+        whole = ("node", "address")
+        for line in table(headings, rows, columns=session.console.width(), whole=whole):
             session.console.data(line)
     _remark(session, found, shown)
 

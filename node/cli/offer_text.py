@@ -10,7 +10,7 @@ from typing import Any
 
 from node.cli.console import clean
 from node.cli.spoken import moment, plural
-from node.cli.table import pad, table, width_of
+from node.cli.table import cut, pad, table, width_of
 
 Offer = dict[str, Any]
 HEADINGS = ("#", "offer", "vendor", "total", "of which", "when", "musts", "trust", "marks")
@@ -20,7 +20,17 @@ _INDENT = "   "
 
 def overview(offers: Sequence[Offer], columns: int) -> list[str]:
     """Lay out offers as rows, the best first."""
-    rows = [
+    head, rows = overview_rows(offers, columns)
+    return [head, *(line for row in rows for line in row)]
+
+
+def overview_rows(offers: Sequence[Offer], columns: int) -> tuple[str, list[list[str]]]:
+    """Lay out offers as rows, the best first.
+
+    Returns:
+        The headings, and the lines of each offer; where marks have no column, they stand beneath.
+    """
+    cells = [
         (
             offer["position"],
             offer["handle"],
@@ -34,7 +44,18 @@ def overview(offers: Sequence[Offer], columns: int) -> list[str]:
         )
         for offer in offers
     ]
-    return table(HEADINGS, rows, columns=columns, right=("#", "total"))
+    head, *rows = table(
+        HEADINGS,
+        cells,
+        columns=columns,
+        right=("#", "total"),
+        whole=("#", "offer", "total"),
+        spare=("of which", "trust", "marks", "when"),
+    )
+    if HEADINGS[-1] in head.split():
+        return head, [[row] for row in rows]
+    beneath = [cut(_INDENT + clean(", ".join(marks(offer))), columns).rstrip() for offer in offers]
+    return head, [[row, line] if line else [row] for row, line in zip(rows, beneath, strict=True)]
 
 
 def _sum_of(offer: Offer) -> str:

@@ -13,7 +13,7 @@ from node.cli.deadline import Deadline
 from node.cli.exits import Exit
 from node.cli.live_table import LiveTable
 from node.cli.names import complete_casts
-from node.cli.offer_text import explained, overview
+from node.cli.offer_text import explained, overview, overview_rows
 from node.cli.session import Session, session_options
 from node.cli.spoken import plural
 from node.errors import NotFoundError, TransportError
@@ -23,6 +23,9 @@ _WAIT = re.compile(r"(?:offers\s*)?(?:>=)?\s*(?P<count>\d{1,4})")
 _FOR_EVER_S = 30 * 86_400.0
 _GLANCE_S = 2.0
 _KNOCK_S = 1.0
+_AWARDED, _OFFERED = "awarded", "offered"
+CHOOSING = frozenset({"open", "deciding"})
+"""States of a cast in which an offer can be taken."""
 _NEW, _OLD = "* ", "  "
 
 
@@ -183,9 +186,12 @@ def _rows(session: Session, found: Document, new: set[str]) -> list[str]:
     if not listed:
         return [f"No offers yet for '{clean(found['cast']['title'])}'."]
     columns = session.console.width() - len(_NEW)
-    head, *rows = overview(listed, columns)
-    marks = [_NEW if offer["handle"] in new else _OLD for offer in listed]
-    return [session.console.bold(_OLD + head), *(m + r for m, r in zip(marks, rows, strict=True))]
+    head, rows = overview_rows(listed, columns)
+    lines = [session.console.bold(_OLD + head)]
+    for offer, [first, *rest] in zip(listed, rows, strict=True):
+        lines.append((_NEW if offer["handle"] in new else _OLD) + first)
+        lines += [_OLD + line for line in rest]
+    return lines
 
 
 def _state(found: Document, new: set[str], since: str) -> str:
@@ -212,7 +218,19 @@ def _print(session: Session, found: Document, *, explain: bool, line: bool = Fal
     else:
         for text in overview(listed, console.width()):
             console.data(text)
-    console.say(
-        f"{plural(len(listed), 'offer')} for '{title}'.   Why this order: --explain   "
-        "Take one:  intentcast accept OFFER"
-    )
+    parts = [f"{plural(len(listed), 'offer')} for '{title}'."]
+    parts += [] if explain else ["Why this order: --explain"]
+    parts += [_next(found)] if _next(found) else []
+    console.say("   ".join(parts))
+
+
+def _next(found: Document) -> str:
+    """Say what may be typed next; a handle can be copied as it stands."""
+    if found["cast"]["state"] == _AWARDED:
+        return "One is taken; see:  intentcast deal"
+    if found["cast"]["state"] not in CHOOSING:
+        return ""
+    for offer in found["offers"]:
+        if offer["valid"] and offer["state"] == _OFFERED:
+            return f"Take one:  intentcast accept {offer['handle']}"
+    return ""

@@ -29,8 +29,15 @@ def peers(session: Session) -> None:
         return
     headings = ("node", "address", "way", "roles", "rtt", "for", "in", "out", "first")
     rows = [_row(peer) for peer in found["peers"]]
-    right = ("rtt", "in", "out", "first")
-    for line in table(headings, rows, columns=session.console.width(), right=right):
+    lines = table(
+        headings,
+        rows,
+        columns=session.console.width(),
+        right=("rtt", "in", "out", "first"),
+        whole=("node", "address"),
+        spare=("first", "out", "in", "for", "rtt", "way", "roles"),
+    )
+    for line in lines:
         session.console.data(line)
     session.console.say(f"{plural(len(rows), 'link')}, {known} known")
 

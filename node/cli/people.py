@@ -28,7 +28,8 @@ def people(session: Session) -> None:
         session.console.say("No shop has sent an offer yet.")
         return
     headings = ("shop", "key", "deals", "last heard", "state")
-    for line in table(headings, rows, columns=session.console.width()):
+    whole, spare = ("key",), ("last heard",)
+    for line in table(headings, rows, columns=session.console.width(), whole=whole, spare=spare):
         session.console.data(line)
 
 

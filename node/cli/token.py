@@ -75,7 +75,14 @@ def list_tokens(session: Session) -> None:
     headings = ("handle", "name", "may", "made", "until", "last used")
     rows = [_row(each) for each in found["tokens"]]
     if rows:
-        for line in table(headings, rows, columns=session.console.width()):
+        lines = table(
+            headings,
+            rows,
+            columns=session.console.width(),
+            whole=("handle",),
+            spare=("made", "last used"),
+        )
+        for line in lines:
             session.console.data(line)
     count = plural(len(rows), "token or browser", "tokens and browsers")
     session.console.say(f"{count}, besides the file api.token, which may do everything.")

@@ -182,7 +182,15 @@ def _print_page(
 ) -> None:
     console = session.console
     if rows:
-        for line in table(headings, rows, columns=console.width(), right=("price", "total")):
+        lines = table(
+            headings,
+            rows,
+            columns=console.width(),
+            right=("price", "total"),
+            whole=("number", "price", "offer", "total", "deal"),
+            spare=("feed", "valid until"),
+        )
+        for line in lines:
             console.data(line)
     elif found["next"] is None:
         console.say("There is nothing.")
@@ -205,7 +213,9 @@ def inbox(session: Session) -> None:
             for each in found["waiting"]
         ]
         headings = ("deal", "total", "answer by", "about")
-        for line in table(headings, rows, columns=console.width(), right=("total",)):
+        whole = ("deal", "total", "answer by")
+        lines = table(headings, rows, columns=console.width(), right=("total",), whole=whole)
+        for line in lines:
             console.data(line)
         console.say("Answer:  intentcast deal DEAL --confirm        or: --refuse REASON")
     heard = [
@@ -214,7 +224,14 @@ def inbox(session: Session) -> None:
     ]
     if heard:
         headings_heard = ("request", "when", "what became of it", "title", "why")
-        for line in table(headings_heard, heard, columns=console.width()):
+        lines = table(
+            headings_heard,
+            heard,
+            columns=console.width(),
+            whole=("request", "what became of it"),
+            spare=("why", "when", "title"),
+        )
+        for line in lines:
             console.data(line)
     if not heard and not found["waiting"]:
         console.say("Nothing waits, and no request has come.")
@@ -243,5 +260,6 @@ def _print(session: Session, found: Document) -> None:
     listed = found["skipped"][:_SKIPPED_SHOWN]
     if listed:
         cells = [(short(one["cast"]), one["reason"], one["words"]) for one in listed]
-        for line in table(("cast", "reason", "why"), cells, columns=console.width()):
+        whole = ("cast", "reason")
+        for line in table(("cast", "reason", "why"), cells, columns=console.width(), whole=whole):
             console.data(line)

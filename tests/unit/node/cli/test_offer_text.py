@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node.cli.console import WIDE
-from node.cli.offer_text import explained, marks, overview, when
+from node.cli.offer_text import explained, marks, overview, overview_rows, when
 from tests.unit.node.api.fake_citizen import MUST, offer
 
 
@@ -95,3 +95,20 @@ def test_empty_parts_are_left_out():
     found = explained(offer(1, options=[], slots=[], musts=[], marks=[], note="", terms=None))
     assert not {"options (--option N)", "times (--slot N)", "musts"} & {x.strip() for x in found}
     assert not any("note" in line or "terms" in line for line in found)
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_on_a_narrow_terminal_handle_and_total_are_whole(columns: int):
+    vendor = {"name": "Camera Corner (example)", "key": "k", "trust": "first contact"}
+    offers = [offer(1, vendor=vendor), offer(2, vendor=vendor, marks=[])]
+    head, rows = overview_rows(offers, columns)
+    lines = [head, *(line for row in rows for line in row)]
+    assert all(len(line) <= columns for line in lines)
+    assert "offer-AAA1-BBBB" in rows[0][0]
+    assert "249.00 EUR" in rows[0][0]
+    assert "Camera Corner (e" in rows[0][0]
+    assert "of which" not in head
+    # What a buyer must see is not lost with its column.
+    assert rows[0][1] == "   pay before"
+    assert len(rows[1]) == 1
+    assert overview(offers, columns) == lines

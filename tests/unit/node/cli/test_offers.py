@@ -24,8 +24,34 @@ def test_a_row_each_best_first(shell: Shell):
     assert "2 offers for 'Espresso machine, used is fine'" in found.err
 
 
+def test_the_hint_can_be_copied_as_it_stands(shell: Shell, citizen: FakeCitizen):
+    citizen.offer_list = [offer(1, valid=False), offer(2, state="revoked"), offer(3)]
+    err = shell.run("offers", HANDLE).err
+    assert err.rstrip().endswith("Take one:  intentcast accept offer-AAA3-BBBB")
+    citizen.offer_list = [offer(1, valid=False)]
+    assert "Take one" not in shell.run("offers", HANDLE).err
+
+
+@pytest.mark.parametrize(
+    ("state", "says"), [("awarded", "see:  intentcast deal"), ("expired", ""), ("deciding", "Take")]
+)
+def test_nobody_is_told_to_take_what_cannot_be_taken(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch, state: str, says: str
+):
+    async def offers(cast_handle, *, weights=None):
+        cast = CAST | {"state": state}
+        return {"schema": "intentcast.offers/1", "cast": cast, "offers": [offer(1)]}
+
+    monkeypatch.setattr(citizen, "offers", offers)
+    err = shell.run("offers", HANDLE).err
+    assert says in err
+    assert ("Take one" in err) is (state == "deciding")
+
+
 def test_everything_about_each(shell: Shell):
-    out = shell.run("offers", HANDLE, "--explain").out
+    found = shell.run("offers", HANDLE, "--explain")
+    assert "--explain" not in found.err
+    out = found.out
     assert "850 points" in out
     assert "Voltage" in out
 

@@ -37,3 +37,16 @@ def test_a_peer_that_does_not_answer(shell: Shell, citizen: FakeCitizen):
     citizen.fails = TransportError("nobody answers there", code="E-PEER-TIMEOUT", fix="Check it")
     found = shell.run("peers", "add", "x:1")
     assert (found.code, "(E-PEER-TIMEOUT)" in found.err) == (1, True)
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_node_and_address_are_whole_on_a_narrow_terminal(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, columns: int
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    head, row = shell.run("peers", tty=True).out.splitlines()
+    assert "127.0.0.1:9401" in row
+    assert "…" not in row.split()[0]
+    assert "roles" in head
+    assert "first" not in head
+    assert max(len(head), len(row)) <= columns

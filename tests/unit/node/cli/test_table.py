@@ -59,3 +59,25 @@ def test_pairs():
 def test_rows_of_another_length_are_a_bug():
     with pytest.raises(ValueError, match="zip"):
         table(("a",), [("x", "y")], columns=80)
+
+
+@given(CELLS, st.integers(1, 120))
+def test_what_may_be_copied_is_never_cut(rows, columns: int):
+    [_, *lines] = table(("one", "two", "three"), rows, columns=columns, whole=("two",))
+    for (_, two, _), line in zip(rows, lines, strict=True):
+        assert "".join(c for c in two if c.isprintable()).rstrip() in line
+
+
+def test_spared_columns_go_in_their_order_before_others_become_unreadable():
+    headings, row = ("id", "text", "a", "b"), ("x" * 15, "t" * 30, "a" * 10, "b" * 10)
+    kept = {
+        columns: table(headings, [row], columns=columns, whole=("id",), spare=("b", "a"))[0].split()
+        for columns in (90, 60, 50, 40, 20)
+    }
+    assert kept == {
+        90: ["id", "text", "a", "b"],
+        60: ["id", "text", "a", "b"],
+        50: ["id", "text", "a"],
+        40: ["id", "text"],
+        20: ["id", "text"],
+    }

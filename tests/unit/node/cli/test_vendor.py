@@ -130,3 +130,21 @@ def test_inbox(shell: Shell, citizen: FakeCitizen):
     assert citizen.salesroom is not None
     citizen.salesroom.waiting, citizen.salesroom.requests = [], []
     assert "no request has come" in shell.run("vendor", "inbox").err
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+@pytest.mark.parametrize(
+    ("verb", "whole"),
+    [
+        ("inbox", ("deal-WAIT-ING1", "cast-7Q4M-K2XD", "offered, offer-AAA1-BBBB")),
+        ("offers", ("offer-AAA1-BBBB", "249.00 EUR", "deal-1")),
+        ("catalogue", ("E-1", "249.00 EUR")),
+    ],
+)
+def test_what_may_be_copied_is_whole_on_a_narrow_terminal(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, columns: int, verb: str, whole: tuple[str, ...]
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = shell.run("vendor", verb, tty=True).out
+    assert all(text in out for text in whole)
+    assert all(len(line) <= columns for line in out.splitlines())
