@@ -54,7 +54,7 @@ def test_a_guide_does_what_it_says(tmp_path: Path, name: str):
 
 
 class Newcomer(Desk):
-    """Somebody with a terminal, in a village whose one shop passes on, too."""
+    """Somebody with terminals, and nobody to link to but the shop the page itself opens."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -66,14 +66,6 @@ class Newcomer(Desk):
             "eight days pass": self._wait_eight_days,
             "a newer program was here": self._write_as_newer,
         }
-
-    def build_village(self) -> None:
-        home = "--home /tmp/ic/shop"
-        self.run(Command("export INTENTCAST_NET=tutorial"))
-        self.run(Command(f"intentcast vendor init {home} --example camera-corner"))
-        self.run(Command(f"intentcast vendor import {home}"))
-        line = f"intentcast vendor serve {home} --relay --listen 127.0.0.1:9401 --api-port 0"
-        self.run(Command(line, terminal="village"))
 
     def own(self, line: str) -> str:
         line = line.replace(" 8430", f" {self._taken.getsockname()[1]}")
@@ -158,7 +150,6 @@ def test_the_first_minutes_go_as_told(tmp_path: Path):
     assert len(found) > 25
     newcomer = Newcomer(tmp_path)
     try:
-        newcomer.build_village()
         for command in found:
             newcomer.run(command)
         # A first start that was refused has made nothing.
