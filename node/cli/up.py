@@ -201,16 +201,24 @@ def announce(session: Session, ready: Ready, *, opens: bool = False) -> None:
         console.say(f"  ! {notice}")
     if login is not None:
         console.say("The page, at any time:  intentcast open")
-    if ready.made_identity:
-        console.say(
-            'Ask for something:  intentcast cast "what you want"        '
-            "keep it running:  intentcast service install"
-        )
+    for line in _next_steps(ready):
+        console.say(line)
     console.say("Ready. Ctrl-C stops the node.")
     if login is not None and opens and ready.made_identity:
         from node.cli.browser import open_browser
 
         _ = open_browser(session.home, ready.api_url + login.link_path)
+
+
+def _next_steps(ready: Ready) -> list[str]:
+    """Say what one may do now: who sells, look at what came; who is new, ask."""
+    stay = "keep it running:  intentcast service install"
+    if ready.vendor:
+        look = "Requests:  intentcast vendor inbox        offers sent:  intentcast vendor offers"
+        return [f"{look}        {stay}" if ready.made_identity else look]
+    if ready.made_identity:
+        return [f'Ask for something:  intentcast cast "what you want"        {stay}']
+    return []
 
 
 def _peers(ready: Ready) -> str:

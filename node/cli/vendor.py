@@ -18,7 +18,7 @@ from node.cli.table import pairs, table
 from node.cli.up import node_options, start_node
 from protocol.errors import LocalProtocolError
 
-_SKIPPED_SHOWN = 20
+_REASONS_SHOWN = 20
 _PRICE_UNIT = "each"
 
 
@@ -116,11 +116,17 @@ def serve(session: Session, **flags: Any) -> int:
 @session_options
 def status(session: Session) -> None:
     """Show what the shop has, what it quoted, and what it let pass and why."""
-    found = session.client().get("/v1/vendor")
+    client = session.client()
+    found = client.get("/v1/vendor")
     if session.as_json:
         session.console.document(found)
         return
     _print(session, found)
+    if not client.get("/v1/peers")["peers"]:
+        session.console.say(
+            "! Offline: no peers, so no request comes. "
+            "Link to one:  intentcast peers add HOST:PORT        or:  intentcast join LINK"
+        )
 
 
 @vendor.command("catalogue", short_help="List what is on offer.")
@@ -257,9 +263,28 @@ def _print(session: Session, found: Document) -> None:
         rows.append(("Rules", f"the last good ones are used: {found['rules_problem']}"))
     for line in pairs(rows):
         console.data(line)
-    listed = found["skipped"][:_SKIPPED_SHOWN]
-    if listed:
-        cells = [(short(one["cast"]), one["reason"], one["words"]) for one in listed]
-        whole = ("cast", "reason")
-        for line in table(("cast", "reason", "why"), cells, columns=console.width(), whole=whole):
+    cells = _grouped(found["skipped"])
+    if cells:
+        lines = table(
+            ("let pass", "reason", "why", "cast"),
+            cells[:_REASONS_SHOWN],
+            columns=console.width(),
+            right=("let pass",),
+            whole=("reason", "cast"),
+        )
+        for line in lines:
             console.data(line)
+    if len(cells) > _REASONS_SHOWN:
+        console.say(f"... and {len(cells) - _REASONS_SHOWN} more; each: intentcast vendor inbox")
+
+
+def _grouped(skipped: Sequence[Document]) -> list[tuple[object, ...]]:
+    """Gather requests that were let pass for the same reason, the most frequent first."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in skipped:
+        groups.setdefault((one["reason"], one["words"]), []).append(one["cast"])
+    most_first = sorted(groups.items(), key=lambda item: -len(item[1]))
+    return [
+        (len(casts), reason, words, short(casts[0]) if len(casts) == 1 else "")
+        for (reason, words), casts in most_first
+    ]

@@ -94,10 +94,18 @@ def test_without_a_command(down: Shell, started):
 def test_the_first_start_says_what_comes_next(
     down: Shell, started, monkeypatch: pytest.MonkeyPatch
 ):
+    shop = down.run("up").err
+    assert "intentcast vendor inbox" in shop
+    assert "intentcast service install" in shop
+    assert "Ask for something" not in shop
+    monkeypatch.setattr(f"{__name__}.READY", replace(READY, vendor=None))
     found = down.run("up")
+    assert "vendor inbox" not in found.err
     assert 'Ask for something:  intentcast cast "what you want"' in found.err
     assert "intentcast service install" in found.err
-    monkeypatch.setattr(f"{__name__}.READY", replace(READY, made_identity=False))
+    monkeypatch.setattr(f"{__name__}.READY", replace(READY, made_identity=False, vendor="Shop"))
+    assert "intentcast vendor inbox" in down.run("up").err
+    monkeypatch.setattr(f"{__name__}.READY", replace(READY, made_identity=False, vendor=None))
     assert "Ask for something" not in down.run("up").err
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from node.cli import vendor as module
-from tests.unit.node.api.fake_citizen import FakeCitizen
+from tests.unit.node.api.fake_citizen import FakeCitizen, full
 from tests.unit.node.cli.conftest import Shell
 
 FEED = "id,title,price,google_product_category\n1,Tent,20.00 EUR,Sporting Goods\n"
@@ -87,6 +87,7 @@ def test_status(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPa
     out = shell.run("vendor", "status").out
     assert "Shop      Shop One" in out
     assert "no_match" in out
+    assert "Offline" not in shell.run("vendor", "status").err
     assert shell.run("vendor", "status", "--json").document()["schema"] == "intentcast.vendor/1"
     known = citizen.vendor_status
 
@@ -96,6 +97,36 @@ def test_status(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(citizen, "vendor_status", broken)
     assert "the last good ones are used: line 3" in shell.run("vendor", "status").out
     assert "intentcast unlock" in shell.run("vendor", "status").err
+
+
+def test_status_says_a_reason_once(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
+):
+    known = citizen.vendor_status
+    far = [{"cast": full("cast", n), "reason": "place", "words": "too far"} for n in range(7)]
+    one = {"cast": full("cast", 9), "reason": "dates", "words": "too short"}
+    odd = [one | {"words": f"no {n}"} for n in range(25)]
+
+    async def busy():
+        return await known() | {"skipped": [one, *far, *odd]}
+
+    monkeypatch.setattr(citizen, "vendor_status", busy)
+    found = shell.run("vendor", "status")
+    [row] = [line for line in found.out.splitlines() if "too far" in line]
+    assert row.split()[:2] == ["7", "place"]
+    [row] = [line for line in found.out.splitlines() if "too short" in line]
+    assert row.split()[-1].startswith("cast-")
+    assert "... and 7 more" in found.err
+
+
+def test_status_of_a_shop_nobody_is_linked_to(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
+):
+    async def peers():
+        return {"schema": "intentcast.peers/1", "peers": [], "known": 0}
+
+    monkeypatch.setattr(citizen, "peers", peers)
+    assert "Offline: no peers" in shell.run("vendor", "status").err
 
 
 def test_catalogue(shell: Shell, citizen: FakeCitizen):
