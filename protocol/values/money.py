@@ -121,9 +121,12 @@ def parse_money(text: str) -> Money:
         if MINOR_DIGITS[cur] == 0:  # no fraction exists, so the comma can only group thousands
             plain = read_numeral(numeral, Separator.POINT)
         else:
-            bare = numeral.strip().replace(",", "")
-            pointed = numeral.strip().replace(",", ".")
-            _refuse(f"'{shown}' can be read in two ways", f"Write {bare}{cur} or {pointed}{cur}")
+            whole, _, rest = numeral.strip().partition(",")
+            # Both readings are such as would be accepted: no finer than the currency.
+            fine = f"{whole}.{rest[: MINOR_DIGITS[cur]]}"
+            _refuse(
+                f"'{shown}' can be read in two ways", f"Write {whole}{rest}{cur} or {fine}{cur}"
+            )
     if not isinstance(plain, str):
         _refuse(f"'{shown}' is not an amount of money")
     return Money(cur=cur, minor=_minor_of(plain, cur, shown))

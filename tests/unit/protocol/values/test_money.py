@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 
@@ -47,7 +49,7 @@ def test_parse_money_reads_what_people_write(text, cur, minor):
         ("300", "300EUR"),
         ("", "300EUR"),
         ("EUR", "300EUR"),
-        ("1,234 USD", "Write 1234USD or 1.234USD"),
+        ("1,234 USD", "Write 1234USD or 1.23USD"),
         ("1.234 USD", "at most 2 digits"),
         ("1.000 EUR", "at most 2 digits"),
         ("12.5 JPY", "no decimals"),
@@ -76,8 +78,11 @@ def test_parse_money_refuses_the_rest_and_says_what_to_type(text, hint):
 
 
 def test_a_fix_for_two_readings_is_one_that_works():
-    for fixed in ("1234USD", "1,23USD"):
-        assert parse_money(fixed).cur == "USD"
+    for text in ("1,200 EUR", "EUR 1,234", "-1,200 EUR", "999,001 KWD", "€1,000"):
+        with pytest.raises(LocalProtocolError) as caught:
+            parse_money(text)
+        [one, other] = re.findall(r"[0-9.]+[A-Z]{3}", caught.value.fix)
+        assert parse_money(one).minor > parse_money(other).minor > 0
     with pytest.raises(LocalProtocolError, match=r"Write 1234KWD or 1\.234KWD"):
         parse_money("1,234 KWD")
     assert parse_money("1234KWD").minor == 1_234_000
