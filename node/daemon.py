@@ -112,6 +112,8 @@ class Ready:
     """Name of the shop, where the home has one."""
     kept_peers: int = 0
     """How many nodes it was told to stay linked to."""
+    known_peers: int = 0
+    """How many relays it knows from before and dials of itself."""
     notices: list[str] = field(default_factory=list)
     """Standing remarks."""
     begin_login: Callable[[], Login] = field(repr=False)
@@ -347,6 +349,7 @@ class Daemon:
             made_identity=made,
             vendor=shop.name,
             kept_peers=len(settings.peers) + len(self.neighbours.standing()),
+            known_peers=self.network.known_count(),
             notices=[*self.custody.notices(), *self.recovery.greeting()],
             begin_login=self.access.begin_login,
         )

@@ -61,9 +61,17 @@ def _row(peer: dict[str, Any]) -> tuple[object, ...]:
 @click.argument("address", metavar="ADDRESS")
 @session_options
 def add(session: Session, address: str) -> None:
-    """Stay linked to ADDRESS: host:port, or intentcast://KEY@host:port as `up` prints it."""
+    """Stay linked to ADDRESS: host:port, or intentcast://KEY@host:port as `up` prints it.
+
+    The link is made again whenever it breaks, for as long as this node runs. A start after that
+    dials the relays that are still known, and whatever --peer or config.toml names.
+    """
     found = session.client().post("/v1/peers", {"address": peer_address(address)})
     if session.as_json:
         session.console.document(found)
-    else:
-        session.console.say(session.console.tick(f"Added {address}. See: intentcast peers"))
+        return
+    session.console.say(session.console.tick(f"Added {address}. See: intentcast peers"))
+    session.console.say(
+        "  The link stays for as long as this node runs. "
+        f"For every start:  intentcast up --peer {address}        or peers in config.toml"
+    )

@@ -174,6 +174,7 @@ def announce(session: Session, ready: Ready, *, opens: bool = False) -> None:
                 "listen": ready.listen,
                 "address": _address(ready),
                 "kept_peers": ready.kept_peers,
+                "known_peers": ready.known_peers,
                 "made_identity": ready.made_identity,
                 "vendor": ready.vendor,
                 "notices": ready.notices,
@@ -224,9 +225,15 @@ def _next_steps(ready: Ready) -> list[str]:
 def _peers(ready: Ready) -> str:
     if ready.kept_peers:
         return f"dials {ready.kept_peers}; see: intentcast peers"
+    if ready.known_peers:
+        return f"none yet; {ready.known_peers} known from before {_being(ready)} dialled"
     if ready.listen:
         return "none to dial; others may dial this node: intentcast invite"
     return "none yet; link to one: intentcast peers add HOST:PORT        or: intentcast join LINK"
+
+
+def _being(ready: Ready) -> str:
+    return "is being" if ready.known_peers == 1 else "are being"
 
 
 def _address(ready: Ready) -> str | None:

@@ -60,6 +60,25 @@ async def test_a_restart_keeps_the_identity(tmp_path: Path):
     assert nodes[0] == nodes[1]
 
 
+async def test_a_start_counts_the_relays_it_knows_from_before(tmp_path: Path):
+    relay = Daemon(
+        tmp_path / "relay",
+        Settings(net=NET, api_port=0, listen_port=0, mailbox=True, bootstrap=True),
+    )
+    address = (await relay.start()).listen
+    assert address is not None
+    known = []
+    for _ in range(2):
+        daemon = Daemon(tmp_path / "me", QUIET)
+        known.append((await daemon.start()).known_peers)
+        if known == [0]:
+            await daemon.handle.add_peer(address)
+            await eventually(daemon.network.known_count, "the relay is known")
+        await daemon.stop()
+    await relay.stop()
+    assert known == [0, 1]
+
+
 async def test_a_second_daemon_on_one_home_is_refused_and_harms_nothing(tmp_path: Path):
     first, second = Daemon(tmp_path, QUIET), Daemon(tmp_path, QUIET)
     ready = await first.start()

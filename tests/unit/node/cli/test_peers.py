@@ -30,6 +30,8 @@ def test_add_takes_the_address_as_up_prints_it(shell: Shell, citizen: FakeCitize
     found = shell.run("peers", "add", "intentcast://node-ABCD@127.0.0.1:9401")
     assert (found.code, found.out) == (0, "")
     assert citizen.calls[0] == ("add_peer", "node-ABCD@127.0.0.1:9401")
+    assert "for as long as this node runs" in found.err
+    assert "up --peer intentcast://node-ABCD@127.0.0.1:9401" in found.err
     assert shell.run("peers", "add", "x:1", "--json").document()["schema"] == "intentcast.peers/1"
 
 

@@ -110,11 +110,13 @@ def test_the_first_start_says_what_comes_next(
 
 
 @pytest.mark.parametrize(
-    ("kept", "listen", "said"),
+    ("kept", "known", "listen", "said"),
     [
-        (0, None, "none yet; link to one: intentcast peers add HOST:PORT"),
-        (0, "127.0.0.1:9401", "others may dial this node: intentcast invite"),
-        (2, None, "dials 2; see: intentcast peers"),
+        (0, 0, None, "none yet; link to one: intentcast peers add HOST:PORT"),
+        (0, 1, None, "none yet; 1 known from before is being dialled"),
+        (0, 3, "127.0.0.1:9401", "none yet; 3 known from before are being dialled"),
+        (0, 0, "127.0.0.1:9401", "others may dial this node: intentcast invite"),
+        (2, 3, None, "dials 2; see: intentcast peers"),
     ],
 )
 def test_the_greeting_says_whom_it_dials(
@@ -123,11 +125,16 @@ def test_the_greeting_says_whom_it_dials(
     monkeypatch: pytest.MonkeyPatch,
     *,
     kept: int,
+    known: int,
     listen: str | None,
     said: str,
 ):
-    monkeypatch.setattr(f"{__name__}.READY", replace(READY, kept_peers=kept, listen=listen))
+    monkeypatch.setattr(f"{__name__}.READY", _ready(kept, known, listen))
     assert said in down.run("up").err
+
+
+def _ready(kept: int, known: int, listen: str | None) -> Ready:
+    return replace(READY, kept_peers=kept, known_peers=known, listen=listen)
 
 
 def test_a_first_start_whose_port_is_taken_makes_nothing(down: Shell):
