@@ -34,10 +34,28 @@ def print_report(session: Session, found: dict[str, Any], path: Path) -> None:
         console.alarm(
             f"  ! {_stay(found['removals_held'])} on offer; to let them go: --remove-most"
         )
-    if found["applied"]:
-        console.say(console.tick(f"{found['offered']:,} on offer, {found['refused']:,} refused."))
-    else:
+    if not found["applied"]:
         console.say("  A dry run: nothing was changed.")
+    elif nothing_usable(found):
+        stay = f"; {found['offered']:,} on offer from before" if found["offered"] else ""
+        console.alarm(console.cross(f"Every row was refused{stay}."))
+    else:
+        console.say(console.tick(f"{found['offered']:,} on offer, {found['refused']:,} refused."))
+
+
+def nothing_usable(found: dict[str, Any]) -> bool:
+    """Tell whether not one row of a feed could be used."""
+    refused = int(found["refused"])
+    return refused > 0 and (not found["offered"] or refused >= found["rows"])
+
+
+def print_habits(session: Session, path: Path, given: dict[str, Any]) -> None:
+    """Say how to keep what was said of a feed, so that the next import needs none of it."""
+    from node.vendor.identity import feed_lines
+
+    session.console.say("  To need no option the next time, write into vendor.toml:")
+    for line in feed_lines(path.absolute(), given):
+        session.console.say(f"    {line}")
 
 
 def _stay(count: int) -> str:
@@ -45,13 +63,14 @@ def _stay(count: int) -> str:
 
 
 def _problem(problem: dict[str, Any]) -> str:
-    where = f"line {problem['line']}  " if problem["line"] else ""
-    kept = "" if problem["refused"] else " (kept without it)"
-    fix = f"  fix: {problem['fix']}" if problem["fix"] else ""
-    return (
-        f'{where}{problem["column"]}  "{problem["value"]}"  {problem["code"]}  '
-        f"{problem['sentence']}{kept}{fix}"
-    )
+    column = problem["column"]
+    # Only a cell can be left out of a row that stays.
+    is_kept = column and not problem["refused"]
+    parts = [f"line {problem['line']}"] if problem["line"] else []
+    parts += [column, f'"{problem["value"]}"'] if column else []
+    parts += [problem["code"], problem["sentence"] + (" (kept without it)" if is_kept else "")]
+    parts += [f"fix: {problem['fix']}"] if problem["fix"] else []
+    return "  ".join(parts)
 
 
 def save_report(session: Session, name: str, found: dict[str, Any]) -> None:

@@ -187,6 +187,16 @@ def feed_orders(
         yield _existing(home / known.file), given | said
 
 
+def to_keep(home: Path, path: Path, given: dict[str, Any]) -> bool:
+    """Tell whether what was said of a feed stands in no file and would have to be said again."""
+    from node.data.vocabulary import category_tree
+    from node.vendor.identity import HABITS, load_identity
+
+    feeds = load_identity(home / IDENTITY_FILE, tree=category_tree()).feeds
+    is_known = any((home / feed.file).absolute() == path.absolute() for feed in feeds)
+    return not is_known and any(given.get(name) for name in HABITS)
+
+
 def _existing(path: Path) -> Path:
     if not path.is_file():
         raise NotFoundError(f"there is no file {path}", code="E-FILE", fix="Check its name")

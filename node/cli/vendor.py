@@ -10,7 +10,7 @@ import click
 
 from node.cli.client import Document
 from node.cli.exits import Exit
-from node.cli.feed_report import print_report, save_report
+from node.cli.feed_report import nothing_usable, print_habits, print_report, save_report
 from node.cli.group import NounGroup
 from node.cli.session import Session, session_options
 from node.cli.spoken import moment, short
@@ -85,7 +85,7 @@ def import_(session: Session, feed: str | None, report: str | None, **options: A
     Only differences are applied; importing the same file again changes nothing. Works with the
     node running or not.
     """
-    from node.cli.shop_files import feed_orders, import_one
+    from node.cli.shop_files import feed_orders, import_one, to_keep
 
     worst = Exit.OK
     for path, given in feed_orders(session, feed, options):
@@ -96,8 +96,10 @@ def import_(session: Session, feed: str | None, report: str | None, **options: A
             session.console.document(found, line=feed is None)
         else:
             print_report(session, found, path)
-        if not found["offered"] and found["refused"]:
+        if nothing_usable(found):
             worst = Exit.REFUSED
+        elif found["applied"] and not session.as_json and to_keep(session.home, path, given):
+            print_habits(session, path, given)
     return worst
 
 

@@ -7,6 +7,7 @@ the shop as matching sees it, and how its feed is to be read. Keys and mailboxes
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -273,6 +274,23 @@ def identity_text(identity: Identity) -> str:
     for feed in identity.feeds:
         lines += ["", *_feed_lines(feed)]
     return "\n".join(lines) + "\n"
+
+
+HABITS = ("currency", "decimal_comma", "category", "price_unit", "encoding", "delimiter")
+"""Keys of a `[[feed]]` that say how it is to be read."""
+
+
+def feed_lines(file: Path, given: Mapping[str, Any]) -> list[str]:
+    """Write a `[[feed]]` as `vendor.toml` has it.
+
+    Args:
+        file: the feed.
+        given: what was said of it; other keys than those of a feed are left out.
+    """
+    source = given.get("source")
+    said = {"file": str(file)} | ({"source": source} if source else {})
+    said |= {key: given[key] for key in HABITS if given.get(key)}
+    return ["[[feed]]", *(f"{key} = {_quoted(value)}" for key, value in said.items())]
 
 
 def _feed_lines(feed: FeedSource) -> list[str]:

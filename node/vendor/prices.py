@@ -91,7 +91,7 @@ def _with_currency(text: str, habits: ShopHabits) -> tuple[int, str]:
 
 
 def _no_currency(text: str) -> str:
-    return "no currency, decimal comma" if "," in text and "." not in text else "no currency"
+    return "no currency, and a decimal comma" if "," in text and "." not in text else "no currency"
 
 
 def _without_sign(text: str, currency: str) -> str:
@@ -109,7 +109,10 @@ def _fix(text: str, currency: str) -> str:
     comma = read_numeral(bare, Separator.COMMA)
     if isinstance(comma, str) and not isinstance(point, str):
         options = "--decimal-comma" if currency else "--currency EUR --decimal-comma"
-        return f'"{comma} {currency or "EUR"}" or {options}'
+        return (
+            f"Prices with a decimal comma ({text.strip()[:20]}): {options}; "
+            f'or write "{comma} {currency or "EUR"}"'
+        )
     if isinstance(point, str) and not currency:
         return f'"{point} EUR" or --currency EUR'
     if isinstance(point, str) and not isinstance(comma, str):

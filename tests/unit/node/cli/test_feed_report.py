@@ -14,7 +14,7 @@ from node.cli.session import Session
 from tests.unit.node.cli.conftest import Terminal
 
 PROBLEM = {
-    "line": 0,
+    "line": 3,
     "column": "x\x1b",
     "value": "",
     "code": "E-FEED-X",
@@ -52,9 +52,36 @@ def told(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> str:
 def test_the_first_problems_and_how_many_more(monkeypatch: pytest.MonkeyPatch):
     text = told(monkeypatch)
     assert text.count("E-FEED-X") == 10
-    assert '  x  ""  E-FEED-X  odd (kept without it)\n' in text
+    assert '  line 3  x  ""  E-FEED-X  odd (kept without it)\n' in text
     assert "... 14 more" in text
     assert "✓ 1,180 on offer, 24 refused." in text
+
+
+def test_what_is_of_no_cell_has_no_empty_columns(monkeypatch: pytest.MonkeyPatch):
+    whole = PROBLEM | {"line": 0, "column": "", "fix": "look"}
+    row = whole | {"line": 7, "refused": True}
+    text = told(monkeypatch, problems=[whole, row])
+    assert "  E-FEED-X  odd  fix: look\n" in text
+    assert "  line 7  E-FEED-X  odd  fix: look\n" in text
+    assert "kept without it" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rows": 4, "refused": 4, "offered": 4}, "✗ Every row was refused; 4 on offer from"),
+        ({"rows": 4, "refused": 4, "offered": 0}, "✗ Every row was refused.\n"),
+        ({"rows": 4, "refused": 3, "offered": 1}, "✓ 1 on offer, 3 refused."),
+        ({"rows": 0, "refused": 0, "offered": 0}, "✓ 0 on offer, 0 refused."),
+        ({"rows": 4, "refused": 4, "offered": 4, "applied": False}, "A dry run"),
+    ],
+)
+def test_a_feed_nothing_of_which_could_be_used_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str
+):
+    text = told(monkeypatch, problems=[], **changes)
+    assert said in text
+    assert ("✓" in text) is said.startswith("✓")
 
 
 def test_what_must_be_read(monkeypatch: pytest.MonkeyPatch):

@@ -67,6 +67,35 @@ def test_nothing_could_be_used(shop: Shell, citizen, tmp_path: Path, monkeypatch
     (tmp_path / "feed.csv").write_text(FEED)
     assert shop.run("vendor", "import", "feed.csv").code == 5
 
+    async def all_refused(data, options):
+        return await known(data, options) | {"rows": 3, "added": 0, "refused": 3}
+
+    monkeypatch.setattr(citizen, "vendor_import", all_refused)
+    found = shop.run("vendor", "import", "feed.csv")
+    assert (found.code, "2 on offer from before" in found.err, "✓" in found.err) == (5, True, False)
+
+
+def test_an_import_says_how_to_keep_its_options(shop: Shell, tmp_path: Path):
+    (tmp_path / "feed.csv").write_text(FEED)
+    assert "vendor.toml" not in shop.run("vendor", "import", "feed.csv").err
+    said = ("--currency", "EUR", "--decimal-comma", "--delimiter", ";", "--dry-run")
+    assert "[[feed]]" not in shop.run("vendor", "import", "feed.csv", *said).err
+    err = shop.run("vendor", "import", "feed.csv", *said[:-1]).err
+    lines = [line.strip() for line in err[err.index("[[feed]]") :].splitlines()]
+    assert lines == [
+        "[[feed]]",
+        f'file = "{tmp_path / "feed.csv"}"',
+        'source = "feed.csv"',
+        'currency = "EUR"',
+        "decimal_comma = true",
+        'delimiter = ";"',
+    ]
+    # What it printed is what the next import reads.
+    with (shop.home / "vendor.toml").open("a") as file:
+        file.write("\n" + "\n".join(lines) + "\n")
+    assert shop.run("vendor", "import").code == 0
+    assert "[[feed]]" not in shop.run("vendor", "import", "feed.csv", *said[:-1]).err
+
 
 def test_serve_is_up_with_a_check(shell: Shell, monkeypatch: pytest.MonkeyPatch):
     started = []

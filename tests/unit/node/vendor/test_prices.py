@@ -54,15 +54,18 @@ def test_the_head_comes_before_the_row_and_the_row_before_the_feed():
         (
             "19,99",
             {},
-            "no currency, decimal comma",
-            '"19.99 EUR" or --currency EUR --decimal-comma',
+            "no currency, and a decimal comma",
+            (
+                "Prices with a decimal comma (19,99): --currency EUR --decimal-comma; "
+                'or write "19.99 EUR"'
+            ),
         ),
         ("19.99", {}, "no currency", '"19.99 EUR" or --currency EUR'),
         (
             "19,99",
             {"currency": "USD"},
             "'19,99' is not an amount",
-            '"19.99 USD" or --decimal-comma',
+            'Prices with a decimal comma (19,99): --decimal-comma; or write "19.99 USD"',
         ),
         (
             "279.00",
