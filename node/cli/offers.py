@@ -46,7 +46,7 @@ def offers(  # noqa: PLR0917 - one parameter per option
 ) -> int | None:
     """Show the offers for CAST, the best first; the total is the sum of its lines.
 
-    With a single cast its name may be left out.
+    With a single cast, or a single one that is open, its name may be left out.
     """
     wanted = _count(wait)
     client = session.client()
@@ -70,12 +70,15 @@ def offers(  # noqa: PLR0917 - one parameter per option
     return None
 
 
-def only_cast(client: NodeClient, deadline: Deadline | None = None) -> str:
-    """Name the single cast there is.
+def only_cast(
+    client: NodeClient, deadline: Deadline | None = None, *, line: str = "intentcast offers {}"
+) -> str:
+    """Name the single cast there is, or the single one that is open among others that ended.
 
     Args:
         client: asks.
         deadline: how long one that is saved and not sent yet is waited for; not at all without.
+        line: what to type where there are several, `{}` standing for one of them.
 
     Raises:
         NotFoundError: E-CAST-UNKNOWN, there is none, or none was sent yet.
@@ -88,8 +91,10 @@ def only_cast(client: NodeClient, deadline: Deadline | None = None) -> str:
         _, cursor = client.news(cursor, deadline.left_s())
         listed = client.get("/v1/casts")["casts"]
     casts = [cast["handle"] for cast in listed if cast["handle"]]
-    if len(casts) == 1:
-        return str(casts[0])
+    open_casts = [c["handle"] for c in listed if c["handle"] and c["state"] in CHOOSING]
+    for found in (casts, open_casts):
+        if len(found) == 1:
+            return str(found[0])
     if listed and not casts:
         raise NotFoundError(
             "what you asked for is saved and not sent yet: no node with a mailbox is connected",
@@ -102,10 +107,11 @@ def only_cast(client: NodeClient, deadline: Deadline | None = None) -> str:
             code="E-CAST-UNKNOWN",
             fix='Begin:  intentcast cast "what you want"',
         )
+    named = (open_casts or casts)[0]
     raise LocalProtocolError(
         f"there are {len(casts)} casts; say which",
         code="E-USAGE",
-        fix=f"Write:  intentcast offers {casts[0]}        all of them:  intentcast casts",
+        fix=f"Write:  {line.format(named)}        all of them:  intentcast casts",
     )
 
 

@@ -11,7 +11,7 @@ import operator
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import click
@@ -178,8 +178,13 @@ def _until_ready(session: Session, condition: Condition, deadline: Deadline) -> 
 
 def _until(client: NodeClient, condition: Condition, deadline: Deadline) -> Look:
     cursor = client.cursor()
+    meant = condition
+    if condition.noun == "offers" and condition.handle is None:
+        # Which one is decided once: another that is asked meanwhile changes nothing.
+        like = replace(condition, handle="{}")
+        meant = replace(condition, handle=only_cast(client, line=f"intentcast wait '{like}'"))
     while True:
-        found = look(client, condition)
+        found = look(client, meant)
         if found.holds:
             return found
         if found.is_lost:
@@ -204,8 +209,8 @@ def look(client: NodeClient, condition: Condition) -> Look:
     if condition.noun == "peers":
         count = len(client.get("/v1/peers")["peers"])
     else:
-        handle = condition.handle or only_cast(client)
-        count = len(client.get(f"/v1/casts/{handle_path(handle)}/offers")["offers"])
+        path = f"/v1/casts/{handle_path(condition.handle or '')}/offers"
+        count = len(client.get(path)["offers"])
     return Look(value=count, holds=_COMPARE[condition.op](count, condition.number))
 
 

@@ -68,6 +68,11 @@ def test_a_single_cast_needs_no_name(shell: Shell, citizen: FakeCitizen):
     citizen.cast_list = [CAST, CAST | {"handle": "cast-2"}]
     several = shell.run("offers")
     assert (several.code, "say which" in several.err) == (2, True)
+    ended = CAST | {"handle": "cast-0", "state": "awarded"}
+    citizen.cast_list = [ended, CAST, ended | {"state": "expired"}]
+    assert shell.run("offers", "--json").document()["cast"] == CAST
+    citizen.cast_list = [ended, CAST, CAST | {"handle": "cast-2"}]
+    assert f"Write:  intentcast offers {HANDLE}" in shell.run("offers").err
     citizen.cast_list = []
     none = shell.run("offers")
     assert (none.code, "(E-CAST-UNKNOWN)" in none.err) == (7, True)

@@ -132,3 +132,12 @@ def test_a_node_that_does_not_become_ready(
     found = shell.run("wait", "ready", "--timeout", "0s")
     assert found.code == 6
     assert f"it is {words} (E-TIMEOUT)" in found.err
+
+
+def test_several_casts_are_told_apart_in_the_words_of_this_verb(shell: Shell, citizen: FakeCitizen):
+    citizen.cast_list = [CAST, CAST | {"handle": "cast-2"}]
+    found = shell.run("wait", "offers>=99")
+    assert found.code == 2
+    assert f"Write:  intentcast wait 'offers {CAST['handle']}>=99'" in found.err
+    citizen.cast_list[1] = citizen.cast_list[1] | {"state": "expired"}
+    assert shell.run("wait", "offers>=1").code == 0
