@@ -10,6 +10,7 @@ import difflib
 import os
 import traceback
 from dataclasses import dataclass
+from typing import Final
 
 import click
 
@@ -135,9 +136,20 @@ def usage(error: click.UsageError) -> LocalProtocolError:
             return _usage(error.format_message()[:200], _synopsis(error.ctx) or see)
 
 
+_OTHER_WORDS: Final = {
+    "help": "--help",
+    "version": "--version",
+    **dict.fromkeys(("init", "start", "run", "serve", "daemon"), "up"),
+    **dict.fromkeys(("buy", "ask", "want", "request", "search"), "cast"),
+    **dict.fromkeys(("sell", "shop"), "vendor"),
+}
+"""What other programs call it, or a person would -> our command."""
+
+
 def no_such_command(path: str, name: str, known: list[str]) -> LocalProtocolError:
     """Say that a word is no command, and which comes nearest."""
-    near = _near(name, known)
+    near = _OTHER_WORDS.get(name.lower(), "") if path == "intentcast" else ""
+    near = near or _near(name, known)
     see = f"See: {path} --help"
     fix = f"Did you mean: {path} {near}?        {see}" if near else see
     return _usage(f"'{name[:60]}' is not a command of {path}", fix)

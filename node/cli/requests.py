@@ -26,6 +26,8 @@ _KM: Final = {"": 1.0, "km": 1.0, "m": 0.001, "mi": 1.609344, "mile": 1.609344, 
 _DISTANCE: Final = re.compile(r"(?P<number>\d{1,6}(\.\d{1,3})?)\s*(?P<unit>[a-z]*)", re.IGNORECASE)
 _SURE: Final = 60
 """Score of a search from which every word of a category's name was said."""
+_MISSPELT: Final = 0.8
+"""How much of a word must be right for the rest to be a slip."""
 _DAYS: Final = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _BARE_NUMBER: Final = re.compile(r"[\d.,'\s]+")
 _OPTION_OF: Final = {
@@ -269,5 +271,27 @@ def of_a_guess(error: IntentcastError, draft: Draft) -> None:
     below = [path for path in tree.paths() if tree.is_under(path, draft.guessed)]
     fits = [path for path in below if vocabulary.find_key(path, error.field)]
     error.sentence += ", which was guessed from your words"
+    meant = None if fits else _meant(error.field, [draft.guessed, *below])
+    if meant is not None:
+        key, path = meant
+        error.fix = f"Did you mean {key}?"
+        error.fix += "" if path == draft.guessed else f" With it:  --category {path}"
+        return
     error.fix = f"Name it:  --category {fits[0] if fits else 'PATH'}"
     error.fix += "        search them:  intentcast categories WORDS"
+
+
+def _meant(typed: str, paths: Sequence[str]) -> tuple[str, str] | None:
+    """Find the attribute a misspelt one must mean, and the first category that knows it."""
+    import difflib
+
+    from node.data.vocabulary import attribute_vocabulary
+
+    vocabulary = attribute_vocabulary()
+    for path in paths:
+        specs = vocabulary.for_category(path).values()
+        names = {name.lower(): spec.key for spec in specs for name in spec.spellings()}
+        near = difflib.get_close_matches(typed.lower(), names, 1, cutoff=_MISSPELT)
+        if near:
+            return names[near[0]], path
+    return None

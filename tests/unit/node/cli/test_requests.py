@@ -167,6 +167,13 @@ CAMERAS = "electronics/cameras"
     [
         (CAMERAS, "resolution", "E-ATTRIBUTE", "Name it:  --category electronics/cameras/digital"),
         (CAMERAS, "shoe-size", "E-ATTRIBUTE", "Name it:  --category PATH "),
+        (
+            CAMERAS,
+            "resolutoin",
+            "E-ATTRIBUTE",
+            "Did you mean resolution? With it:  --category electronics/cameras/digital-cameras",
+        ),
+        (f"{CAMERAS}/digital-cameras", "Resolutoin", "E-ATTRIBUTE", "Did you mean resolution?"),
         (f"{CAMERAS}/digital-cameras", "resolution", "E-ATTRIBUTE", "kept"),
         ("", "resolution", "E-ATTRIBUTE", "kept"),
         (CAMERAS, "resolution", "E-DATE", "kept"),
