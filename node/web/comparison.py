@@ -128,9 +128,12 @@ def _unknown() -> Cell:
 
 def _total(offer: Offer) -> Cell:
     notes = [word for word in best_in(offer) if word == _(_BEST["total"])]
+    is_odd = any(mark["code"] == "far_below" for mark in offer["marks"])
+    if is_odd:
+        notes.append(_("far below the others"))
     if offer["over_budget"]:
         notes.append(_("over budget"))
-    tone = "bad" if offer["over_budget"] else "good" if notes else ""
+    tone = "bad" if offer["over_budget"] else "good" if notes and not is_odd else ""
     return Cell(text=offer["total_text"], note=", ".join(notes), tone=tone)
 
 

@@ -23,6 +23,7 @@ class MarkCode(StrEnum):
     OVER_BUDGET = "over_budget"
     OVER_OWN_BUDGET = "over_own_budget"
     OTHER_CURRENCY = "other_currency"
+    FAR_BELOW = "far_below"
     NO_TERMS = "no_terms"
     OTHER_TERMS = "other_terms"
     DATES_MISSED = "dates_missed"

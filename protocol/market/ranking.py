@@ -5,7 +5,8 @@ Leaves: an order, and for each offer every term of its score. First comes what i
 valid before invalid, more musts met before fewer, within budget before over it. Inside one such
 step the score decides: per term 0..1000 points times its weight, summed and divided by the sum of
 weights, in whole numbers. What is not known earns no points, so an unknown cost never counts as
-zero. Nothing a vendor pays enters here: there is no field for it.
+zero. No single offer sets the scale of prices, see `yardstick`. Nothing a vendor pays enters here:
+there is no field for it.
 Source: docs/protocol/12-offer.md, "Ranking".
 """
 
@@ -20,12 +21,11 @@ from protocol.ids import OfferId
 from protocol.market.constraints import Outcome
 from protocol.market.marks import Mark, MarkCode
 from protocol.market.offer_check import OfferVerdict
+from protocol.market.yardstick import POINTS_MAX, Yardstick, yardstick_of
 from protocol.objects.envelope import Verified
 from protocol.objects.offer import Offer
 from protocol.values.money import Money, format_money
 
-POINTS_MAX: Final = 1_000
-"""Points of a term that could not be better."""
 DAY_POINTS: Final = 100
 """Points lost for each day missed; ten days off earn nothing. A guess."""
 HALF_KM_MIN: Final = 10
@@ -45,7 +45,7 @@ class Weights:
     preferences: int = 1
     """Weighted preferences met."""
     total: int = 1
-    """What is to be paid, all in, against the best total."""
+    """What is to be paid, all in, against what the others ask."""
     date: int = 1
     """Days off the days asked for."""
     distance: int = 1
@@ -87,7 +87,10 @@ class Term:
     words: str
     """How the points came about."""
     best: bool = False
-    """No other valid offer does better in this term, and another does worse."""
+    """No other valid offer does better in this term, and another does worse.
+
+    For the total: none that misses as few musts as the first costs less, and another costs more.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +128,11 @@ def rank(offers: Sequence[RankInput], weights: Weights | None = None) -> list[Ra
         All of them, each with its place and its arithmetic.
     """
     chosen = weights or Weights()
-    currency = _currency(offers)
-    best_total = _best_total(offers, currency)
-    rows = [_row(one, chosen, currency, best_total) for one in offers]
+    prices = _prices(offers)
+    rows = [_row(one, chosen, prices) for one in offers]
     rows.sort(key=lambda row: row.key)
     spans = _spans(rows)
-    return [_placed(row, position, spans) for position, row in enumerate(rows, 1)]
+    return [_placed(row, position, spans, prices) for position, row in enumerate(rows, 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +144,12 @@ class _Row:
     marks: tuple[Mark, ...]
 
 
-def _row(one: RankInput, weights: Weights, currency: str, best_total: int) -> _Row:
+def _row(one: RankInput, weights: Weights, prices: _Prices) -> _Row:
     terms = tuple(
         term
         for term in (
             _preferences(one, weights.preferences),
-            _total(one, weights.total, currency, best_total),
+            _total(one, weights.total, prices),
             _date(one, weights.date),
             _distance(one, weights.distance),
             _trust(one, weights.trust),
@@ -156,10 +158,10 @@ def _row(one: RankInput, weights: Weights, currency: str, best_total: int) -> _R
     )
     weight_sum = sum(term.weight for term in terms)
     score = sum(term.points * term.weight for term in terms) // max(1, weight_sum)
-    comparable = one.offer.body.cur == currency
+    comparable = one.offer.body.cur == prices.currency
     # Equal scores: the lower total first, then the smaller id, so that chance decides nothing.
     key = (_step(one), -score, int(not comparable), one.offer.body.total, one.offer.id)
-    return _Row(one=one, key=key, score=score, terms=terms, marks=_marks(one, currency))
+    return _Row(one=one, key=key, score=score, terms=terms, marks=_marks(one, prices))
 
 
 def _spans(rows: list[_Row]) -> dict[str, tuple[int, int]]:
@@ -171,12 +173,18 @@ def _spans(rows: list[_Row]) -> dict[str, tuple[int, int]]:
     return {name: (min(found), max(found)) for name, found in points.items()}
 
 
-def _placed(row: _Row, position: int, spans: dict[str, tuple[int, int]]) -> Ranked:
+def _placed(row: _Row, position: int, spans: dict[str, tuple[int, int]], prices: _Prices) -> Ranked:
     verdict = row.one.verdict
     terms = row.terms
     if verdict.valid:
         terms = tuple(
-            replace(t, best=spans[t.name][0] < t.points == spans[t.name][1]) for t in terms
+            replace(
+                t,
+                best=_is_cheapest(row.one, prices)
+                if t.name == "total"
+                else spans[t.name][0] < t.points == spans[t.name][1],
+            )
+            for t in terms
         )
     return Ranked(
         offer_id=OfferId(row.one.offer.id),
@@ -225,14 +233,51 @@ def _currency(offers: Sequence[RankInput]) -> str:
     return min(counts, key=lambda cur: (-counts[cur], cur), default="")
 
 
-def _best_total(offers: Sequence[RankInput], currency: str) -> int:
-    """Give the lowest total among the offers of the best step.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prices:
+    """What the valid offers of one currency ask."""
 
-    An offer that fails a must cannot press the price points of the others by a token price.
+    currency: str
+    best_musts: tuple[int, ...] | None
+    """The best step there is, its last number, the budget, left out."""
+    lowest_leading: int
+    """Lowest total of the offers that meet the musts so."""
+    highest: int
+    """Highest total of all."""
+    by_step: dict[tuple[int, int, int, int], Yardstick]
+    """Step -> what its totals are held against: those of this step and of the steps before it.
+
+    An offer that fails a must cannot press the price points of those before it by a token price.
     """
-    rivals = [one for one in offers if one.verdict.valid and one.offer.body.cur == currency]
-    best_step = min(map(_step, rivals), default=None)
-    return min((one.offer.body.total for one in rivals if _step(one) == best_step), default=0)
+    all: Yardstick
+    """What all totals together are held against."""
+
+
+def _prices(offers: Sequence[RankInput]) -> _Prices:
+    currency = _currency(offers)
+    rivals = [
+        (_step(one), one.offer.body.total)
+        for one in offers
+        if one.verdict.valid and one.offer.body.cur == currency
+    ]
+    best = min((step[:-1] for step, _ in rivals), default=None)
+    return _Prices(
+        currency=currency,
+        best_musts=best,
+        lowest_leading=min((total for step, total in rivals if step[:-1] == best), default=0),
+        highest=max((total for _, total in rivals), default=0),
+        by_step={
+            step: yardstick_of(total for other, total in rivals if other <= step)
+            for step in {_step(one) for one in offers}
+        },
+        all=yardstick_of(total for _, total in rivals),
+    )
+
+
+def _is_cheapest(one: RankInput, prices: _Prices) -> bool:
+    total = one.offer.body.total
+    leads = one.offer.body.cur == prices.currency and _step(one)[:-1] == prices.best_musts
+    return leads and total == prices.lowest_leading < prices.highest
 
 
 # --- terms of the sum --------------------------------------------------------------------------
@@ -256,16 +301,13 @@ def _preferences(one: RankInput, weight: int) -> Term | None:
     )
 
 
-def _total(one: RankInput, weight: int, currency: str, best_total: int) -> Term:
+def _total(one: RankInput, weight: int, prices: _Prices) -> Term:
     offer = one.offer.body
+    yardstick = prices.by_step[_step(one)]
+    points, words = yardstick.points(offer.total), yardstick.words(offer.total, offer.cur)
+    if offer.cur != prices.currency:
+        points, words = 0, f"in {offer.cur}: cannot be compared with {prices.currency}"
     shown = format_money(offer.total, offer.cur)
-    best = format_money(best_total, currency)
-    if offer.cur != currency:
-        points, words = 0, f"in {offer.cur}: cannot be compared with {currency}"
-    elif offer.total <= best_total:
-        points, words = POINTS_MAX, f"not above {best}, the lowest total of the leading offers"
-    else:
-        points, words = POINTS_MAX * best_total // offer.total, f"{best} / {shown} x 1000"
     return Term(name="total", value=shown, weight=weight, points=points, words=words)
 
 
@@ -321,8 +363,8 @@ def _trust(one: RankInput, weight: int) -> Term:
 # --- marks only ranking can give ---------------------------------------------------------------
 
 
-def _marks(one: RankInput, currency: str) -> tuple[Mark, ...]:
-    offer = one.offer.body
+def _marks(one: RankInput, prices: _Prices) -> tuple[Mark, ...]:
+    offer, currency = one.offer.body, prices.currency
     budget = one.local_budget
     limit = "" if budget is None else format_money(budget.minor, budget.cur)
     own = [
@@ -331,6 +373,13 @@ def _marks(one: RankInput, currency: str) -> tuple[Mark, ...]:
             offer.cur != currency,
             MarkCode.OTHER_CURRENCY,
             f"in {offer.cur}: cannot be compared with {currency}",
+        ),
+        (
+            one.verdict.valid
+            and offer.cur == currency
+            and prices.all.leaves_far_below(offer.total),
+            MarkCode.FAR_BELOW,
+            "far below the others: less than half of the middle total",
         ),
         (one.first_contact, MarkCode.FIRST_CONTACT, "you have not dealt with this vendor"),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from decimal import Decimal
 from typing import get_args
 
@@ -16,7 +17,8 @@ from protocol.market.disclosure import check_opened, commit_fields, open_fields
 from protocol.market.fit import Fit, fit_of
 from protocol.market.marks import Mark, MarkCode
 from protocol.market.offer_check import ConstraintVerdict, OfferVerdict
-from protocol.market.ranking import POINTS_MAX, RankInput, Weights, rank
+from protocol.market.ranking import RankInput, Weights, rank
+from protocol.market.yardstick import POINTS_MAX, yardstick_of
 from protocol.objects.intentcast import AttributeConstraint, Operator, Window
 from protocol.objects.offer import Fulfilment
 from protocol.values.attributes import AllowedValue, AttributeSpec, AttributeType
@@ -210,6 +212,48 @@ def test_a_dearer_offer_never_rises(offers, chosen, more):
     before = {r.offer_id: r.position for r in rank(same_money, chosen)}
     after = {r.offer_id: r.position for r in rank([changed, *same_money[1:]], chosen)}
     assert after[first.offer.id] >= before[first.offer.id]
+
+
+amounts = st.integers(0, 10**13)
+
+
+@given(st.lists(amounts, min_size=2, max_size=9), amounts)
+def test_one_offer_more_cannot_take_the_price_out_of_the_order(honest, bait):
+    """Whatever one offer asks, the cheaper half of three or more others keep half their points."""
+    alone, baited = yardstick_of(honest), yardstick_of([*honest, bait])
+    middle = sorted(honest)[(len(honest) - 1) // 2]
+    if honest.count(0) == 0:
+        assert baited.points(middle) >= POINTS_MAX // 4
+    if len(honest) > 2:
+        low = sorted(honest)[(len(honest) - 2) // 2]
+        assert baited.points(low) >= POINTS_MAX // 2
+    for one in (alone, baited):
+        points = [one.points(total) for total in sorted(honest)]
+        assert points == sorted(points, reverse=True)
+        assert all(0 <= each <= POINTS_MAX for each in points)
+
+
+@given(st.lists(amounts, max_size=9), amounts, st.integers(0, 10**13))
+def test_who_asks_more_earns_no_more_and_takes_no_points_from_others(others, total, more):
+    before, after = yardstick_of([*others, total]), yardstick_of([*others, total + more])
+    assert after.points(total + more) <= before.points(total)
+    assert all(after.points(other) >= before.points(other) for other in others)
+
+
+@given(st.lists(amounts, min_size=1, max_size=9))
+def test_what_is_said_of_the_points_of_a_price_can_be_redone(totals):
+    scale = yardstick_of(totals)
+    for total in totals:
+        assert _redone(scale.words(total, "USD")) == scale.points(total)
+
+
+def _redone(words):
+    """Reckon points as a reader would, from the sentence alone."""
+    if not words.endswith("x 1000"):
+        return POINTS_MAX
+    said = [int(each.replace(".", "")) for each in re.findall(r"\d+\.\d\d(?= USD)", words)]
+    share = {"h": 2, "a": 4}.get(words[0], 1)
+    return POINTS_MAX * sum(said[:-1]) // (share * said[-1])
 
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)

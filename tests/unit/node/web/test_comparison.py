@@ -134,3 +134,9 @@ def test_when():
         "1 Mar 2027 to 4 Mar 2027"
     )
     assert when_text(offer(1, fulfil={"mode": "pickup", "window": None})) == UNKNOWN
+
+
+def test_a_total_far_below_the_others_is_not_praised():
+    mark = {"code": "far_below", "sentence": "far below the others"}
+    cell = comparison([offer(1, marks=[mark]), offer(2)])[0].cells[0]
+    assert (cell.note, cell.tone) == ("cheapest, far below the others", "")

@@ -176,8 +176,63 @@ def test_weights_change_the_order():
 
 def test_free_of_charge_is_a_total_of_zero():
     found = terms(one(1, 5), one(2, 0))
-    assert found["total"].points == 0
+    assert found["total"].points == 250
     assert terms(one(2, 0), one(1, 5))["total"].points == 1000
+    assert {r.terms[1].points for r in rank([one(1, 0), one(2, 0), one(3, 0)])} == {1000}
+
+
+@pytest.mark.parametrize("bait", [0, 1, 100])
+def test_a_bait_does_not_take_the_price_out_of_the_order_of_the_others(bait):
+    near = one(1, 24_000, fit={"distance_km": 0})
+    cheap = one(2, 10_000, fit={"distance_km": 10})
+    other = one(3, 20_000, fit={"distance_km": 30})
+    baited = [r.offer_id[0] for r in rank([near, cheap, other, one(9, bait)])]
+    assert [each for each in baited if each != 9] == order(near, cheap, other)
+    assert [each for each in baited if each != 9] == [2, 1, 3]
+    points = {r.offer_id[0]: r.terms[1].points for r in rank([near, cheap, other, one(9, bait)])}
+    assert points == {9: 1000, 2: 750, 3: 375, 1: 312}
+
+
+def test_a_bait_within_the_budget_leaves_the_prices_over_it_comparable():
+    budget = Money(cur="USD", minor=1_000)
+    offers = [one(n, n * 10_000, local_budget=budget) for n in (1, 2, 3)]
+    ranked = rank([*offers, one(9, 1, local_budget=budget)])
+    assert [(r.offer_id[0], r.terms[1].points) for r in ranked] == [
+        (9, 1000),
+        (1, 750),
+        (2, 375),
+        (3, 250),
+    ]
+
+
+def test_what_is_far_below_the_others_is_said_to_be():
+    def far(*totals):
+        offers = [one(n, total) for n, total in enumerate(totals)]
+        codes = {r.offer_id[0]: {mark.code for mark in r.marks} for r in rank(offers)}
+        return {totals[n] for n, found in codes.items() if MarkCode.FAR_BELOW in found}
+
+    assert far(1, 10_000) == {1}
+    assert far(3_333, 10_000) == {3_333}
+    assert far(3_334, 10_000) == set()
+    assert far(4_999, 10_000, 12_000) == {4_999}
+    assert far(5_000, 10_000, 12_000) == set()
+    assert far(1, 2, 10_000, 10_000, 10_000) == {1, 2}
+    assert far(1) == far(7, 7, 7) == far() == far(0, 0, 0) == set()
+
+
+def test_far_below_is_said_of_what_can_be_compared_alone():
+    bad, foreign = one(8, 1, valid=False), one(9, 1, cur="EUR")
+    ranked = rank([one(1), one(2), one(3), bad, foreign])
+    assert not any(mark.code is MarkCode.FAR_BELOW for r in ranked for mark in r.marks)
+
+
+def test_only_the_cheapest_is_called_so():
+    offers = [one(n, total) for n, total in enumerate((1, 2, 10_000, 10_000, 10_000))]
+    best = {r.offer_id[0] for r in rank(offers) for t in r.terms if t.name == "total" and t.best}
+    assert best == {0}
+    failing = [one(1, 1, musts=(MET, UNMET)), one(2, 9_000), one(3, 10_000)]
+    best = {r.offer_id[0] for r in rank(failing) for t in r.terms if t.name == "total" and t.best}
+    assert best == {2}
 
 
 def test_a_token_price_on_a_failing_offer_presses_nobody():
