@@ -14,7 +14,7 @@ from enum import StrEnum
 from protocol.market.fit import Fit
 from protocol.objects.intentcast import Intentcast
 from protocol.objects.offer import Offer
-from protocol.values.money import format_money
+from protocol.values.money import Money, format_money
 
 
 class MarkCode(StrEnum):
@@ -34,6 +34,7 @@ class MarkCode(StrEnum):
     ENDS_EARLY = "ends_early"
     NOT_FIRM = "not_firm"
     DEPOSIT = "deposit"
+    MORE_NOW = "more_now"
     PAY_BEFORE = "pay_before"
     LEAVING_NOT_SAID = "leaving_not_said"
     FIRST_CONTACT = "first_contact"
@@ -47,6 +48,38 @@ class Mark:
     """Stable code."""
     sentence: str
     """For people."""
+
+
+def outlay(offer: Offer, total: int | None = None) -> int:
+    """Give the most that an offer asks at one time, minor units: its total or what is due now.
+
+    Args:
+        offer: what is asked about.
+        total: with the options that were chosen; None means without any.
+    """
+    return max(offer.total if total is None else total, offer.due_now)
+
+
+def exceeds(most: Money | None, offer: Offer, total: int | None = None) -> bool:
+    """Tell whether an offer asks more than a limit in its own currency; see `outlay`."""
+    return most is not None and most.cur == offer.cur and outlay(offer, total) > most.minor
+
+
+def over_words(most: Money | None, offer: Offer, budget: str, total: int | None = None) -> str:
+    """Say how an offer asks more than a limit, for people.
+
+    Args:
+        most: the limit; None gives no words.
+        offer: what exceeds it.
+        budget: whose limit it is, `your own budget`.
+        total: with the options that were chosen; None means without any.
+    """
+    if most is None:
+        return ""
+    limit = format_money(most.minor, most.cur)
+    if (offer.total if total is None else total) > most.minor:
+        return f"over {budget} of {limit}"
+    return f"asks more now than {budget} of {limit}"
 
 
 def marks_of(cast: Intentcast, offer: Offer, fit: Fit) -> Iterator[Mark]:
@@ -64,12 +97,12 @@ def marks_of(cast: Intentcast, offer: Offer, fit: Fit) -> Iterator[Mark]:
 
 def _money_marks(cast: Intentcast, offer: Offer) -> list[tuple[bool, MarkCode, str]]:
     most = None if cast.budget is None else cast.budget.max
-    over = most is not None and most.cur == offer.cur and offer.total > most.minor
-    limit = format_money(most.minor, most.cur) if most is not None else ""
     deposit = format_money(offer.due_now, offer.cur)
+    more = f"asks more now than it costs: {deposit}"
     return [
-        (over, MarkCode.OVER_BUDGET, f"over the stated budget of {limit}"),
+        (exceeds(most, offer), MarkCode.OVER_BUDGET, over_words(most, offer, "the stated budget")),
         (offer.due_now > 0, MarkCode.DEPOSIT, f"asks a deposit of {deposit}, beside the total"),
+        (offer.due_now > offer.total, MarkCode.MORE_NOW, more),
         (offer.pay.when == "before", MarkCode.PAY_BEFORE, "is paid before it is fulfilled"),
         (not offer.cancel_terms, MarkCode.LEAVING_NOT_SAID, "does not say what leaving costs"),
     ]

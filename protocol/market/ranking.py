@@ -19,7 +19,7 @@ from typing import Final
 
 from protocol.ids import OfferId
 from protocol.market.constraints import Outcome
-from protocol.market.marks import Mark, MarkCode
+from protocol.market.marks import Mark, MarkCode, exceeds, over_words
 from protocol.market.offer_check import OfferVerdict
 from protocol.market.yardstick import POINTS_MAX, Yardstick, yardstick_of
 from protocol.objects.envelope import Verified
@@ -108,7 +108,7 @@ class Ranked:
     valid: bool
     """As its verdict says; an invalid offer is shown last and cannot be accepted."""
     over_budget: bool
-    """Over the public or the local budget."""
+    """The total, or what is due now, is over the public or the local budget."""
     musts_met: int
     """Musts met; unknown ones are not."""
     musts_total: int
@@ -215,8 +215,7 @@ def _over_budget(one: RankInput) -> bool:
 
 
 def _over_local_budget(one: RankInput) -> bool:
-    most, offer = one.local_budget, one.offer.body
-    return most is not None and most.cur == offer.cur and offer.total > most.minor
+    return exceeds(one.local_budget, one.offer.body)
 
 
 def _comparable_with_budget(one: RankInput) -> bool:
@@ -365,10 +364,9 @@ def _trust(one: RankInput, weight: int) -> Term:
 
 def _marks(one: RankInput, prices: _Prices) -> tuple[Mark, ...]:
     offer, currency = one.offer.body, prices.currency
-    budget = one.local_budget
-    limit = "" if budget is None else format_money(budget.minor, budget.cur)
+    over = over_words(one.local_budget, offer, "your own budget")
     own = [
-        (_over_local_budget(one), MarkCode.OVER_OWN_BUDGET, f"over your own budget of {limit}"),
+        (_over_local_budget(one), MarkCode.OVER_OWN_BUDGET, over),
         (
             offer.cur != currency,
             MarkCode.OTHER_CURRENCY,

@@ -15,7 +15,7 @@ from protocol.errors import ObjectError
 from protocol.market.constraints import Fact, Outcome, evaluate
 from protocol.market.disclosure import check_opened, commit_fields, open_fields
 from protocol.market.fit import Fit, fit_of
-from protocol.market.marks import Mark, MarkCode
+from protocol.market.marks import Mark, MarkCode, exceeds, over_words
 from protocol.market.offer_check import ConstraintVerdict, OfferVerdict
 from protocol.market.ranking import RankInput, Weights, rank
 from protocol.market.yardstick import POINTS_MAX, yardstick_of
@@ -215,6 +215,19 @@ def test_a_dearer_offer_never_rises(offers, chosen, more):
 
 
 amounts = st.integers(0, 10**13)
+
+
+@given(amounts, amounts, amounts)
+def test_no_way_of_splitting_an_amount_hides_that_it_is_over_the_budget(total, due_now, most):
+    body = msgspec.structs.replace(OFFER.body, total=total, due_now=due_now)
+    limit = Money(cur=body.cur, minor=most)
+    is_over = exceeds(limit, body)
+    assert is_over == (total > most or due_now > most)
+    assert exceeds(limit, body, total + 1) or not is_over
+    assert over_words(limit, body, "it").startswith("over " if total > most else "asks more now")
+    assert not exceeds(Money(cur="EUR", minor=0), body)
+    assert not exceeds(None, body)
+    assert not over_words(None, body, "it")
 
 
 @given(st.lists(amounts, min_size=2, max_size=9), amounts)

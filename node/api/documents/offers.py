@@ -206,7 +206,7 @@ class OfferView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     musts_total: Count
     """Musts asked."""
     over_budget: bool
-    """Over the public or the own budget."""
+    """Whether the total, or what is due now, is over the public or the own budget."""
     marks: list[MarkView]
     """What to see before accepting."""
     score: Points

@@ -89,6 +89,18 @@ def test_each_mark_has_one_cause(changes, code, sentence):
     assert marks(**changes) == {code: sentence}
 
 
+def test_what_is_due_now_is_held_against_the_budget():
+    most = Budget(max=Money(cur="USD", minor=27_000))
+    assert marks({"budget": most}, due_now=27_000) == {
+        MarkCode.DEPOSIT: "asks a deposit of 270.00 USD, beside the total"
+    }
+    assert marks({"budget": most}, due_now=27_001) == {
+        MarkCode.OVER_BUDGET: "asks more now than the stated budget of 270.00 USD",
+        MarkCode.DEPOSIT: "asks a deposit of 270.01 USD, beside the total",
+        MarkCode.MORE_NOW: "asks more now than it costs: 270.01 USD",
+    }
+
+
 def test_no_mark_without_its_whole_cause():
     assert marks({"budget": Budget(max=Money(cur="USD", minor=27_000))}) == {}
     assert marks({"budget": Budget(max=Money(cur="EUR", minor=1))}) == {}

@@ -42,9 +42,10 @@ def one(
     cur="USD",
     marks=(),
     fit=None,
+    due_now=0,
     **known,
 ):
-    body = msgspec.structs.replace(OFFER.body, total=total, cur=cur)
+    body = msgspec.structs.replace(OFFER.body, total=total, cur=cur, due_now=due_now)
     assert isinstance(body, Offer)
     verdict = OfferVerdict(
         valid=valid,
@@ -92,6 +93,18 @@ def test_within_budget_comes_before_over_it_with_equal_musts_only():
     assert [ranked[n].over_budget for n in (1, 2, 3)] == [True, False, False]
     assert MarkCode.OVER_OWN_BUDGET in {mark.code for mark in ranked[1].marks}
     assert MarkCode.OVER_OWN_BUDGET not in {mark.code for mark in ranked[2].marks}
+
+
+def test_a_deposit_is_held_against_the_budget_as_a_total_is():
+    budget = Money(cur="USD", minor=60_000)
+    deposit = one(1, 1, due_now=99_999, local_budget=budget)
+    assert order(deposit, one(2, 59_000, local_budget=budget)) == [2, 1]
+    found = rank([deposit, one(2, 59_000, local_budget=budget)])[1]
+    assert found.over_budget
+    sentences = {mark.code: mark.sentence for mark in found.marks}
+    said = "asks more now than your own budget of 600.00 USD"
+    assert sentences[MarkCode.OVER_OWN_BUDGET] == said
+    assert not rank([one(1, 1, due_now=60_000, local_budget=budget)])[0].over_budget
 
 
 def test_the_public_budget_counts_as_the_local_one_does():
