@@ -13,7 +13,7 @@ from node.cli.deadline import Deadline
 from node.cli.deal import what_to_type
 from node.cli.exits import Exit
 from node.cli.names import complete_offers
-from node.cli.offer_text import Offer, marks, when
+from node.cli.offer_text import Offer, conditions, marks, vendor_line, when
 from node.cli.session import Session, session_options
 from node.errors import NotFoundError
 from protocol.errors import LocalProtocolError
@@ -170,7 +170,9 @@ def summary(
         ("You agree to", f"{total}: {', '.join(lines)}"),
         ("How", when(offer)),
         ("Time", _slot_text(offer, slot)),
+        ("Vendor", vendor_line(offer)),
         ("Due now", offer.get("due_now_text")),
+        *conditions(offer),
         ("Marks", ", ".join(marks(offer))),
         ("Unmet musts", ", ".join(_unmet(offer))),
         (f"{vendor} gets", gets),

@@ -11,11 +11,15 @@ from typing import Any
 from node.cli.console import clean
 from node.cli.spoken import moment, plural
 from node.cli.table import cut, pad, table, width_of
+from node.cli.spoken import moment, plural, short
+from node.cli.table import pad, table, width_of
 
 Offer = dict[str, Any]
 HEADINGS = ("#", "offer", "vendor", "total", "of which", "when", "musts", "trust", "marks")
 _NAMED_KINDS = {"tax", "fee", "delivery", "discount"}
 _INDENT = "   "
+_UNSAID = "not said"
+_PAID = {"before": "before delivery", "at": "at delivery", "after": "after delivery"}
 
 
 def overview(offers: Sequence[Offer], columns: int) -> list[str]:
@@ -93,15 +97,36 @@ def marks(offer: Offer) -> list[str]:
     return [words for words in dict.fromkeys(found) if words != trust]
 
 
+def vendor_line(offer: Offer) -> str:
+    """Say who offers: its own word, the key its name stands on, and what is known of it here."""
+    vendor = offer["vendor"]
+    return f"{vendor['name']} {short(vendor['key'])}, {vendor['trust']}"
+
+
+def conditions(offer: Offer) -> list[tuple[str, str]]:
+    """Say what is agreed to beside the total: name and words of each; what is not said, too."""
+    pay, months = offer["pay"], offer["warranty_months"]
+    whose = "yours, accepted" if offer["terms_accepted"] else "theirs, instead of yours"
+    when_paid = _PAID.get(str(pay.get("when", "")), "")
+    leaving = (f"{each['fee_text']} until {moment(each['until'])}" for each in offer["cancel"])
+    return [
+        ("Payment", ", ".join([*pay["methods"], *([when_paid] if when_paid else [])]) or _UNSAID),
+        ("Payment link", str(pay.get("link") or "")),
+        ("Leaving costs", ", ".join(leaving) or _UNSAID),
+        ("Warranty", _UNSAID if months is None else plural(months, "month")),
+        ("Terms", f"{offer['terms']} ({whose})" if offer["terms"] else _UNSAID),
+    ]
+
+
 def explained(offer: Offer) -> list[str]:
     """Write everything about one offer: lines, choices, wishes and why it stands where it does."""
     vendor = offer["vendor"]
     head = f"{offer['position']}  {vendor['name']}  {offer['total_text']}  {offer['handle']}"
     firm = "firm" if offer["firm"] else "not firm"
     until = f"valid until {moment(offer['valid_until'])}"
-    facts = [f"{vendor['trust']}; {firm}, {until}; {when(offer)}"]
-    facts += [f"terms: {offer['terms']}"] if offer.get("terms") else []
+    facts = [f"{short(vendor['key'])}, {vendor['trust']}; {firm}, {until}; {when(offer)}"]
     facts += [f"due now: {offer['due_now_text']}"] if offer.get("due_now_text") else []
+    facts += [f"{name.lower()}: {words}" for name, words in conditions(offer) if words]
     facts += [f"marks: {', '.join(marks(offer))}"] if marks(offer) else []
     facts += [f"note: {offer['note']}"] if offer["note"] else []
     found = [clean(head), *(_INDENT + clean(fact) for fact in facts)]

@@ -36,6 +36,7 @@ class MarkCode(StrEnum):
     DEPOSIT = "deposit"
     MORE_NOW = "more_now"
     PAY_BEFORE = "pay_before"
+    LEAVING_COSTS_MORE = "leaving_costs_more"
     LEAVING_NOT_SAID = "leaving_not_said"
     FIRST_CONTACT = "first_contact"
 
@@ -99,11 +100,14 @@ def _money_marks(cast: Intentcast, offer: Offer) -> list[tuple[bool, MarkCode, s
     most = None if cast.budget is None else cast.budget.max
     deposit = format_money(offer.due_now, offer.cur)
     more = f"asks more now than it costs: {deposit}"
+    fee = max((term.fee for term in offer.cancel_terms), default=0)
+    leaving = f"leaving may cost more than the total: {format_money(fee, offer.cur)}"
     return [
         (exceeds(most, offer), MarkCode.OVER_BUDGET, over_words(most, offer, "the stated budget")),
         (offer.due_now > 0, MarkCode.DEPOSIT, f"asks a deposit of {deposit}, beside the total"),
         (offer.due_now > offer.total, MarkCode.MORE_NOW, more),
         (offer.pay.when == "before", MarkCode.PAY_BEFORE, "is paid before it is fulfilled"),
+        (fee > offer.total, MarkCode.LEAVING_COSTS_MORE, leaving),
         (not offer.cancel_terms, MarkCode.LEAVING_NOT_SAID, "does not say what leaving costs"),
     ]
 

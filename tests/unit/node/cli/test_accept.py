@@ -166,4 +166,20 @@ def test_summary_counts_options_and_names_what_is_missing():
     assert "Unmet musts    voltage: 230 V (unmet)" in text
     assert "over budget" in text
     assert "vendor_1 gets  name, nothing else" in text
+    link = {"methods": ["card", "cash"], "when": "before", "link": "https://shop_one.example/a_b"}
+    bad = {"pay": link, "cancel": [], "warranty_months": 24, "terms_accepted": False}
+    shown = [line.split("  ", 1) for line in summary(CAST, offer(1, **bad), [], None, None)]
+    rows = {name: value.strip() for name, value in shown}
+    assert rows["Vendor"] == "vendor_1 key-0000-0000, first contact"
+    assert rows["Payment"] == "card, cash, before delivery"
+    assert rows["Payment link"] == "https://shop_one.example/a_b"
+    assert rows["Leaving costs"] == "not said"
+    assert rows["Warranty"] == "24 months"
+    assert rows["Terms"] == "PDC-INTENT (theirs, instead of yours)"
+    unsaid = {"terms": None, "pay": {"methods": []}, "cancel": offer(1)["cancel"] * 2}
+    rows = dict(line.split("  ", 1) for line in summary(CAST, offer(1, **unsaid), [], None, None))
+    assert rows["Leaving costs"].count("0.00 EUR until 2027-02-25") == 2
+    assert rows["Warranty"].strip() == rows["Terms"].strip() == "not said"
+    assert rows["Payment"].strip() == "not said"
+    assert "Payment link" not in rows
     assert "Time" not in "\n".join(summary(CAST, offer(1), [], 9, None))

@@ -83,7 +83,11 @@ def test_every_line_wish_and_term_is_explained():
         "preferences",
         "it has ended",
         "due now: 50.00 EUR",
-        "terms: PDC-INTENT",
+        "terms: PDC-INTENT (yours, accepted)",
+        "key-0000-0000, first contact; firm",
+        "payment: card, at delivery",
+        "leaving costs: 0.00 EUR until 2027-02-25",
+        "warranty: not said",
         "note: Two years of use",
         "score 900",
         "total  850 points  x 3  lowest",
@@ -112,3 +116,5 @@ def test_on_a_narrow_terminal_handle_and_total_are_whole(columns: int):
     assert rows[0][1] == "   pay before"
     assert len(rows[1]) == 1
     assert overview(offers, columns) == lines
+    assert not any("note:" in line or "payment link" in line for line in found)
+    assert any("terms: not said" in line for line in found)

@@ -44,6 +44,11 @@ ELSEWHEN = Window(start="2027-01-10", end="2027-01-10", tz="UTC")
             MarkCode.PAY_BEFORE,
             "is paid before it is fulfilled",
         ),
+        (
+            {"cancel_terms": [*CLEAN["cancel_terms"], CancelTerm(until=NOW_MS + 1, fee=27_001)]},
+            MarkCode.LEAVING_COSTS_MORE,
+            "leaving may cost more than the total: 270.01 USD",
+        ),
         ({"cancel_terms": []}, MarkCode.LEAVING_NOT_SAID, "does not say what leaving costs"),
         ({"terms_reply": None}, MarkCode.NO_TERMS, "does not accept your terms"),
         (
@@ -106,6 +111,7 @@ def test_no_mark_without_its_whole_cause():
     assert marks({"budget": Budget(max=Money(cur="EUR", minor=1))}) == {}
     assert marks({"budget": Budget(target=Money(cur="USD", minor=1))}) == {}
     assert marks({"budget": None}) == {}
+    assert marks(cancel_terms=[CancelTerm(until=NOW_MS, fee=27_000)]) == {}
     assert marks(substitute="similar") == {}
     assert marks({"items": EXACT}) == {}
     assert marks({"when": []}, fulfil=Fulfilment(mode="pickup", place=SHOP)) == {}
