@@ -6,9 +6,10 @@ members are refused with the nearest known one: a misspelt `disclose` must not b
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
@@ -23,6 +24,8 @@ from protocol.errors import LocalProtocolError
 FIELD_CHARS_MAX = 2_000
 """Characters of one disclosed value."""
 _FORM_FIELDS_MAX: Final = 1_000
+BODY_S: Final = 10.0
+"""A body may take so long to come, s; of a feed, the next piece of it."""
 
 Document: TypeAlias = dict[str, Any]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
@@ -155,7 +158,7 @@ async def json_body(request: web.Request) -> tuple[bytes, Any]:
 
     Raises:
         GateError: 413 when it is larger than it said or may be.
-        LocalProtocolError: E-JSON.
+        LocalProtocolError: E-JSON, E-TIMEOUT.
     """
     raw = await _raw_body(request)
     return raw, read_json(raw)
@@ -166,7 +169,7 @@ async def form_body(request: web.Request) -> dict[str, str]:
 
     Raises:
         GateError: 413 when it is larger than it said or may be.
-        LocalProtocolError: E-FIELD.
+        LocalProtocolError: E-FIELD, E-TIMEOUT.
     """
     raw = await _raw_body(request)
     found: dict[str, str] = {}
@@ -192,12 +195,33 @@ async def form_body(request: web.Request) -> dict[str, str]:
 
 
 async def _raw_body(request: web.Request) -> bytes:
+    return await in_time(_whole_body(request))
+
+
+async def _whole_body(request: web.Request) -> bytes:
     raw = bytearray()
     async for chunk in request.content.iter_any():
         raw += chunk
         if len(raw) > BODY_BYTES_MAX:
             raise body_too_large()
     return bytes(raw)
+
+
+async def in_time(reading: Awaitable[T]) -> T:
+    """Wait for bytes that a request has announced, not for ever.
+
+    Raises:
+        LocalProtocolError: E-TIMEOUT, they do not come.
+    """
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await reading
+    except TimeoutError as error:
+        raise LocalProtocolError(
+            f"the body did not come within {BODY_S:.0f} s",
+            code="E-TIMEOUT",
+            fix="Send it right behind the headers, as long as Content-Length says",
+        ) from error
 
 
 def query(request: web.Request, kind: type[T]) -> T:

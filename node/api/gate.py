@@ -109,7 +109,13 @@ class Gate:
         return visitor
 
     def _refusal(self, request: web.Request, error: IntentcastError) -> web.Response:
-        """Say no in the reader's form."""
+        """Say no in the reader's form; a stranger's connection ends with it."""
+        response = self._answer(request, error)
+        if VISITOR not in request:
+            response.force_close()
+        return response
+
+    def _answer(self, request: web.Request, error: IntentcastError) -> web.Response:
         face: Face | None = request.get(FACE)
         if face is None and self._faces and _is_a_persons(request):
             face = request[FACE] = self._faces[0]

@@ -16,6 +16,7 @@ from typing import IO, Annotated, Any
 import msgspec
 from aiohttp import web
 
+from node.api.bodies import in_time
 from node.api.problems import GateError
 from node.vendor.feed_rows import FILE_BYTES_MAX
 
@@ -59,6 +60,7 @@ async def take_feed(request: web.Request) -> AsyncIterator[Path]:
 
     Raises:
         GateError: 415 E-MEDIA or 413 E-FEED-SIZE.
+        LocalProtocolError: E-TIMEOUT, it stops coming.
     """
     if request.content_type != FEED_MEDIA:
         raise GateError(
@@ -83,7 +85,7 @@ def _private_file() -> IO[bytes]:
 
 async def _spool(request: web.Request, file: IO[bytes]) -> None:
     size = 0
-    async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
+    while chunk := await in_time(request.content.read(_CHUNK_BYTES)):
         size += len(chunk)
         if size > FILE_BYTES_MAX:
             raise GateError(

@@ -46,6 +46,7 @@ class ErrorKind(StrEnum):
 
 _BY_CODE: dict[str, ErrorKind] = {
     "E-NODE-DOWN": ErrorKind.NODE_DOWN,
+    "E-NO-ANSWER": ErrorKind.NODE_DOWN,
     "E-NO-TESTNET": ErrorKind.NODE_DOWN,
     "E-TIMEOUT": ErrorKind.TIMEOUT,
     "E-HOME-IN-USE": ErrorKind.LOCKED,

@@ -50,7 +50,7 @@ _MEANING: Final = {
 _ANY: Final = (400, 403, 421, 422, 500, 503)
 """What every request may meet: at the gate, by an unknown parameter, or by a failing machine."""
 _WITH_TOKEN: Final = 401
-_WITH_BODY: Final = (413, 415, 507)
+_WITH_BODY: Final = (408, 413, 415, 507)
 
 CHAPTERS: Final = {
     "node": "How the node is, its links, letters and news.",

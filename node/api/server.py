@@ -2,14 +2,13 @@
 
 Enters: a handle, settings, whoever keeps the door, faces for people. Leaves: the port it listens
 on. Never listens on an address others can reach; never writes a request into a log; never takes so
-many connections that the node has no descriptor left for its own work.
+many connections that the node has no descriptor left for its own work (`reception`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import socket
 from collections.abc import Sequence
 from typing import Final
@@ -20,34 +19,34 @@ from node.api.citizen import Citizen
 from node.api.contents import OPERATIONS
 from node.api.cookies import PORT, Port
 from node.api.faces import Face
-from node.api.gate import Entrance, Gate, known
+from node.api.gate import Entrance, Gate, Handler, known
 from node.api.guards import BODY_BYTES_MAX, put_headers
 from node.api.holder import holder_of
 from node.api.metrics import REQUESTS, Requests
 from node.api.operations import Operation
+from node.api.reception import MANNERS, Manners, Reception, note_guest
 from node.api.stream import STREAMS, Streams
-from node.api.visitors import DOORKEEPER, Doorkeeper, Scope
+from node.api.visitors import DOORKEEPER, Doorkeeper, Scope, visitor_of
 from node.config import Settings
 from node.errors import ConfigError
 from node.network.acceptor import Acceptor
 from node.runtime.tasks import Tasks
 
-CONNECTIONS_MAX: Final = 64
-"""Open at a time; the owner's programs, a page and some waiting for news are far fewer. Guess."""
 _STOP_S: Final = 1.0
-_LINE_BYTES_MAX: Final = 8190
 _BACKLOG: Final = 64
 _PORTS: Final = 65_536
-_WIRE_LOG: Final = logging.getLogger("node.api.wire")
-# What a parser refuses is the sender's doing; the server's own words on it would be a traceback
-# for each. What goes wrong in a handler is logged by `problems.bug`.
-_WIRE_LOG.setLevel(logging.CRITICAL)
 
 
 def _is_still_welcome(request: web.Request) -> bool:
     """Tell whether the token or session that opened a stream still holds, and still may read."""
     visitor = known(request)
     return visitor is not None and visitor.may(Scope.READ)
+
+
+@web.middleware
+async def _recognise(request: web.Request, handler: Handler) -> web.StreamResponse:
+    note_guest(request, visitor_of(request))
+    return await handler(request)
 
 
 class ApiServer:
@@ -60,6 +59,8 @@ class ApiServer:
         doorkeeper: Doorkeeper,
         faces: Sequence[Face] = (),
         operations: Sequence[Operation] = OPERATIONS,
+        *,
+        manners: Manners = MANNERS,
     ) -> None:
         """Keep what is served; `start` binds.
 
@@ -69,6 +70,7 @@ class ApiServer:
             doorkeeper: knows who may come in.
             faces: pages for people, behind the same door.
             operations: what can be asked; all there is, unless said otherwise.
+            manners: what is asked of a connection.
         """
         self._handle = handle
         self._operations = operations
@@ -78,16 +80,21 @@ class ApiServer:
         self._runner: web.AppRunner | None = None
         self._socket: socket.socket | None = None
         self._tasks = Tasks()
-        self._open: set[asyncio.Transport] = set()
+        self._reception = Reception(manners)
         self._port = Port(settings.api_port)
         self.streams = Streams(_is_still_welcome)
-        self.refused = 0
-        """Connections turned away for want of room."""
+
+    @property
+    def refused(self) -> int:
+        """How many connections were turned away for want of room."""
+        return self._reception.refused
 
     def app(self) -> web.Application:
         """Put the application together."""
         gate = Gate({name.lower() for name in self._settings.api_names}, self._faces)
-        app = web.Application(middlewares=[gate.middleware()], client_max_size=BODY_BYTES_MAX)
+        app = web.Application(
+            middlewares=[gate.middleware(), _recognise], client_max_size=BODY_BYTES_MAX
+        )
         app[DOORKEEPER] = self._doorkeeper
         app[PORT] = self._port
         app.on_response_prepare.append(put_headers)
@@ -118,15 +125,7 @@ class ApiServer:
         """
         for face in self._faces:
             await asyncio.to_thread(face.prepare)
-        runner = web.AppRunner(
-            self.app(),
-            access_log=None,
-            logger=_WIRE_LOG,
-            shutdown_timeout=_STOP_S,
-            handle_signals=False,
-            max_line_size=_LINE_BYTES_MAX,
-            max_field_size=_LINE_BYTES_MAX,
-        )
+        runner = web.AppRunner(self.app(), shutdown_timeout=_STOP_S, handle_signals=False)
         await runner.setup()
         host, port = self._settings.api_host, self._settings.api_port
         try:
@@ -141,20 +140,12 @@ class ApiServer:
         return self._port.number
 
     async def _take(self, guest: socket.socket, _host: str) -> None:
-        """Hand a connection to the routes, or turn it away where too many are open."""
-        self._open = {each for each in self._open if not each.is_closing()}
+        """Hand a connection to the routes."""
         serving = self._runner.server if self._runner else None
-        if serving is None or len(self._open) >= CONNECTIONS_MAX:
-            self.refused += 1
+        if serving is None:
             guest.close()
             return
-        loop = asyncio.get_running_loop()
-        try:
-            transport, _ = await loop.connect_accepted_socket(serving, guest)
-        except OSError:
-            guest.close()
-        else:
-            self._open.add(transport)
+        await self._reception.take(guest, serving)
 
     async def stop(self) -> None:
         """Stop listening; what is being answered has a second to end. May be called twice."""

@@ -260,14 +260,27 @@ class NodeClient:
         except ConnectionRefusedError as error:
             raise node_down(self._home) from error
         except (OSError, http.client.HTTPException) as error:
-            raise _BrokenLineError(
-                f"The node is not running: the connection broke ({type(error).__name__})",
-                code="E-NODE-DOWN",
-                fix="Look whether it did what you asked: intentcast up, then intentcast casts",
-            ) from error
+            raise self._broken(error) from error
         if answer.media == "application/problem+json":
             raise _answered(answer.body)
         return answer
+
+    def _broken(self, error: Exception) -> _BrokenLineError:
+        """Say which it was: the node ended, or it runs and does not answer."""
+        what = type(error).__name__
+        try:
+            _ = _address(self._home)
+        except TransportError:
+            return _BrokenLineError(
+                f"The node is not running: the connection broke ({what})",
+                code="E-NODE-DOWN",
+                fix="Look whether it did what you asked: intentcast up, then intentcast casts",
+            )
+        return _BrokenLineError(
+            f"The node runs and does not answer: it ended the connection ({what})",
+            code="E-NO-ANSWER",
+            fix="See what is wrong:  intentcast doctor        If nothing is, try again",
+        )
 
 
 class _BrokenLineError(TransportError):

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from node.api.access import ACCESS
-from node.api.server import CONNECTIONS_MAX, ApiServer
+from node.api.reception import CONNECTIONS_MAX
+from node.api.server import ApiServer
 from node.clock import Clock
 from node.config import Settings
 from node.entropy import Entropy

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
+from node.api.reception import Manners
 from node.api.server import ApiServer
 from node.config import Settings
 from node.errors import ConfigError
 from tests.unit.node.api.fake_citizen import FakeCitizen
 from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
+from tests.unit.node.api.fake_face import FakeFace
 
 TOKEN = "token-of-this-test"
 GOOD = "Host: 127.0.0.1\r\nAuthorization: Bearer token-of-this-test\r\n"
@@ -158,27 +162,164 @@ async def test_a_taken_port_is_told(port: int):
         assert f"pid {os.getpid()})" in caught.value.sentence
 
 
-async def test_connections_are_capped_and_room_comes_back(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("node.api.server.CONNECTIONS_MAX", 2)
-    server = ApiServer(FakeCitizen(), Settings(api_port=0), FakeDoorkeeper(TOKEN))
-    port = await server.start()
-    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+HASTY = Manners(connections_max=4, head_s=0.2, keep_s=0.3, linger_s=0.05)
+PATIENT = Manners(connections_max=4, head_s=60, keep_s=60)
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@asynccontextmanager
+async def serving(
+    manners: Manners, citizen: FakeCitizen | None = None
+) -> AsyncIterator[tuple[ApiServer, int]]:
+    made = ApiServer(
+        citizen or FakeCitizen(),
+        Settings(api_port=0),
+        FakeDoorkeeper(TOKEN),
+        faces=[FakeFace()],
+        manners=manners,
+    )
+    yield made, await made.start()
+    await made.stop()
+
+
+async def opened(port: int, raw: bytes = b"") -> Line:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    assert await asyncio.wait_for(reader.read(), 5) == b""
-    assert server.refused == 1
-    for _, one in [*held, (reader, writer)]:
-        one.close()
-    status = None
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                status, _, _ = await tell(port, request("GET /v1/status"))
-            except (OSError, asyncio.IncompleteReadError):
-                await asyncio.sleep(0.01)
-            else:
-                break
-    assert status == 200
-    await server.stop()
+    writer.write(raw)
+    await writer.drain()
+    return reader, writer
+
+
+async def answered(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Read one answer, and leave the connection open."""
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines if ": " in line)
+    body = await reader.readexactly(int(headers.get("Content-Length", "0")))
+    return int(first.split(" ")[1]), headers, body
+
+
+async def is_ended(reader: asyncio.StreamReader) -> bool:
+    """Tell whether the other side ends a connection, by and by."""
+    try:
+        return await asyncio.wait_for(reader.read(), 5) == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+
+
+def close(lines: Sequence[Line]) -> None:
+    for _, writer in lines:
+        writer.close()
+
+
+async def test_the_owners_connections_are_capped_and_room_comes_back():
+    async with serving(PATIENT) as (server, port):
+        held = [await opened(port, request("GET /v1/status")) for _ in range(4)]
+        for reader, _ in held:
+            assert (await answered(reader))[0] == 200
+        turned_away = await opened(port, request("GET /v1/status"))
+        assert await is_ended(turned_away[0])
+        assert server.refused == 1
+        held[0][1].close()
+        await held[0][1].wait_closed()
+        status = None
+        async with asyncio.timeout(5):
+            while status is None:
+                reader, writer = await opened(port, request("GET /v1/status"))
+                with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                    status = (await answered(reader))[0]
+                writer.close()
+        assert status == 200
+        close([*held, turned_away])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"GET /v1/status HTTP/1.1\r\nHost: 127.0",
+        request("GET /livez", "Host: 127.0.0.1\r\n"),
+        # Asks, and reads no answer.
+        request("GET /livez", "Host: 127.0.0.1\r\n") * 200,
+        request("GET /v1/status", "Host: 127.0.0.1\r\nAuthorization: Bearer guess\r\n"),
+        request("POST /login", "Host: 127.0.0.1\r\nContent-Length: 9\r\n"),
+    ],
+)
+async def test_strangers_who_hold_every_place_shut_nobody_out(raw: bytes):
+    async with serving(PATIENT) as (_, port):
+        owners = await opened(port, request("GET /v1/status"))
+        assert (await answered(owners[0]))[0] == 200
+        strangers = [await opened(port, raw) for _ in range(9)]
+        for _ in range(5):
+            reader, writer = await opened(port, request("GET /v1/status"))
+            assert (await answered(reader))[0] == 200
+            writer.close()
+        # Who has shown a token keeps the place, also while nothing is asked.
+        owners[1].write(request("GET /v1/status"))
+        assert (await answered(owners[0]))[0] == 200
+        close([owners, *strangers])
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"GET /v1/status HTTP/1.1\r\nHost: 127.0", request("GET /livez")]
+)
+async def test_a_connection_on_which_nothing_is_asked_is_ended(raw: bytes):
+    async with serving(HASTY) as (_, port):
+        reader, writer = await opened(port, raw)
+        if raw.endswith(b"\r\n\r\n"):
+            assert (await answered(reader))[0] == 200
+        assert await is_ended(reader)
+        writer.close()
+
+
+async def test_a_question_that_waits_outlasts_every_limit(monkeypatch: pytest.MonkeyPatch):
+    citizen = FakeCitizen()
+
+    async def wait_a_while(_after: int, _timeout_s: float) -> int:
+        await asyncio.sleep(3 * HASTY.keep_s)
+        return 0
+
+    monkeypatch.setattr(citizen, "wait_changed", wait_a_while)
+    async with serving(HASTY, citizen) as (_, port):
+        reader, writer = await opened(port, request("GET /v1/events?wait=60"))
+        assert (await answered(reader))[0] == 200
+        writer.close()
+
+
+@pytest.mark.parametrize("path", ["/v1/casts/preview", "/v1/vendor/import"])
+async def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch, path: str):
+    monkeypatch.setattr("node.api.bodies.BODY_S", 0.2)
+    media = "application/json" if "casts" in path else "application/octet-stream"
+    headers = GOOD + f"Content-Type: {media}\r\nContent-Length: 9\r\n"
+    async with serving(HASTY) as (_, port):
+        reader, writer = await opened(port, request(f"POST {path}", headers, b"{"))
+        status, _, body = await answered(reader)
+        assert (status, json.loads(body)["code"]) == (408, "E-TIMEOUT")
+        assert await is_ended(reader)
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Host: 127.0.0.1\r\n",
+        "Host: evil.example\r\n",
+        "Host: 127.0.0.1\r\nAccept: text/html\r\nOrigin: null\r\n",
+    ],
+)
+async def test_a_strangers_connection_ends_with_its_refusal(headers: str):
+    async with serving(PATIENT) as (_, port):
+        reader, writer = await opened(port, request("GET /v1/status", headers))
+        status, found, _ = await answered(reader)
+        assert status in {401, 403, 421}
+        assert found["Connection"] == "close"
+        assert await is_ended(reader)
+        # The owner's goes on.
+        owners = await opened(port, request("GET /v1/nothing"))
+        status, found, _ = await answered(owners[0])
+        assert (status, found.get("Connection")) == (404, None)
+        close([(reader, writer), owners])
 
 
 async def test_a_guest_that_left_before_it_was_served(port: int, monkeypatch: pytest.MonkeyPatch):

@@ -188,6 +188,22 @@ def test_failures_of_the_line(failure: Exception, code: str):
     assert caught.value.fix
 
 
+@pytest.mark.parametrize("failure", [ConnectionResetError(), http.client.RemoteDisconnected("x")])
+def test_a_node_that_runs_and_ends_the_connection_is_not_said_to_be_down(
+    tmp_path: Path, failure: Exception
+):
+    write_address(tmp_path, json.dumps({"url": "http://127.0.0.1:8420", "pid": os.getpid()}))
+    found = NodeClient(tmp_path, Line(failure, failure, failure), "t")
+    with pytest.raises(TransportError) as caught:
+        found.get("/v1/x")
+    with pytest.raises(TransportError) as again:
+        found.post("/v1/x", {})
+    for error in (caught.value, again.value):
+        assert error.code == "E-NO-ANSWER"
+        assert "not running" not in error.sentence
+        assert "intentcast doctor" in error.fix
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"a": 1}', b"", b"\xff"])
 def test_another_program_answers(body: bytes):
     found, _ = node_client(Answer(status=200, media="text/html", body=body))
