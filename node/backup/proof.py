@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ from node.storage.lock import HomeLock
 from node.storage.migrations import migrations
 from node.storage.scrub import ScrubReport
 
+_AT_ONCE: Final = sum(int(getattr(os, name, 0)) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 _PREFIX: Final = ".proof-"
 _INSIDE: Final = "home"
 """What was laid open, beside the lock of whoever looks into it."""
@@ -58,16 +61,23 @@ def open_backup(file: Path) -> IO[bytes]:
     """Open a backup for reading.
 
     Raises:
-        NotFoundError: E-FILE.
+        NotFoundError: E-FILE, also when it is a pipe, a device or a folder.
     """
     try:
-        return file.open("rb")
+        # Without waiting for whoever might write into a pipe of that name.
+        descriptor = os.open(file, os.O_RDONLY | _AT_ONCE)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return os.fdopen(descriptor, "rb")
+        os.close(descriptor)
     except OSError as error:
         raise NotFoundError(
             f"the backup {file} cannot be read: {error.strerror}",
             code="E-FILE",
             fix="Check its name and who may read it",
         ) from error
+    raise NotFoundError(
+        f"the backup {file} is no file", code="E-FILE", fix="Name the file of a backup: NAME.icb"
+    )
 
 
 def head_of(file: Path) -> Head:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 from node.backup import proof
 from node.backup.container import read_head
 from node.backup.contents import Manifest, unpack
-from node.backup.proof import Proved, check_head, prove_backup
-from node.errors import StorageError
+from node.backup.proof import Proved, check_head, head_of, prove_backup
+from node.errors import NotFoundError, StorageError
 from node.keystore import Keyring
 from node.storage.database import Storage
 from node.storage.migrations import migrations
@@ -65,6 +66,17 @@ async def test_what_may_be_wrong_with_a_file(home: Home, file: Path, tmp_path: P
     assert await code_of(home, file) == "E-KEYS-LOCKED"
     home.keyring = Keyring(bytes(32))
     assert await code_of(home, file) == "E-BACKUP-KEY"
+
+
+async def test_nobody_waits_for_a_pipe_or_a_folder(home: Home, file: Path, tmp_path: Path):
+    assert file.is_file()
+    os.mkfifo(tmp_path / "pipe.icb")
+    for path in (tmp_path / "pipe.icb", tmp_path, Path("/dev/zero")):
+        async with asyncio.timeout(5):
+            assert await code_of(home, path) == "E-FILE"
+        with pytest.raises(NotFoundError) as refused:
+            head_of(path)
+        assert "is no file" in refused.value.sentence
 
 
 def test_a_newer_schema_is_told_with_both_numbers(home: Home, file: Path):
