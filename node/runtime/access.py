@@ -38,11 +38,18 @@ CODE_MS: Final = 5 * MINUTE_MS
 """How long a login code holds."""
 CODES_OPEN_MAX: Final = 4
 """Codes that may be open at once; the oldest goes. Guess."""
-WRONG_CODES_MAX: Final = 5
-"""Wrong codes of a minute, whoever sent them, before none is taken for a while."""
+WRONG_CODES_MAX: Final = 500
+"""Wrong typed codes of a minute, whoever sent them, before none is taken for a while.
+
+Any stranger can send wrong ones on purpose, so the pause begins only where guessing would come to
+something: 500 a minute at 4 open codes of 110 thousand million find one in 55 million minutes. It
+holds up no login by a link, whose secret nobody can guess.
+"""
 _ALPHABET: Final = "ACDEFGHJKMNPQRTVWXY34679"
 """Letters and digits nobody takes for another: 24, so 8 of them are one of 110 thousand million."""
 _CODE_CHARS: Final = 8
+_LINK_CHARS: Final = 24
+"""What no person has to type may be as long as a key: 110 bits, which no guessing reaches."""
 _FAIR: Final = 256 // len(_ALPHABET) * len(_ALPHABET)
 """Bytes below it fall on every character equally often."""
 _SECRET_BYTES: Final = 32
@@ -57,6 +64,7 @@ class _Code:
     """A login that was begun."""
 
     code_hash: bytes
+    link_hash: bytes
     until_mono_ms: int
 
 
@@ -153,22 +161,28 @@ class Access:
     def begin_login(self) -> Login:
         """Give a code that lets one browser in, once."""
         now = self._clock.now()
-        code = self._drawn_code()
+        code, in_link = self._drawn_code(_CODE_CHARS), self._drawn_code(_LINK_CHARS)
         # Beyond the cap the oldest drops out by itself.
-        self._codes.append(_Code(code_hash=_hash_of(code), until_mono_ms=now.mono_ms + CODE_MS))
+        self._codes.append(
+            _Code(
+                code_hash=_hash_of(code),
+                link_hash=_hash_of(in_link),
+                until_mono_ms=now.mono_ms + CODE_MS,
+            )
+        )
         half = _CODE_CHARS // 2
         return Login(
-            link_path=f"/login#{code}",
+            link_path=f"/login#{in_link}",
             code=f"{code[:half]}-{code[half:]}",
             expires_ms=now.wall_ms + CODE_MS,
         )
 
-    def _drawn_code(self) -> str:
+    def _drawn_code(self, chars: int) -> str:
         found = ""
-        while len(found) < _CODE_CHARS:
-            drawn = self._entropy.bytes(_CODE_CHARS)
+        while len(found) < chars:
+            drawn = self._entropy.bytes(chars)
             found += "".join(_ALPHABET[each % len(_ALPHABET)] for each in drawn if each < _FAIR)
-        return found[:_CODE_CHARS]
+        return found[:chars]
 
     def login_document(self, origin: str) -> Document:
         """Begin a login; give its link, its code and its end."""
@@ -184,17 +198,22 @@ class Access:
         """Take a code for a cookie's secret; None when the code is not good.
 
         Args:
-            code: as it was typed.
+            code: as it was typed, or as the link had it.
             name: how its owner tells this browser from others.
 
         Raises:
             RefusedError: E-LOGIN-PAUSE, too many wrong codes came.
         """
         now_ms = self._clock.now().mono_ms
-        self._check_pause(now_ms)
-        typed = "".join(each for each in code.upper() if each not in "- \t")
-        if not self._use_code(_hash_of(typed), now_ms):
-            self._wrong_ms.append(now_ms)
+        given = "".join(each for each in code.upper() if each not in "- \t")
+        is_typed = len(given) != _LINK_CHARS
+        if is_typed:
+            self._check_pause(now_ms)
+        # Where none is open nothing can be guessed.
+        is_open = any(now_ms < each.until_mono_ms for each in self._codes)
+        if not self._use_code(_hash_of(given), now_ms):
+            if is_typed and is_open:
+                self._wrong_ms.append(now_ms)
             return None
         return await self._new_session(name)
 
@@ -206,13 +225,18 @@ class Access:
             raise RefusedError(
                 "too many wrong codes came within a minute; none is taken for now",
                 code="E-LOGIN-PAUSE",
-                fix=f"Wait {-(-left_ms // 1000)} seconds, then try once more",
+                fix="Follow the link of:  intentcast open        "
+                f"or wait {-(-left_ms // 1000)} seconds, then try once more",
                 field="code",
             )
 
     def _use_code(self, hashed: bytes, now_ms: int) -> bool:
         """Compare with every open code, in a time that does not depend on which it is."""
-        fits = [hmac.compare_digest(each.code_hash, hashed) for each in self._codes]
+        fits = [
+            hmac.compare_digest(each.code_hash, hashed)
+            | hmac.compare_digest(each.link_hash, hashed)
+            for each in self._codes
+        ]
         open_codes = list(self._codes)
         self._codes.clear()
         self._codes.extend(

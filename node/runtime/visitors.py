@@ -63,8 +63,8 @@ class Login:
     """A way in for a browser: good once, for some minutes."""
 
     link_path: str
-    """`/login#CODE`: behind the `#` it is neither sent nor logged."""
+    """`/login#SECRET`: behind the `#` it is neither sent nor logged."""
     code: str
-    """The same code for people to type: `ACDE-FGHJ`."""
+    """For people to type: `ACDE-FGHJ`; one of the two is good, once."""
     expires_ms: int
     """When it ends, Unix ms."""

@@ -263,7 +263,10 @@ def test_a_code_is_easy_to_type_and_stands_behind_the_hash(door: Door):
     assert len(login.code) == 9
     assert login.code[4] == "-"
     assert not set(login.code) & set("0O1IL5SB8Z2U")
-    assert login.link_path == f"/login#{login.code.replace('-', '')}"
+    path, _, secret = login.link_path.partition("#")
+    assert (path, len(secret)) == ("/login", 24)
+    assert set(secret) <= set("ACDEFGHJKMNPQRTVWXY34679")
+    assert login.code.replace("-", "") not in secret
     assert login.expires_ms == NOW_MS + 5 * MINUTE_MS
     document = door.access.login_document("http://127.0.0.1:1")
     assert document["link"].startswith("http://127.0.0.1:1/login#")
@@ -310,15 +313,32 @@ async def test_a_few_codes_are_open_and_the_oldest_ends(door: Door):
     assert all([await door.access.enter(code) is not None for code in codes[1:]])
 
 
-async def test_after_five_wrong_codes_none_is_taken_for_a_while(door: Door):
-    good = door.access.begin_login().code
-    for number in range(WRONG_CODES_MAX):
-        assert await door.access.enter(f"ACDEFGH{number}") is None
-        door.clock.advance(1_000)
+async def test_link_and_code_are_one_way_in(door: Door):
+    for first in (True, False):
+        login = door.access.begin_login()
+        ways = [login.link_path.partition("#")[2], login.code]
+        assert await door.access.enter(ways[first]) is not None
+        assert await door.access.enter(ways[not first]) is None
+
+
+async def test_only_where_guessing_would_come_to_something_none_is_taken_for_a_while(door: Door):
+    # Nobody guesses what is not there, however often.
+    for _ in range(2 * WRONG_CODES_MAX):
+        assert await door.access.enter("ACDEFGHJ") is None
+    login, other = door.access.begin_login(), door.access.begin_login()
+    good = login.code
+    for _ in range(WRONG_CODES_MAX):
+        # What a page of another site may have a browser send: never the length of a typed code.
+        assert await door.access.enter("ACDEFGHJ" * 3) is None
+    for _ in range(WRONG_CODES_MAX):
+        assert await door.access.enter("ACDEFGHJ") is None
+        door.clock.advance(10)
     with pytest.raises(RefusedError) as caught:
         await door.access.enter(good)
     assert caught.value.code == "E-LOGIN-PAUSE"
-    assert caught.value.fix.startswith("Wait 55 seconds")
+    assert "wait 55 seconds" in caught.value.fix
+    # The link is good all the same.
+    assert await door.access.enter(other.link_path.partition("#")[2]) is not None
     door.clock.advance(55_000)
     # A minute after the first one there is one try again, and the next wrong one pauses again.
     assert await door.access.enter("ACDEFGHX") is None
