@@ -11,7 +11,6 @@ from typing import Final
 
 from aiohttp import web
 
-from node.api.problems import GateError
 from protocol.now import DAY_MS
 
 
@@ -28,6 +27,8 @@ PORT: Final = web.AppKey("port", Port)
 SESSION_DAYS: Final = 30
 """How long a browser stays logged in."""
 _VALUE_CHARS_MAX: Final = 256
+_VALUES_MAX: Final = 4
+"""Looked at; whoever plants more does not make the node look longer."""
 
 
 def cookie_name(app: web.Application) -> str:
@@ -35,28 +36,21 @@ def cookie_name(app: web.Application) -> str:
     return f"intentcast_{app[PORT].number}"
 
 
-def read_cookie(request: web.Request) -> str | None:
-    """Give the text of this server's cookie.
+def read_cookies(request: web.Request) -> list[str]:
+    """Give the texts of this server's cookie, each once.
 
-    Raises:
-        GateError: 400 E-REQUEST when it stands twice: a page of another port planted one.
+    There may be several: a page of another port can plant one of the same name for a longer path,
+    which a browser sends beside ours, and before it. Ours, of the shortest path, is the last.
     """
     wanted = cookie_name(request.app)
-    found = []
+    found: dict[str, None] = {}
     for line in request.headers.getall("Cookie", []):
         for pair in line.split(";"):
             name, _, value = pair.strip().partition("=")
-            if name == wanted:
-                found.append(value.strip().strip('"')[:_VALUE_CHARS_MAX])
-    if len(found) > 1:
-        raise GateError(
-            400,
-            f"the cookie {wanted} stands twice",
-            code="E-REQUEST",
-            fix="Remove this site's cookies in the browser, then log in again",
-            field="Cookie",
-        )
-    return found[0] if found else None
+            text = value.strip().strip('"')[:_VALUE_CHARS_MAX]
+            if name == wanted and text:
+                found[text] = None
+    return list(found)[-_VALUES_MAX:]
 
 
 def put_cookie(request: web.Request, response: web.StreamResponse, secret: str) -> None:

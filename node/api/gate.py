@@ -15,7 +15,7 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from node.api.cookies import read_cookie
+from node.api.cookies import read_cookies
 from node.api.faces import FACE, Face
 from node.api.guards import (
     FORM,
@@ -31,7 +31,7 @@ from node.api.guards import (
 )
 from node.api.problems import GateError, bug, problem, status_of
 from node.api.visitors import DOORKEEPER, VISITOR, Doorkeeper
-from node.runtime.visitors import Scope, Visitor
+from node.runtime.visitors import Scope, Visitor, VisitorKind
 from protocol.errors import IntentcastError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -102,9 +102,8 @@ class Gate:
         check_origin(request, host, is_page=is_page)
         if entrance is not None and entrance.scope is None:
             return known(request)
-        token, cookie = bearer(request.headers), read_cookie(request)
-        visitor = request.app[DOORKEEPER].visitor(token, cookie)
-        if visitor is not None and token is None:
+        visitor = _visitor(request)
+        if visitor is not None and visitor.kind is VisitorKind.SESSION:
             check_cookie_use(request, host)
         return visitor
 
@@ -129,11 +128,33 @@ class Gate:
 
 def known(request: web.Request) -> Visitor | None:
     """Tell who stands at an open door, where no token at all is better than a broken one."""
-    doorkeeper: Doorkeeper = request.app[DOORKEEPER]
     try:
-        return doorkeeper.visitor(bearer(request.headers), read_cookie(request))
+        return _visitor(request)
     except GateError:
         return None
+
+
+def _visitor(request: web.Request) -> Visitor | None:
+    """Ask the doorkeeper who a request comes from; with a token its cookies say nothing.
+
+    Raises:
+        GateError: 401 E-TOKEN, no bearer token; 400 E-REQUEST, it comes from two at once.
+    """
+    doorkeeper: Doorkeeper = request.app[DOORKEEPER]
+    token = bearer(request.headers)
+    if token is not None:
+        return doorkeeper.visitor(token, None)
+    found = [doorkeeper.visitor(None, each) for each in read_cookies(request)]
+    alive = {each.id: each for each in found if each is not None}
+    if len(alive) > 1:
+        raise GateError(
+            400,
+            "the cookies are of two logins at once",
+            code="E-REQUEST",
+            fix="Remove this site's cookies in the browser, then log in again",
+            field="Cookie",
+        )
+    return next(iter(alive.values()), None)
 
 
 def _check_right(request: web.Request, visitor: Visitor | None, entrance: Entrance | None) -> None:

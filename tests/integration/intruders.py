@@ -297,9 +297,6 @@ REFUSED = {
         status=400,
         code="E-REQUEST",
     ),
-    "two sessions": Case(
-        line=STATUS, cookie="{cookie}; intentcast_{port}=planted", status=400, code="E-REQUEST"
-    ),
     # What a browser can send without asking, and programs do not.
     "a form for the API": Case(
         line=PREVIEW,

@@ -272,6 +272,19 @@ async def test_a_code_is_good_once(house: House):
     assert (await house.ask("GET /", cookie=first.cookie)).body == b"hello browser"
 
 
+async def test_cookies_that_another_port_planted_shut_nobody_out(house: House):
+    ours = await house.log_in()
+    name = ours.partition("=")[0]
+    planted = "; ".join([*(f"{name}=planted-{each}" for each in range(9)), ours])
+    assert (await house.ask(STATUS, cookie=planted)).status == 200
+    assert (await house.ask("GET /", cookie=planted)).body == b"hello browser"
+    assert (await house.ask("GET /", cookie=f"{name}=x; {name}=y")).status == 303
+    other = await house.log_in()
+    both = await house.ask(STATUS, cookie=f"{other}; {ours}")
+    assert (both.status, both.code, both.document["field"]) == (400, "E-REQUEST", "Cookie")
+    assert (await house.ask(STATUS, cookie=f"{other}; {ours}", token="owner")).status == 200
+
+
 async def test_a_code_of_yesterday_and_one_too_many(house: House):
     old = house.access.begin_login().code
     house.clock.advance(5 * MINUTE_MS)
