@@ -325,7 +325,6 @@ class Daemon:
         )
         self.handle.neighbours = self.neighbours
         self.handle.salesroom = Salesroom(self.desk, self.seller, shop)
-        self.handle.holds = Holds(self.desk.tasks, self._entropy)
         self.handle.recovery = self.recovery
         self.handle.identity = Identity(self.desk, self.recovery.succession, self.recovery.copies)
         self.handle.examiner = Examiner(
@@ -365,6 +364,7 @@ class Daemon:
             tasks=self.desk.tasks,
             changed=changed.ring,
         )
+        self.handle.holds = Holds(self.desk.tasks, self._entropy, self.access.is_welcome)
         await self.access.load()
         site = Site(self.handle, self._entropy)
         api = ApiServer(self.handle, settings, self.access, faces=[site])

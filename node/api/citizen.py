@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from pathlib import Path
 from typing import Any, Protocol
 
-from node.api.visitors import Porter
+from node.api.visitors import Porter, Visitor
 from node.meters import Counts, Spread
 from node.runtime.chronicle import Page
 
@@ -67,8 +67,9 @@ class Holder(Protocol):
         choice: Document,
         seconds: float,
         act: Callable[[], Awaitable[Document]],
+        visitor: Visitor,
     ) -> Document:
-        """Hold it, then carry it out."""
+        """Hold it, then carry it out for whoever says it."""
         ...
 
     def look(self, hold_id: str) -> Document:

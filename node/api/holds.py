@@ -7,19 +7,32 @@ from __future__ import annotations
 
 from typing import Final
 
-from node.api.bodies import HoldBody, NoBody, typed
+from aiohttp import web
+
+from node.api.bodies import HoldBody, NoBody, NoQuery, converted, json_body, query, typed
 from node.api.citizen import Citizen, Document, Holder
 from node.api.documents.holds import HoldDocument
+from node.api.guards import no_token
 from node.api.kinds import ErrorKind
-from node.api.operations import Operation, Scope, acts_on, reads_one
+from node.api.operations import Operation, Scope, acts_on, answer, handle_of, reads_one
+from node.api.visitors import visitor_of
 from node.errors import NotFoundError
 
 
-async def held(citizen: Citizen, handle: str, body: HoldBody) -> Document:
+async def held(citizen: Citizen, request: web.Request, handle: str, body: HoldBody) -> Document:
     """Begin to accept an offer, to be signed when the hold is over.
 
     What can be refused now is refused now, not after the seconds.
+
+    Args:
+        citizen: of the node.
+        request: whose visitor says yes.
+        handle: of the offer.
+        body: what is chosen of it.
     """
+    visitor = visitor_of(request)
+    if visitor is None:
+        raise no_token()
     holder = _of(citizen)
     choice: Document = {
         "options": body.options,
@@ -28,7 +41,9 @@ async def held(citizen: Citizen, handle: str, body: HoldBody) -> Document:
         "anyway": body.anyway,
     }
     terms = await citizen.weigh_acceptance(handle, **choice)
-    return holder.begin(terms, choice, body.hold_s, lambda: citizen.accept(handle, **choice))
+    return holder.begin(
+        terms, choice, body.hold_s, lambda: citizen.accept(handle, **choice), visitor
+    )
 
 
 def hold_of(citizen: Citizen, hold_id: str) -> Document:
@@ -39,6 +54,12 @@ def hold_of(citizen: Citizen, hold_id: str) -> Document:
 def undone(citizen: Citizen, hold_id: str) -> Document:
     """Take a held acceptance back."""
     return _of(citizen).undo(hold_id)
+
+
+async def _hold(citizen: Citizen, request: web.Request) -> web.Response:
+    query(request, NoQuery)
+    body = converted((await json_body(request))[1], HoldBody)
+    return answer(await held(citizen, request, handle_of(request), body))
 
 
 async def _look(citizen: Citizen, handle: str) -> Document:
@@ -65,7 +86,7 @@ HOLDS: Final = (
         body=HoldBody,
         answer=HoldDocument,
         refusals=(ErrorKind.REFUSED,),
-        respond=acts_on(typed(HoldBody), held),
+        respond=_hold,
     ),
     Operation(
         name="get_hold",

@@ -145,6 +145,13 @@ class Access:
             scopes=frozenset(each for each in Scope if each in row.scopes),
         )
 
+    def is_welcome(self, visitor: Visitor) -> bool:
+        """Tell whether somebody who was let in would be let in still."""
+        now_ms = self._clock.now().wall_ms
+        return visitor.kind is VisitorKind.OWNER or any(
+            row.handle == visitor.id and now_ms < row.until_ms for row in self._rows.values()
+        )
+
     def _note_use(self, row: TokenRow, day: int) -> None:
         """Note the day, once a day: it is for the owner's eyes and may be lost in a crash."""
         if row.used_day == day:

@@ -2,7 +2,8 @@
 
 Enters: what was said yes to, and how long it may still be taken back. Leaves: documents of
 holds. Nothing of a hold is on record or on its way: until its time is over nothing was signed, and
-a node that stops meanwhile has signed nothing.
+a node that stops meanwhile has signed nothing. Never: a signature for somebody whose token or
+session ended meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Final
 from node.entropy import Entropy
 from node.errors import NotFoundError, RefusedError
 from node.runtime.tasks import Tasks
+from node.runtime.visitors import Visitor
 from protocol.errors import IntentcastError
 
 HOLDS_MAX: Final = 16
@@ -43,7 +45,7 @@ class HoldState(StrEnum):
     DONE = "done"
     """Signed and on record; `deal` names it."""
     UNDONE = "undone"
-    """Taken back; nothing was signed."""
+    """Taken back, or whoever said yes is no longer let in; nothing was signed."""
     REFUSED = "refused"
     """It could not be signed; `problem` says why."""
 
@@ -57,6 +59,7 @@ class _Hold:
     terms: Document
     choice: Document
     ends_mono: float
+    visitors: set[Visitor] = field(default_factory=set)
     state: HoldState = HoldState.HELD
     deal: str | None = None
     problem: Document | None = None
@@ -66,10 +69,19 @@ class _Hold:
 class Holds:
     """All holds of this run."""
 
-    def __init__(self, tasks: Tasks, entropy: Entropy) -> None:
-        """Keep the tools."""
+    def __init__(
+        self, tasks: Tasks, entropy: Entropy, is_welcome: Callable[[Visitor], bool]
+    ) -> None:
+        """Keep the tools.
+
+        Args:
+            tasks: own what waits.
+            entropy: draws names.
+            is_welcome: tells whether a visitor's token or session still holds.
+        """
         self._tasks = tasks
         self._entropy = entropy
+        self._is_welcome = is_welcome
         self._all: dict[str, _Hold] = {}
 
     def begin(
@@ -78,14 +90,18 @@ class Holds:
         choice: Document,
         seconds: float,
         act: Callable[[], Awaitable[Document]],
+        visitor: Visitor,
     ) -> Document:
         """Hold a yes for a while, then carry it out; the same yes twice is one.
+
+        Whoever says it has to be let in still when its time is over; of several, one of them.
 
         Args:
             terms: what is accepted: `offer`, its handle; `vendor`, `total_text`, `discloses`.
             choice: what was chosen of it.
             seconds: how long, 0-60.
             act: accepts; gives the document of the deal.
+            visitor: who says yes.
 
         Raises:
             RefusedError: E-HOLD when this offer is held with another choice, or too many are.
@@ -93,6 +109,7 @@ class Holds:
         running = [each for each in self._all.values() if each.state in _RUNNING]
         for each in running:
             if each.terms["offer"] == terms["offer"] and each.choice == choice:
+                each.visitors.add(visitor)
                 return self._document(each)
             if each.terms["offer"] == terms["offer"]:
                 raise RefusedError(
@@ -113,6 +130,7 @@ class Holds:
             terms=terms,
             choice=choice,
             ends_mono=loop.time() + seconds,
+            visitors={visitor},
         )
         self._all[hold.id] = hold
         # Apart from whoever asks: an idempotency key is for its answer, not for what follows later.
@@ -129,6 +147,9 @@ class Holds:
             async with asyncio.timeout_at(hold.ends_mono):
                 await hold.changed.wait()
         if hold.state is HoldState.UNDONE:
+            return
+        if not any(self._is_welcome(each) for each in hold.visitors):
+            hold.state = HoldState.UNDONE
             return
         hold.state = HoldState.SIGNING
         try:

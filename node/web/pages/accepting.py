@@ -59,7 +59,7 @@ class _Accepting:
             # The one that was shown, of this request and by its whole name.
             shown = await self._shell.citizen.offers(handle_of(request))
             offer = _offer_of(shown["offers"], request.match_info["offer"])
-            found = await held(self._shell.citizen, offer["id"], converted(body, HoldBody))
+            found = await held(self._shell.citizen, request, offer["id"], converted(body, HoldBody))
         except IntentcastError as error:
             return await self._show(request, form, error=error)
         return go(f"/holds/{found['id']}")

@@ -12,7 +12,8 @@ class FakeHolder:
         self.calls: list[tuple[Any, ...]] = []
         self.act: Any = None
 
-    def begin(self, terms, choice, seconds, act):
+    def begin(self, terms, choice, seconds, act, visitor):
+        assert visitor.id
         self.calls.append(("begin", terms["offer"], seconds))
         self.act = act
         return self.look("1")

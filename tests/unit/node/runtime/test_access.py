@@ -355,6 +355,22 @@ async def test_a_browser_stays_for_thirty_days(door: Door):
     assert door.access.visitor(None, cookie) is None
 
 
+async def test_who_was_let_in_is_welcome_until_it_ends(door: Door):
+    owner = door.access.visitor(OWNER, None)
+    assert owner is not None
+    assert door.access.is_welcome(owner)
+    token = door.access.visitor((await door.access.create("a", [Scope.ACCEPT], 1))["secret"], None)
+    browser = door.access.visitor(None, await door.session())
+    assert token is not None
+    assert browser is not None
+    assert door.access.is_welcome(token)
+    assert door.access.is_welcome(browser)
+    await door.access.leave(browser)
+    assert not door.access.is_welcome(browser)
+    door.clock.advance(DAY_MS)
+    assert not door.access.is_welcome(token)
+
+
 async def test_a_browser_leaves_alone(door: Door):
     first, second = await door.session(), await door.session()
     visitor = door.access.visitor(None, first)
