@@ -15,26 +15,29 @@ function Parts({ parts }) {
   return parts.length ? html`<ul class="parts">${parts.map((part) => html`<li>${part}</li>`)}</ul>` : null;
 }
 
-function Cell({ cell }) {
-  return html`<td class=${cell.tone}>${cell.text}${cell.note ? html` <strong class="mark">${cell.note}</strong>` : null}<${Parts} parts=${cell.parts} /></td>`;
+// On a phone each row is a card: its cells name the offer, and keep the roles of a table.
+const named = (each) => ({ role: "cell", "data-vendor": `${each.position}. ${each.vendor}` });
+
+function Cell({ cell, each }) {
+  return html`<td ...${named(each)} class=${cell.tone || undefined}>${cell.text}${cell.note ? html` <strong class="mark">${cell.note}</strong>` : null}<${Parts} parts=${cell.parts} /></td>`;
 }
 
-function Line({ row }) {
+function Line({ row, heads }) {
   const wish = row.group === "must" || row.group === "prefer";
-  return html`<tr class=${row.group + (row.differs ? " differs" : "")}>
-    <th scope="row">${row.label}${wish ? html` <span class="small">${texts[row.group]}</span>` : null}</th>
-    ${row.cells.map((cell) => html`<${Cell} cell=${cell} />`)}
+  return html`<tr class=${row.group} role="row">
+    <th scope="row" role="rowheader">${row.label}${wish ? html` <span class="small">${texts[row.group]}</span>` : null}</th>
+    ${row.cells.map((cell, n) => html`<${Cell} cell=${cell} each=${heads[n]} />`)}
   </tr>`;
 }
 
 function Head({ each }) {
-  return html`<th scope="col" id=${`offer-${each.handle}`}><span class="rank">${each.position}</span> ${each.vendor}<br /><span class="small">${each.handle}</span></th>`;
+  return html`<th scope="col" id=${`offer-${each.handle}`} role="columnheader"><span class="rank">${each.position}</span> ${each.vendor}<br /><span class="small">${each.handle}</span></th>`;
 }
 
 function Yes({ each }) {
-  if (!each.can_accept) return html`<td>${texts.impossible}</td>`;
+  if (!each.can_accept) return html`<td ...${named(each)}>${texts.impossible}</td>`;
   const path = `/casts/${handle}/offers/${each.handle}/accept`;
-  return html`<td><a class="button" href=${path}>${texts.accept}<span class="unseen"> ${each.vendor}, ${each.total}</span></a></td>`;
+  return html`<td ...${named(each)}><a class="button" href=${path}>${texts.accept}<span class="unseen"> ${each.vendor}, ${each.total}</span></a></td>`;
 }
 
 function Pages({ found, go }) {
@@ -48,13 +51,13 @@ function Pages({ found, go }) {
 
 function Comparison({ found, go }) {
   return html`<div class="wide" tabindex="0" role="region" aria-labelledby="offers-caption">
-    <table class="compare">
+    <table class="compare" role="table">
       <caption id="offers-caption">${found.count === 1 ? texts.captionOne : texts.caption.replace("{n}", found.count)}</caption>
-      <thead><tr><th scope="col">${texts.vendor}</th>${found.heads.map((each) => html`<${Head} each=${each} />`)}</tr></thead>
-      <tbody>
-        ${found.rows.map((row) => html`<${Line} key=${row.label} row=${row} />`)}
-        <tr class="why"><th scope="row">${texts.why}</th>${found.heads.map((each) => html`<td><details><summary>${texts.of.replace("{n}", each.score)}</summary><${Parts} parts=${each.why} /></details></td>`)}</tr>
-        ${found.can_accept ? html`<tr><th scope="row">${texts.accept}</th>${found.heads.map((each) => html`<${Yes} each=${each} />`)}</tr>` : null}
+      <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">${texts.vendor}</th>${found.heads.map((each) => html`<${Head} each=${each} />`)}</tr></thead>
+      <tbody role="rowgroup">
+        ${found.rows.map((row) => html`<${Line} key=${row.label} row=${row} heads=${found.heads} />`)}
+        <tr class="why" role="row"><th scope="row" role="rowheader">${texts.why}</th>${found.heads.map((each) => html`<td ...${named(each)}><details><summary>${texts.of.replace("{n}", each.score)}</summary><${Parts} parts=${each.why} /></details></td>`)}</tr>
+        ${found.can_accept ? html`<tr role="row"><th scope="row" role="rowheader">${texts.accept}</th>${found.heads.map((each) => html`<${Yes} each=${each} />`)}</tr>` : null}
       </tbody>
     </table>
   </div><${Pages} found=${found} go=${go} />`;

@@ -11,13 +11,10 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from node.api.server import ApiServer
-from node.config import Settings
-from node.entropy import SeededEntropy
-from node.web.site import Site
 from tests.e2e.browser.conftest import OpenTab
+from tests.e2e.browser.standin import standing_in
 from tests.e2e.browser.tab import Address
-from tests.unit.node.api.fake_doorkeeper import CODE, FakeDoorkeeper
+from tests.unit.node.api.fake_doorkeeper import CODE
 from tests.unit.node.web.conftest import Neighbour
 from tests.unit.node.web.papers import CAST, offer
 
@@ -26,7 +23,6 @@ OFFERS = 500
 WEIGHT_BYTES_MAX = 150_000
 RENDER_MS_MAX = 1_000 if IS_LONG else 5_000
 TASK_MS_MAX = 200 if IS_LONG else 1_000
-TOKEN = "token-of-this-test"
 _MEASURE = """() => new Promise((done) => {
   const tasks = [];
   new PerformanceObserver((all) => tasks.push(...all.getEntries().map((one) => one.duration)))
@@ -50,12 +46,8 @@ async def crowded() -> AsyncIterator[Address]:
     """A page of a request that five hundred vendors answered."""
     citizen = Neighbour()
     citizen.offer_list = [offer(n % 28 + 1, position=n) for n in range(1, OFFERS + 1)]
-    door = citizen.access = FakeDoorkeeper(TOKEN)
-    entropy = SeededEntropy("crowd", net="test")
-    server = ApiServer(citizen, Settings(api_port=0), door, [Site(citizen, entropy)])
-    port = await server.start()
-    yield Address(f"http://127.0.0.1:{port}", TOKEN)
-    await server.stop()
+    async with standing_in(citizen) as address:
+        yield address
 
 
 async def test_five_hundred_offers_are_shown_at_once(crowded: Address, open_tab: OpenTab):
