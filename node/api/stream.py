@@ -128,7 +128,8 @@ class Streams:
         """Serve one WebSocket to its end.
 
         Raises:
-            GateError: 403 E-ORIGIN; 426 E-REQUEST, it is no WebSocket.
+            GateError: 403 E-ORIGIN; 426 E-REQUEST, it is no WebSocket; 503 E-STREAMS, too many are
+                open.
             LocalProtocolError: E-FIELD.
         """
         query(request, NoQuery)
@@ -148,6 +149,7 @@ class Streams:
                 fix="Connect with a WebSocket client; for curl there is /v1/events/stream",
                 headers={"Upgrade": "websocket", "Connection": "Upgrade"},
             )
+        self._check_room()
         await opened.prepare(request)
         voice = SocketVoice(opened)
 
@@ -171,13 +173,7 @@ class Streams:
             LocalProtocolError: E-FIELD.
         """
         after = _asked_after(request)
-        if not self._has_room():
-            raise GateError(
-                503,
-                f"{STREAMS_MAX} streams are open already",
-                code="E-STREAMS",
-                fix="Close a page or a program that follows this node",
-            )
+        self._check_room()
         opened = web.StreamResponse()
         opened.content_type = "text/event-stream"
         opened.charset = "utf-8"
@@ -199,6 +195,20 @@ class Streams:
         ]
         return len(self._open) - len(lost) < STREAMS_MAX
 
+    def _check_room(self) -> None:
+        """Refuse while an answer can say why: an upgrade that is taken back looks like a break.
+
+        Raises:
+            GateError: 503 E-STREAMS, too many are open.
+        """
+        if not self._has_room():
+            raise GateError(
+                503,
+                f"{STREAMS_MAX} streams are open already",
+                code="E-STREAMS",
+                fix="Close a page or a program that follows this node",
+            )
+
     async def _serve(
         self,
         request: web.Request,
@@ -207,6 +217,7 @@ class Streams:
     ) -> None:
         """Hold a place and talk until somebody has had enough; then let the connection go."""
         verdict: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        # Asked once more: others may have come while this one was let in.
         if self._is_closed or not self._has_room():
             await _part(request, voice, Ending.STOPPING if self._is_closed else Ending.FULL)
             return

@@ -136,11 +136,17 @@ function begin() {
     const answer = await fetch(`/v1/casts/${encodeURIComponent(handle)}`, { headers: { Accept: "application/json" } });
     const more = answer.ok ? (await answer.json()).cast.offers - known.value : 0;
     if (more <= 0) return;
-    const words = more === 1 ? news.dataset.one : news.dataset.more.replace("{n}", more);
+    offer(more === 1 ? news.dataset.one : news.dataset.more.replace("{n}", more));
+  }
+  function offer(words) {
     if (button.textContent !== words) { button.textContent = words; say(words); }
     news.hidden = false;
   }
-  document.addEventListener("intentcast", look);
+  document.addEventListener("intentcast", (event) => {
+    // What happened in a gap is not known: everything is asked for anew, when the reader wants it.
+    if (event.detail.gap) offer(news.dataset.gap);
+    else look();
+  });
 }
 
 if (place && news && form && toggle) begin();

@@ -2,10 +2,12 @@
 // It moves nothing on the page: new things wait behind a button.
 const TOLD_EVERY_MS = 10_000;
 const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000];
+const ENDED = 4401;
 const pulse = document.getElementById("pulse");
 const told = document.getElementById("told");
 let cursor = Number(document.body.dataset.cursor || 0);
 let tries = 0;
+let since = "";
 let waiting = [];
 let timer = 0;
 
@@ -31,24 +33,55 @@ export function say(sentence) {
   if (!timer) timer = setTimeout(tell, told && told.textContent ? TOLD_EVERY_MS : 0);
 }
 
+// Where a person logs in again, and comes back to this page.
+export const loginPath = () => `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+
+// A refused upgrade tells a script no reason: whether the session has ended is asked by itself.
+async function isLoggedOut() {
+  try {
+    return (await fetch("/v1/status", { headers: { Accept: "application/json" } })).status === 401;
+  } catch {
+    return false;
+  }
+}
+
+function leave() {
+  show("ended");
+  const link = document.createElement("a");
+  link.href = loginPath();
+  link.textContent = pulse.dataset.ended;
+  pulse.replaceChildren(link);
+  say(pulse.dataset.ended);
+}
+
 function connect() {
   const socket = new WebSocket(`ws://${location.host}/v1/events/socket`);
+  let wasOpen = false;
   socket.addEventListener("open", () => {
-    tries = 0;
+    wasOpen = true;
     socket.send(JSON.stringify({ after: cursor }));
   });
   socket.addEventListener("message", (message) => {
     const event = JSON.parse(message.data);
-    if (event.live) { show("live"); return; }
-    if (typeof event.n === "number") {
-      cursor = event.n;
-      document.dispatchEvent(new CustomEvent("intentcast", { detail: event }));
-    }
+    cursor = event.n ?? event.cursor ?? cursor;
+    if (event.live) {
+      // Only now: a node may open a socket and close it at once.
+      [tries, since] = [0, ""];
+      show("live");
+    } else document.dispatchEvent(new CustomEvent("intentcast", { detail: event }));
   });
-  socket.addEventListener("close", () => {
-    show(tries ? "offline" : "reconnecting", { time: new Date().toLocaleTimeString(document.documentElement.lang) });
-    setTimeout(connect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+  socket.addEventListener("close", async (event) => {
+    since ||= new Date().toLocaleTimeString(document.documentElement.lang);
+    show(tries ? "offline" : "reconnecting", { time: since });
+    if (event.code === ENDED || (!wasOpen && await isLoggedOut())) { leave(); return; }
+    const wait = RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)];
+    // Pages that lost one node do not come back to it all at once.
+    setTimeout(connect, wait * (0.5 + Math.random()));
   });
+}
+
+function begin() {
+  if (document.body.dataset.cursor) connect();
 }
 
 // Pages that have no script of their own offer to be loaded anew.
@@ -71,4 +104,6 @@ document.addEventListener("intentcast", () => {
   line.firstChild.textContent = news === 1 ? words.news : filled(words.moreNews, { count: news });
   say(words.news);
 });
-if (document.body.dataset.cursor) connect();
+// Not before every script of the page is there to hear of it.
+if (document.readyState === "interactive") document.addEventListener("DOMContentLoaded", begin);
+else begin();

@@ -1,0 +1,149 @@
+"""The socket of a page: how it comes back, when it gives up, and what it makes of a gap."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from playwright.async_api import Page, WebSocketRoute, expect
+
+from tests.e2e.browser.conftest import OpenTab
+from tests.e2e.browser.standin import standing_in
+from tests.e2e.browser.tab import Tab
+from tests.e2e.browser.watcher import Kind
+from tests.unit.node.web.conftest import Neighbour
+from tests.unit.node.web.papers import CAST, offer
+
+SOCKET = re.compile(r"/v1/events/socket$")
+FULL = 1013
+_HASTE = """(() => {
+  const wait = window.setTimeout;
+  window.waits = [];
+  window.setTimeout = (what, ms) => { window.waits.push(ms); return wait(what, ms / 50); };
+})()"""
+"""Fifty times as fast; how long would have been waited is kept."""
+HOUR_MS = 3_600_000
+
+
+async def refused(page: Page, *, live_first: int = 0) -> list[WebSocketRoute]:
+    """Let every socket open and be closed at once, as a node does that has too many."""
+    sockets: list[WebSocketRoute] = []
+
+    async def refuse(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        if len(sockets) <= live_first:
+            socket.send('{"cursor": 0, "live": true}')
+        await socket.close(code=FULL, reason="too many")
+
+    await page.route_web_socket(SOCKET, refuse)
+    return sockets
+
+
+async def entered(tab: Tab) -> Page:
+    await tab.page.add_init_script(_HASTE)
+    await tab.enter()
+    return tab.page
+
+
+async def waited(page: Page, count: int) -> list[float]:
+    """Give how long the page waited before it came back, ms, once it did so often."""
+    async with asyncio.timeout(10):
+        while True:
+            found: list[float] = await page.evaluate("waits.filter((ms) => ms >= 250)")
+            if len(found) >= count:
+                return found
+            await page.wait_for_timeout(20)
+
+
+async def test_a_socket_that_is_closed_at_once_is_tried_ever_more_seldom(open_tab: OpenTab):
+    async with standing_in(Neighbour()) as address:
+        tab = await open_tab(address)
+        page = await entered(tab)
+        await refused(page)
+        await tab.go("/people")
+        waits = await waited(page, 8)
+        for wait, due in zip(waits, (500, 1_000, 2_000, 5_000, 10_000, 10_000), strict=False):
+            assert 0.5 * due <= wait <= 1.5 * due, waits
+        # Many pages do not come back at the same moment.
+        assert len(set(waits[4:])) > 1
+
+
+async def test_offline_since_says_when_it_began(open_tab: OpenTab):
+    async with standing_in(Neighbour()) as address:
+        tab = await open_tab(address)
+        page = await entered(tab)
+        await refused(page, live_first=1)
+        await page.add_init_script(
+            f"Date.prototype.toLocaleTimeString = () => `time ${{window.waits.length * {HOUR_MS}}}`"
+        )
+        await tab.go("/people")
+        pulse = page.locator("#pulse")
+        await expect(pulse).to_contain_text("Offline since")
+        first = await pulse.inner_text()
+        await waited(page, 5)
+        assert await pulse.inner_text() == first
+
+
+async def test_who_is_logged_out_is_told_so_and_asked_no_more(open_tab: OpenTab):
+    citizen = Neighbour()
+    async with standing_in(citizen) as address:
+        tab = await open_tab(address)
+        page = await entered(tab)
+        await tab.go("/people?x=1")
+        pulse = page.locator("#pulse")
+        await expect(pulse).to_have_text("Live")
+        assert citizen.access is not None
+        citizen.access.is_session_open = False
+        citizen.chronicle.add("offer")  # type: ignore[attr-defined]
+        await expect(pulse).to_have_text("Logged out: log in again")
+        link = pulse.locator("a")
+        assert await link.get_attribute("href") == "/login?next=%2Fpeople%3Fx%3D1"
+        assert await waited(page, 0) == []
+        await tab.check_axe()
+        await link.click()
+        await expect(page.locator("input[name=next]")).to_have_value("/people?x=1")
+
+
+async def test_a_session_that_ended_while_nobody_was_connected(open_tab: OpenTab):
+    citizen = Neighbour()
+    async with standing_in(citizen) as address:
+        tab = await open_tab(address)
+        page = await entered(tab)
+        tab.watcher.expects(Kind.CONSOLE, "401")
+        tab.watcher.expects(Kind.CONSOLE, "HTTP Authentication failed")
+        await tab.go("/people")
+        await expect(page.locator("#pulse")).to_have_text("Live")
+        # As after a night: the upgrade itself is refused.
+        assert citizen.access is not None
+        citizen.access.is_session_open = False
+        await page.evaluate("import(document.querySelector('script').src + '?again')")
+        await expect(page.locator("#pulse")).to_have_text("Logged out: log in again")
+
+
+async def test_a_gap_offers_the_page_anew(open_tab: OpenTab):
+    citizen = Neighbour()
+    citizen.offer_list = [offer(1), offer(2)]
+    async with standing_in(citizen) as address:
+        for path, news in (("/people", "#news a"), (f"/casts/{CAST['handle']}", "#live button")):
+            tab = await open_tab(address)
+            page = tab.page
+            asked: list[str] = []
+
+            async def gap(socket: WebSocketRoute, asked: list[str] = asked) -> None:
+                def hear(message: str | bytes) -> None:
+                    asked.append(str(message))
+                    socket.send('{"gap": true, "cursor": 41}')
+                    socket.send('{"cursor": 41, "live": true}')
+
+                socket.on_message(hear)
+
+            await page.route_web_socket(SOCKET, gap)
+            citizen.access.codes.add("ACDE-FGHJ")  # type: ignore[union-attr]
+            await tab.enter()
+            await tab.go(path)
+            await expect(page.locator(news)).to_have_text("Something happened: show it")
+            assert asked == ['{"after":0}']
+            await page.click(news)
+            if news == "#live button":
+                # The comparison asks for everything anew where it stands.
+                await expect(page.locator("#live")).to_be_hidden()
