@@ -3,6 +3,8 @@
 const TOLD_EVERY_MS = 10_000;
 const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000];
 const ENDED = 4401;
+// Lines of the log that change nothing a person looks at: who logged in, how letters travel.
+const QUIET = /^(session|token)\.|^thread\.(moved|asked|told|recalled)$|^(letter_put|letter_acked|box\.moved|cast\.republished)$/;
 const pulse = document.getElementById("pulse");
 const told = document.getElementById("told");
 let cursor = Number(document.body.dataset.cursor || 0);
@@ -68,7 +70,7 @@ function connect() {
       // Only now: a node may open a socket and close it at once.
       [tries, since] = [0, ""];
       show("live");
-    } else document.dispatchEvent(new CustomEvent("intentcast", { detail: event }));
+    } else if (!QUIET.test(event.what)) document.dispatchEvent(new CustomEvent("intentcast", { detail: event }));
   });
   socket.addEventListener("close", async (event) => {
     since ||= new Date().toLocaleTimeString(document.documentElement.lang);

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 
+import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.e2e.browser.conftest import OpenTab
 from tests.e2e.browser.standin import standing_in
-from tests.e2e.browser.tab import Tab
+from tests.e2e.browser.tab import PHONE_WIDTH, WIDE_WIDTH, Tab
 from tests.e2e.browser.watcher import Kind
 from tests.unit.node.web.conftest import Neighbour
 from tests.unit.node.web.papers import CAST, offer
@@ -23,6 +24,11 @@ _HASTE = """(() => {
 })()"""
 """Fifty times as fast; how long would have been waited is kept."""
 HOUR_MS = 3_600_000
+QUIET = (
+    *("session.opened", "session.ended", "token.made", "token.revoked"),
+    *("letter_put", "letter_acked", "box.moved", "cast.republished"),
+    *("thread.moved", "thread.asked", "thread.told", "thread.recalled"),
+)
 
 
 async def refused(page: Page, *, live_first: int = 0) -> list[WebSocketRoute]:
@@ -37,6 +43,18 @@ async def refused(page: Page, *, live_first: int = 0) -> list[WebSocketRoute]:
 
     await page.route_web_socket(SOCKET, refuse)
     return sockets
+
+
+async def held(page: Page) -> asyncio.Future[WebSocketRoute]:
+    """Let the first socket of a page open, and say what the test says."""
+    first: asyncio.Future[WebSocketRoute] = asyncio.get_running_loop().create_future()
+
+    def hold(socket: WebSocketRoute) -> None:
+        if not first.done():
+            first.set_result(socket)
+
+    await page.route_web_socket(SOCKET, hold)
+    return first
 
 
 async def entered(tab: Tab) -> Page:
@@ -147,3 +165,70 @@ async def test_a_gap_offers_the_page_anew(open_tab: OpenTab):
             if news == "#live button":
                 # The comparison asks for everything anew where it stands.
                 await expect(page.locator("#live")).to_be_hidden()
+
+
+_PLACES = """() => [...document.querySelectorAll('body *:not(.news, .news *)')]
+  .map((one) => [one.localName, one.getBoundingClientRect()])
+  .map(([name, box]) => `${name} ${box.y}`).join()"""
+
+
+@pytest.mark.parametrize("width", [PHONE_WIDTH, 800, WIDE_WIDTH])
+async def test_news_move_nothing(open_tab: OpenTab, width: int):
+    citizen = Neighbour()
+    async with standing_in(citizen) as address:
+        tab = await open_tab(address, width=width)
+        page = tab.page
+        await tab.enter()
+        # What the page says of its connection is of different lengths; nothing moves by it either.
+        opened = await held(page)
+        await tab.go("/people")
+        socket = await opened
+        before = await page.evaluate(_PLACES)
+        socket.send('{"cursor": 0, "live": true}')
+        await expect(page.locator("#pulse")).to_have_text("Live")
+        assert await page.evaluate(_PLACES) == before
+        socket.send('{"n": 1, "at": "", "what": "offer", "ids": []}')
+        await expect(page.locator("#news a")).to_be_in_viewport()
+        assert await page.evaluate(_PLACES) == before
+        await tab.check_axe()
+        # What is last on the page can still be seen above the news.
+        await page.locator("footer button").scroll_into_view_if_needed()
+        await page.keyboard.press("End")
+        news = await page.locator(".news").bounding_box()
+        last = await page.locator("footer button").bounding_box()
+        assert news
+        assert last
+        assert last["y"] + last["height"] <= news["y"]
+
+
+async def test_a_press_is_not_caught_by_news_that_just_came(open_tab: OpenTab):
+    async with standing_in(Neighbour()) as address:
+        tab = await open_tab(address)
+        page = tab.page
+        await tab.enter()
+        opened = await held(page)
+        await tab.go("/people")
+        socket = await opened
+        socket.send('{"n": 1, "at": "", "what": "offer", "ids": []}')
+        await expect(page.locator("#news")).to_be_visible()
+        caught = "getComputedStyle(document.getElementById('news')).pointerEvents"
+        assert await page.evaluate(caught) == "none"
+        await page.click("#news a")
+        await page.wait_for_url("**/people")
+
+
+async def test_what_changes_nothing_a_person_sees_is_no_news(open_tab: OpenTab):
+    async with standing_in(Neighbour()) as address:
+        tab = await open_tab(address)
+        page = tab.page
+        await tab.enter()
+        opened = await held(page)
+        await tab.go("/people")
+        socket = await opened
+        for n, what in enumerate(QUIET, 1):
+            socket.send(f'{{"n": {n}, "at": "", "what": "{what}", "ids": []}}')
+        socket.send('{"cursor": 20, "live": true}')
+        await expect(page.locator("#pulse")).to_have_text("Live")
+        await expect(page.locator("#news")).to_have_count(0)
+        socket.send('{"n": 21, "at": "", "what": "deal.agreed", "ids": []}')
+        await expect(page.locator("#news a")).to_have_text("Something happened: show it")

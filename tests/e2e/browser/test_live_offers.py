@@ -14,6 +14,9 @@ from tests.e2e.browser.conftest import OpenTab
 from tests.e2e.browser.town import SHOPS, Quarter, address_of, offers_of, rental_cast
 
 HEADS = "table.compare thead th[id]"
+PLACES = """() => [...document.querySelectorAll('main :is(h1, h2, th, td, a.button, form)')]
+  .map((one) => [one.localName, one.id, one.textContent.slice(0, 20), one.getBoundingClientRect()])
+  .map(([name, id, text, box]) => `${name} ${id} ${text}: ${box.x} ${box.y}`)"""
 TELLINGS = """() => {
   window.tellings = [];
   const told = document.getElementById("told");
@@ -43,11 +46,8 @@ class Counter:
 
 
 async def places(page: Page) -> list[str]:
-    """List where the offers stand: handle and left edge."""
-    found: list[str] = await page.evaluate(
-        f"() => [...document.querySelectorAll('{HEADS}')]"
-        ".map((one) => `${one.id} ${one.getBoundingClientRect().x}`)"
-    )
+    """List where offers, rows and headings stand: name, left and upper edge."""
+    found: list[str] = await page.evaluate(PLACES)
     return found
 
 
@@ -64,7 +64,10 @@ async def test_offers_come_in_behind_a_button_and_move_nothing(
     await tab.go(f"/casts/{handle}")
     await expect(page.locator("#pulse")).to_have_text("Live")
     await expect(page.locator("main")).to_contain_text("No offers yet")
+    before = await places(page)
     counter.let(1)
+    await expect(page.locator("#news")).to_be_visible()
+    assert await places(page) == before
     # A page without a table has nothing to put them into: it offers to be loaded anew.
     await page.click("#news a")
     await expect(page.locator(HEADS)).to_have_count(1)

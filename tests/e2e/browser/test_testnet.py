@@ -90,6 +90,7 @@ async def test_numbers_stay_fresh_and_nothing_moves(open_tab: OpenTab, tmp_path:
         village.door("buyer-1").happens("offer", "2027-02-20T12:00:02Z")
         village.clock.advance(2_000)
         await expect(page.locator("#news")).to_be_visible()
+        assert await row.bounding_box() == before
         assert await page.locator(".timeline li").count() == events
         await tab.check_axe()
         await page.click("#news a")
