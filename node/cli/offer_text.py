@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from node.cli.console import clean
-from node.cli.spoken import moment, plural
-from node.cli.table import cut, pad, table, width_of
 from node.cli.spoken import moment, plural, short
-from node.cli.table import pad, table, width_of
+from node.cli.table import cut, pad, table, width_of
 
 Offer = dict[str, Any]
 HEADINGS = ("#", "offer", "vendor", "total", "of which", "when", "musts", "trust", "marks")
