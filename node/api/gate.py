@@ -134,6 +134,12 @@ def known(request: web.Request) -> Visitor | None:
         return None
 
 
+def still_welcome(request: web.Request) -> bool:
+    """Tell whether the token or session of a request that waits still holds, and still may read."""
+    visitor = known(request)
+    return visitor is not None and visitor.may(Scope.READ)
+
+
 def _visitor(request: web.Request) -> Visitor | None:
     """Ask the doorkeeper who a request comes from; with a token its cookies say nothing.
 

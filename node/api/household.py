@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from node.api.bodies import EventsQuery, PeerBody, typed
+from node.api.bodies import EventsQuery, PeerBody, query, typed
 from node.api.citizen import Citizen, Document
 from node.api.documents.household import (
     EventsDocument,
@@ -20,8 +20,10 @@ from node.api.documents.household import (
     PeersDocument,
     StatusDocument,
 )
+from node.api.gate import still_welcome
+from node.api.guards import no_token
 from node.api.kinds import ErrorKind
-from node.api.operations import Operation, Scope, acts_once, reads, reads_with
+from node.api.operations import Operation, Scope, acts_once, answer, reads
 
 EVENTS_MAX: Final = 256
 """Events of one answer."""
@@ -36,8 +38,13 @@ async def _add_peer(citizen: Citizen, _request: web.Request, body: PeerBody) -> 
     return await citizen.add_peer(body.address)
 
 
-async def _events(citizen: Citizen, asked: EventsQuery) -> Document:
-    return await events_after(citizen, asked)
+async def _events(citizen: Citizen, request: web.Request) -> web.Response:
+    """Wait, then tell; nothing to whoever is no longer let in by then."""
+    asked = query(request, EventsQuery)
+    cursor = await citizen.wait_changed(asked.after, asked.wait)
+    if not still_welcome(request):
+        raise no_token()
+    return answer(await _page(citizen, asked.after, cursor))
 
 
 HOUSEHOLD: Final = (
@@ -97,20 +104,19 @@ HOUSEHOLD: Final = (
         scope=Scope.READ,
         query=EventsQuery,
         answer=EventsDocument,
-        respond=reads_with(EventsQuery, _events),
+        respond=_events,
     ),
 )
 
 
-async def events_after(citizen: Citizen, asked: EventsQuery) -> Document:
-    """Give a page of what happened; wait for something where there is nothing yet."""
-    cursor = await citizen.wait_changed(asked.after, asked.wait)
+async def _page(citizen: Citizen, after: int, cursor: int) -> Document:
+    """Give a page of what happened."""
     found: list[Document] = []
-    if cursor > asked.after:
+    if cursor > after:
         # The list is read to the cursor; the bound in time holds should an event be missing.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_EVENTS_READ_S):
-                await _collect(citizen, asked.after, cursor, found)
+                await _collect(citizen, after, cursor, found)
     if found:
         # A page may end before the newest event; the next question goes on from there.
         cursor = found[-1]["n"]

@@ -19,14 +19,14 @@ from node.api.citizen import Citizen
 from node.api.contents import OPERATIONS
 from node.api.cookies import PORT, Port
 from node.api.faces import Face
-from node.api.gate import Entrance, Gate, Handler, known
+from node.api.gate import Entrance, Gate, Handler, still_welcome
 from node.api.guards import BODY_BYTES_MAX, put_headers
 from node.api.holder import holder_of
 from node.api.metrics import REQUESTS, Requests
 from node.api.operations import Operation
 from node.api.reception import MANNERS, Manners, Reception, note_guest
 from node.api.stream import STREAMS, Streams
-from node.api.visitors import DOORKEEPER, Doorkeeper, Scope, visitor_of
+from node.api.visitors import DOORKEEPER, Doorkeeper, visitor_of
 from node.config import Settings
 from node.errors import ConfigError
 from node.network.acceptor import Acceptor
@@ -35,12 +35,6 @@ from node.runtime.tasks import Tasks
 _STOP_S: Final = 1.0
 _BACKLOG: Final = 64
 _PORTS: Final = 65_536
-
-
-def _is_still_welcome(request: web.Request) -> bool:
-    """Tell whether the token or session that opened a stream still holds, and still may read."""
-    visitor = known(request)
-    return visitor is not None and visitor.may(Scope.READ)
 
 
 @web.middleware
@@ -82,7 +76,7 @@ class ApiServer:
         self._tasks = Tasks()
         self._reception = Reception(manners)
         self._port = Port(settings.api_port)
-        self.streams = Streams(_is_still_welcome)
+        self.streams = Streams(still_welcome)
 
     @property
     def refused(self) -> int:

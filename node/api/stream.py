@@ -26,6 +26,7 @@ from node.api.guards import check_upgrade_origin
 from node.api.operations import Operation, Scope
 from node.api.problems import GateError
 from node.api.strict_json import read_json
+from node.api.visitors import visitor_of
 from node.api.voices import Ending, LinesVoice, SocketVoice, Voice
 from node.runtime.tasks import Tasks
 from protocol.errors import IntentcastError, LocalProtocolError
@@ -33,6 +34,8 @@ from protocol.errors import IntentcastError, LocalProtocolError
 _LOG = logging.getLogger(__name__)
 STREAMS_MAX: Final = 32
 """Open at a time, of both kinds: half of all connections stay free for questions. Guess."""
+STREAMS_EACH_MAX: Final = 8
+"""Of one token or browser: a program that opens many, or a forgotten window, leaves room. Guess."""
 FRAME_BYTES_MAX: Final = 64 * 1024
 """One message from outside; all that is ever to be said is a cursor."""
 BUFFER_BYTES: Final = 64 * 1024
@@ -149,7 +152,7 @@ class Streams:
                 fix="Connect with a WebSocket client; for curl there is /v1/events/stream",
                 headers={"Upgrade": "websocket", "Connection": "Upgrade"},
             )
-        self._check_room()
+        self._check_room(request)
         await opened.prepare(request)
         voice = SocketVoice(opened)
 
@@ -173,7 +176,7 @@ class Streams:
             LocalProtocolError: E-FIELD.
         """
         after = _asked_after(request)
-        self._check_room()
+        self._check_room(request)
         opened = web.StreamResponse()
         opened.content_type = "text/event-stream"
         opened.charset = "utf-8"
@@ -187,24 +190,27 @@ class Streams:
 
     # --- one stream ----------------------------------------------------------------------------
 
-    def _has_room(self) -> bool:
-        lost = [
-            verdict
-            for verdict, request in self._open.items()
-            if request.transport is None or request.transport.is_closing()
+    def _has_room(self, request: web.Request) -> bool:
+        """Tell whether one more may be opened, and by whoever asks."""
+        alive = [
+            each
+            for each in self._open.values()
+            if each.transport is not None and not each.transport.is_closing()
         ]
-        return len(self._open) - len(lost) < STREAMS_MAX
+        visitor = visitor_of(request)
+        own = [each for each in alive if visitor_of(each) == visitor]
+        return len(alive) < STREAMS_MAX and len(own) < STREAMS_EACH_MAX
 
-    def _check_room(self) -> None:
+    def _check_room(self, request: web.Request) -> None:
         """Refuse while an answer can say why: an upgrade that is taken back looks like a break.
 
         Raises:
             GateError: 503 E-STREAMS, too many are open.
         """
-        if not self._has_room():
+        if not self._has_room(request):
             raise GateError(
                 503,
-                f"{STREAMS_MAX} streams are open already",
+                f"{STREAMS_MAX} streams are open already, or {STREAMS_EACH_MAX} of this token",
                 code="E-STREAMS",
                 fix="Close a page or a program that follows this node",
             )
@@ -218,7 +224,7 @@ class Streams:
         """Hold a place and talk until somebody has had enough; then let the connection go."""
         verdict: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         # Asked once more: others may have come while this one was let in.
-        if self._is_closed or not self._has_room():
+        if self._is_closed or not self._has_room(request):
             await _part(request, voice, Ending.STOPPING if self._is_closed else Ending.FULL)
             return
         self._open[verdict] = request

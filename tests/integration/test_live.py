@@ -21,11 +21,12 @@ from node.config import Settings
 from node.daemon import Daemon
 from node.home import TOKEN_FILE
 from node.runtime.chronicle import Chronicle, Signal
+from node.runtime.visitors import Scope
 from node.storage import audit, bounds
 from node.storage.database import Storage
 from tests.integration.fair import Fair, cast, offers
 from tests.unit.node.api.fake_citizen import FakeCitizen
-from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
+from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper, token_for
 
 TOKEN = "token-of-this-test"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -283,6 +284,16 @@ async def test_too_many_streams_are_refused(stand: Stand, monkeypatch: pytest.Mo
             await asyncio.sleep(0.01)
     reader = await stand.lines()
     assert b" 200 " in await reader.readuntil(b"\r\n")
+
+
+async def test_one_token_leaves_room_for_others(stand: Stand, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stream, "STREAMS_EACH_MAX", 1)
+    reader = await stand.lines(Authorization=f"Bearer {token_for(Scope.READ)}")
+    assert b" 200 " in await reader.readuntil(b"\r\n")
+    again = await stand.lines(Authorization=f"Bearer {token_for(Scope.READ)}")
+    assert b" 503 " in await again.readuntil(b"\r\n")
+    owners = await stand.lines()
+    assert b" 200 " in await owners.readuntil(b"\r\n")
 
 
 def events_of(raw: bytes) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from node.api.household import EVENTS_MAX
+from node.api.visitors import DOORKEEPER
 from tests.unit.node.api.conftest import Asker, told
 from tests.unit.node.api.fake_citizen import FakeCitizen
 
@@ -79,3 +80,15 @@ async def test_a_short_page_is_no_gap(
 async def test_bad_parameters(asker: Asker, citizen: FakeCitizen, query: str):
     assert (await asker.ask("GET", f"/v1/events?{query}")).status == 422
     assert citizen.calls == []
+
+
+async def test_whoever_is_revoked_while_waiting_hears_nothing(
+    asker: Asker, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
+):
+    async def revoked_meanwhile(_after: int, _timeout_s: float) -> int:
+        asker.app[DOORKEEPER].owner_token = "another"  # type: ignore[attr-defined]
+        return 9
+
+    monkeypatch.setattr(citizen, "wait_changed", revoked_meanwhile)
+    refused = await asker.ask("GET", "/v1/events?after=4&wait=9")
+    assert (refused.status, told(refused)["code"]) == (401, "E-TOKEN")

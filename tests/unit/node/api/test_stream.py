@@ -241,9 +241,9 @@ async def test_lost_connections_leave_their_places(monkeypatch: pytest.MonkeyPat
     told = Told()
     task = told.begin()
     await told.heard(1)
-    assert not told.streams._has_room()
+    assert not told.streams._has_room(told.request)
     told.transport.is_closing.return_value = True
-    assert told.streams._has_room()
+    assert told.streams._has_room(told.request)
     await told.streams.close()
     await task
 
