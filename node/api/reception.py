@@ -17,15 +17,27 @@ from typing import Final
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from node.api.guards import HEADERS
+from node.api.problems import GateError, bug, problem
 from node.api.visitors import Visitor
 
 CONNECTIONS_MAX: Final = 64
 """Open at a time; the owner's programs, a page and some waiting for news are far fewer. Guess."""
 _LINE_BYTES_MAX: Final = 8190
+_SERVERS_FAULT: Final = 500
 _WIRE_LOG: Final = logging.getLogger("node.api.wire")
 # What a parser refuses is the sender's doing; the server's own words on it would be a traceback
 # for each. What goes wrong in a handler is logged by `problems.bug`.
 _WIRE_LOG.setLevel(logging.CRITICAL)
+
+
+def _not_http() -> GateError:
+    return GateError(
+        400,
+        "this is not a request of HTTP/1.1 that is understood here",
+        code="E-REQUEST",
+        fix="Send well-formed HTTP/1.1 with headers of at most 8 KiB each; any HTTP client does",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +102,30 @@ class Guest(RequestHandler):
         """Give the place back, where nothing was ever connected."""
         self._head_timer.cancel()
         self._reception.forget(self)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - the server's own words, which repeat the sender's
+    ) -> web.StreamResponse:
+        """Answer what the parser refuses as every refusal is answered, not with what was sent.
+
+        Raises:
+            ConnectionError: an answer has begun already; the connection ends.
+        """
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun")
+        if status < _SERVERS_FAULT:
+            found = problem(_not_http())
+        else:
+            failure = exc if isinstance(exc, Exception) else RuntimeError(f"status {status}")
+            found = problem(bug(failure, request.path))
+        # No middleware sees what never became a request.
+        found.headers.update(HEADERS)
+        found.force_close()
+        return found
 
     def is_heard(self, visitor: Visitor | None) -> None:
         """Note that a request is whole, and from whom; None for a stranger at an open door."""

@@ -112,6 +112,36 @@ async def test_nothing_on_the_wire_is_worth_a_500(
     assert (await tell(port, request("GET /v1/status")))[0] == 200
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"SAY<script>SECRET\r\n\r\n",
+        b"G\xffT /SECRET HTTP/1.1\r\n\r\n",
+        b"GET /SECRET HTTP/9.9\r\nHost: 127.0.0.1\r\n\r\n",
+        request("GET /v1/status", GOOD + "SEC RET: SECRET\r\n"),
+        request("GET /v1/status", GOOD + "SECRET\x00: y\r\n"),
+        request("GET /v1/status", GOOD + "X: " + "SECRET" * 2_000 + "\r\n"),
+        request("GET /" + "SECRET" * 2_000),
+        request("POST /v1/casts", JSON + "Content-Length: SECRET\r\n"),
+        request("GET /v1/status") + b"SECRET\r\n\r\n",
+    ],
+)
+async def test_what_the_parser_refuses_is_told_in_our_words(port: int, raw: bytes):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(raw)
+    status, headers, body = await answered(reader)
+    assert (status, json.loads(body)["code"]) == (400, "E-REQUEST")
+    assert json.loads(body)["fix"]
+    assert b"SECRET" not in body
+    assert b"script" not in body
+    assert headers["Content-Type"].startswith("application/problem+json")
+    assert headers["Server"] == "intentcast"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert await is_ended(reader)
+    writer.close()
+
+
 async def test_many_requests_on_one_line(port: int):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request("GET /livez", "Host: 127.0.0.1\r\n") * 200)

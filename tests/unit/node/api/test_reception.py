@@ -7,8 +7,9 @@ import socket
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
-from node.api.reception import MANNERS, Manners, Reception
+from node.api.reception import MANNERS, Guest, Manners, Reception
 
 
 async def refuse(_request: web.BaseRequest) -> web.StreamResponse:
@@ -40,3 +41,20 @@ async def test_a_connection_that_ended_before_it_began_takes_no_place(
     assert reception.refused == 0
     theirs.close()
     await server.shutdown(0)
+
+
+async def test_what_fails_beyond_every_handler_is_a_bug_and_told_as_one():
+    guest = Guest(Reception(), web.Server(refuse), MANNERS)
+    guest.leave()
+    request = make_mocked_request("GET", "/")
+    request.writer.output_size = 0
+    for failure in (ZeroDivisionError("secret"), None):
+        told = guest.handle_error(request, 500, failure)
+        assert isinstance(told, web.Response)
+        assert told.status == 500
+        assert isinstance(told.body, bytes)
+        assert b"E-INTERNAL" in told.body
+        assert b"secret" not in told.body
+    request.writer.output_size = 9
+    with pytest.raises(ConnectionError):
+        guest.handle_error(request, 400)
