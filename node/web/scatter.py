@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any, Final
 
 from node.web.comparison import when_text
+from node.web.texts import ngettext
 
 Offer = dict[str, Any]
 WIDTH: Final = 640
@@ -53,6 +54,15 @@ class Plot:
     first: str
     """First and last day."""
     last: str
+
+    @property
+    def left_out_words(self) -> str:
+        """Say how many are left out, and where they stand."""
+        return ngettext(
+            "%(num)s offer without a day, not valid or in another currency: see the table.",
+            "%(num)s offers without a day, not valid or in another currency: see the table.",
+            self.left_out,
+        )
 
 
 def scatter(offers: Sequence[Offer], _cast: dict[str, Any]) -> Plot | None:

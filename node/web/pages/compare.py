@@ -145,6 +145,33 @@ def _told(side: Side) -> dict[str, Any]:
             for row in side.table
         ],
         "can_accept": can_accept,
+        "plot": _plotted(side),
+    }
+
+
+def _plotted(side: Side) -> dict[str, Any] | None:
+    """Tell the picture: every offer has its point, also those on other pages."""
+    plot = scatter(side.offers, side.cast)
+    if plot is None:
+        return None
+    return {
+        "points": [
+            {
+                "handle": point.handle,
+                "name": bidi_safe(point.name),
+                "x": point.x,
+                "y": point.y,
+                "is_best": point.is_best,
+                "is_shown": side.first <= point.place < side.first + COLUMNS,
+                "from": point.place - point.place % COLUMNS,
+            }
+            for point in plot.points
+        ],
+        "left_out": plot.left_out_words if plot.left_out else "",
+        "low": plot.low,
+        "high": plot.high,
+        "first": plot.first,
+        "last": plot.last,
     }
 
 

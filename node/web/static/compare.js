@@ -2,12 +2,16 @@
 // button, so that nothing moves under a pointer. What stands in a cell is the node's to say.
 import { html, render } from "./vendor/htm-preact.js";
 import { effect, signal } from "./vendor/signals.js";
-import { say } from "./live.js";
+import { filled, loginPath, say } from "./live.js";
+
+const PAUSE_MS = 150;
 
 const place = document.getElementById("compared");
 const news = document.getElementById("live");
 const form = document.querySelector("form.weights");
 const toggle = document.getElementById("differences");
+const plotted = document.getElementById("plotted");
+const unanswered = document.getElementById("unanswered");
 const texts = place ? place.dataset : {};
 const handle = news ? news.dataset.cast : "";
 
@@ -53,41 +57,83 @@ function Comparison({ found, go }) {
   return html`<div class="wide" tabindex="0" role="region" aria-labelledby="offers-caption">
     <table class="compare" role="table">
       <caption id="offers-caption">${found.count === 1 ? texts.captionOne : texts.caption.replace("{n}", found.count)}</caption>
-      <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">${texts.vendor}</th>${found.heads.map((each) => html`<${Head} each=${each} />`)}</tr></thead>
+      <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">${texts.vendor}</th>${found.heads.map((each) => html`<${Head} key=${each.handle} each=${each} />`)}</tr></thead>
       <tbody role="rowgroup">
-        ${found.rows.map((row) => html`<${Line} key=${row.label} row=${row} heads=${found.heads} />`)}
-        <tr class="why" role="row"><th scope="row" role="rowheader">${texts.why}</th>${found.heads.map((each) => html`<td ...${named(each)}><details><summary>${texts.of.replace("{n}", each.score)}</summary><${Parts} parts=${each.why} /></details></td>`)}</tr>
-        ${found.can_accept ? html`<tr role="row"><th scope="row" role="rowheader">${texts.accept}</th>${found.heads.map((each) => html`<${Yes} each=${each} />`)}</tr>` : null}
+        ${found.rows.map((row) => html`<${Line} row=${row} heads=${found.heads} />`)}
+        <tr class="why" role="row"><th scope="row" role="rowheader">${texts.why}</th>${found.heads.map((each) => html`<td key=${each.handle} ...${named(each)}><details><summary>${texts.of.replace("{n}", each.score)}</summary><${Parts} parts=${each.why} /></details></td>`)}</tr>
+        ${found.can_accept ? html`<tr role="row"><th scope="row" role="rowheader">${texts.accept}</th>${found.heads.map((each) => html`<${Yes} key=${each.handle} each=${each} />`)}</tr>` : null}
       </tbody>
     </table>
   </div><${Pages} found=${found} go=${go} />`;
 }
 
-function begin() {
-  const asked = signal(location.search.slice(1));
-  const known = signal(Number(texts.offers));
-  const shown = signal(null);
-  let latest = 0;
+function Point({ each, address }) {
+  const other = new URLSearchParams(address);
+  other.set("from", String(each.from));
+  return html`<a href=${each.is_shown ? `#offer-${each.handle}` : `?${other}#offer-${each.handle}`} aria-label=${each.name}>
+    <circle cx=${each.x} cy=${each.y} r=${each.is_best ? 8 : 6} class=${each.is_best ? "best" : "beaten"}><title>${each.name}</title></circle></a>`;
+}
 
+function Plot({ plot, address }) {
+  if (!plot) return null;
+  const words = plotted.dataset;
+  return html`<h2>${words.title}</h2><figure>
+    <svg class="plot" viewBox="0 0 640 260" role="group" aria-label=${words.label}>
+      <line x1="84" y1="224" x2="620" y2="224" class="axis"></line><line x1="84" y1="20" x2="84" y2="224" class="axis"></line>
+      <text x="78" y="228" text-anchor="end">${plot.low}</text><text x="78" y="26" text-anchor="end">${plot.high}</text>
+      <text x="84" y="248">${plot.first}</text><text x="620" y="248" text-anchor="end">${plot.last}</text>
+      ${plot.points.map((each) => html`<${Point} key=${each.handle} each=${each} address=${address} />`)}
+    </svg>
+    <figcaption>${words.caption}${plot.left_out ? ` ${plot.left_out}` : null}</figcaption>
+  </figure>`;
+}
+
+function begin() {
+  const shown = signal(null);
+  let asked = location.search.slice(1);
+  let standing = asked;
+  let known = Number(texts.offers);
+  let question = new AbortController();
+
+  // Nothing changed: what stands goes on standing, and a link says what can be done.
+  function fail(how) {
+    const link = unanswered.querySelector("a");
+    link.href = how === "ended" ? loginPath() : `${location.pathname}?${asked}`;
+    link.textContent = unanswered.dataset[how];
+    [unanswered.hidden, news.hidden] = [false, true];
+    asked = standing;
+    say(link.textContent, "unanswered");
+    return null;
+  }
+
+  // Gives what the node says; null where it says nothing, or was asked something else meanwhile.
   async function fetched(parameters) {
-    const turn = ++latest;
-    const answer = await fetch(`/casts/${encodeURIComponent(handle)}/compared?${parameters}`, { headers: { Accept: "application/json" } });
-    // An answer that was overtaken by a later question is none.
-    return answer.ok && turn === latest ? answer.json() : null;
+    question.abort();
+    const ours = question = new AbortController();
+    try {
+      const answer = await fetch(`/casts/${encodeURIComponent(handle)}/compared?${parameters}`, { headers: { Accept: "application/json" }, signal: ours.signal });
+      if (answer.redirected || answer.status === 401) return fail("ended");
+      return answer.ok ? await answer.json() : fail("refused");
+    } catch {
+      return ours.signal.aborted ? null : fail("gone");
+    }
   }
 
   async function ask(parameters) {
     // At once: the next change builds on this one, whether it is answered yet or not.
-    asked.value = parameters;
+    asked = parameters;
     const found = await fetched(parameters);
-    if (!found) return;
-    known.value = found.count;
-    shown.value = found;
-    history.replaceState(null, "", parameters ? `?${parameters}` : location.pathname);
+    if (found) {
+      standing = parameters;
+      known = found.count;
+      history.replaceState(null, "", parameters ? `?${parameters}` : location.pathname);
+      shown.value = found;
+    }
+    return found;
   }
 
   function changed(change) {
-    const parameters = new URLSearchParams(asked.value);
+    const parameters = new URLSearchParams(asked);
     change(parameters);
     return ask(parameters.toString());
   }
@@ -97,19 +143,36 @@ function begin() {
     const found = shown.value;
     if (!found) return;
     // The first time, what the server wrote makes room.
-    if (!place.dataset.isLive) { place.replaceChildren(); place.dataset.isLive = "yes"; }
-    news.hidden = true;
+    if (!place.dataset.isLive) {
+      place.replaceChildren();
+      plotted.replaceChildren();
+      place.dataset.isLive = "yes";
+    }
+    [news.hidden, unanswered.hidden] = [true, true];
+    toggle.textContent = new URLSearchParams(standing).get("show") ? toggle.dataset.all : toggle.dataset.different;
     render(html`<${Comparison} found=${found} go=${go} />`, place);
+    render(html`<${Plot} plot=${found.plot} address=${standing} />`, plotted);
   });
 
-  form.addEventListener("input", () => changed((parameters) => {
-    for (const [name, value] of new FormData(form)) parameters.set(name, value);
-    parameters.delete("from");
-  }));
+  async function weigh() {
+    const found = await changed((parameters) => {
+      // Which rows are shown is the other link's to say, not the form's.
+      for (const [name, value] of new FormData(form)) if (name !== "show") parameters.set(name, value);
+      parameters.delete("from");
+    });
+    if (found) say(filled(texts.leader, found.heads[0]), "order");
+  }
+  const tellValue = (slider) => slider.setAttribute("aria-valuetext", filled(texts.value, { n: slider.value, max: slider.max }));
+  form.querySelectorAll("input[type=range]").forEach(tellValue);
+  let pause = 0;
+  form.addEventListener("input", (event) => {
+    tellValue(event.target);
+    clearTimeout(pause);
+    pause = setTimeout(weigh, PAUSE_MS);
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
   toggle.addEventListener("click", (event) => {
     event.preventDefault();
-    [toggle.textContent, toggle.dataset.other] = [toggle.dataset.other, toggle.textContent];
     changed((parameters) => {
       if (parameters.get("show")) parameters.delete("show");
       else parameters.set("show", "differences");
@@ -117,7 +180,7 @@ function begin() {
   });
 
   const button = news.querySelector("button");
-  button.addEventListener("click", () => { ask(asked.value).then(() => place.querySelector(".wide").focus()); });
+  button.addEventListener("click", async () => { if (await ask(asked)) place.querySelector(".wide").focus(); });
   let looking = false;
   let again = false;
   async function look() {
@@ -127,6 +190,8 @@ function begin() {
     again = false;
     try {
       await count();
+    } catch {
+      // Out of reach: the page says so by itself, and tells again of what happened meanwhile.
     } finally {
       looking = false;
     }
@@ -134,12 +199,12 @@ function begin() {
   }
   async function count() {
     const answer = await fetch(`/v1/casts/${encodeURIComponent(handle)}`, { headers: { Accept: "application/json" } });
-    const more = answer.ok ? (await answer.json()).cast.offers - known.value : 0;
+    const more = answer.ok ? (await answer.json()).cast.offers - known : 0;
     if (more <= 0) return;
     offer(more === 1 ? news.dataset.one : news.dataset.more.replace("{n}", more));
   }
   function offer(words) {
-    if (button.textContent !== words) { button.textContent = words; say(words); }
+    if (button.textContent !== words) { button.textContent = words; say(words, "offers"); }
     news.hidden = false;
   }
   document.addEventListener("intentcast", (event) => {

@@ -1,6 +1,6 @@
-// Keeps a page told of what happens: one socket, a cursor, one polite sentence per ten seconds.
+// Keeps a page told of what happens: one socket, a cursor, polite words once in ten seconds.
 // It moves nothing on the page: new things wait behind a button.
-const TOLD_EVERY_MS = 10_000;
+const TOLD_EVERY_MS = 10_050;
 const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000];
 const ENDED = 4401;
 // Lines of the log that change nothing a person looks at: who logged in, how letters travel.
@@ -10,8 +10,9 @@ const told = document.getElementById("told");
 let cursor = Number(document.body.dataset.cursor || 0);
 let tries = 0;
 let since = "";
-let waiting = [];
+const waiting = new Map();
 let timer = 0;
+let toldAt = -Infinity;
 
 // Fills the places of a sentence the page brought along, in its reader's language.
 export const filled = (sentence, values) => sentence.replaceAll(/\{(\w+)\}/g, (_, name) => String(values[name]));
@@ -23,16 +24,22 @@ function show(state, values = {}) {
 }
 
 function tell() {
-  timer = 0;
-  if (!waiting.length || !told) return;
-  told.textContent = waiting.length === 1 ? waiting[0] : filled(told.dataset.many, { count: waiting.length, last: waiting.at(-1) });
-  waiting = [];
+  [timer, toldAt] = [0, performance.now()];
+  told.replaceChildren(...[...waiting.values()].map((sentence) => {
+    const line = document.createElement("p");
+    line.textContent = sentence;
+    return line;
+  }));
+  waiting.clear();
 }
 
-// Says a sentence to people who do not see the page; several within ten seconds become one.
-export function say(sentence) {
-  waiting.push(sentence);
-  if (!timer) timer = setTimeout(tell, told && told.textContent ? TOLD_EVERY_MS : 0);
+// Says a sentence to people who do not see the page, those of ten seconds together; of one kind the
+// last alone.
+export function say(sentence, kind = sentence) {
+  if (!told) return;
+  waiting.delete(kind);
+  waiting.set(kind, sentence);
+  if (!timer) timer = setTimeout(tell, Math.max(0, toldAt + TOLD_EVERY_MS - performance.now()));
 }
 
 // Where a person logs in again, and comes back to this page.
@@ -104,7 +111,7 @@ document.addEventListener("intentcast", () => {
   }
   const words = told.dataset;
   line.firstChild.textContent = news === 1 ? words.news : filled(words.moreNews, { count: news });
-  say(words.news);
+  say(line.firstChild.textContent, "news");
 });
 // Not before every script of the page is there to hear of it.
 if (document.readyState === "interactive") document.addEventListener("DOMContentLoaded", begin);

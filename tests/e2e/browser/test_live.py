@@ -136,6 +136,7 @@ async def test_a_session_that_ended_while_nobody_was_connected(open_tab: OpenTab
         citizen.access.is_session_open = False
         await page.evaluate("import(document.querySelector('script').src + '?again')")
         await expect(page.locator("#pulse")).to_have_text("Logged out: log in again")
+        await page.goto("about:blank")
 
 
 async def test_a_gap_offers_the_page_anew(open_tab: OpenTab):
@@ -167,7 +168,7 @@ async def test_a_gap_offers_the_page_anew(open_tab: OpenTab):
                 await expect(page.locator("#live")).to_be_hidden()
 
 
-_PLACES = """() => [...document.querySelectorAll('body *:not(.news, .news *)')]
+_PLACES = """() => [...document.querySelectorAll('body *:not(.news, .news *, #told *)')]
   .map((one) => [one.localName, one.getBoundingClientRect()])
   .map(([name, box]) => `${name} ${box.y}`).join()"""
 

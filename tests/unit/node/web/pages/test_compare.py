@@ -90,3 +90,21 @@ async def test_a_script_is_told_what_the_page_shows(browser: Browser, neighbour:
     assert "Warranty" not in {row["label"] for row in found["rows"]}
     assert found["heads"][0]["can_accept"]
     assert "\u202e" not in str(found)
+
+
+async def test_a_script_is_told_the_picture(browser: Browser, neighbour: Neighbour):
+    vendor = offer(1)["vendor"] | {"name": EVIL}
+    odd = offer(15, fulfil={"mode": "pickup"})
+    neighbour.offer_list = [*(offer(n, vendor=vendor) for n in range(1, 15)), odd]
+    plot = told(await browser.get(f"{PATH}/compared?from=12"))["plot"]
+    page = text_of(await browser.get(f"{PATH}?from=12"))
+    assert len(plot["points"]) == page.count("<circle") == 14
+    for point in plot["points"]:
+        assert f'cx="{point["x"]}" cy="{point["y"]}"' in page
+    assert [point["is_shown"] for point in plot["points"]] == [False] * 12 + [True] * 2
+    assert {point["from"] for point in plot["points"]} == {0, 12}
+    assert "\u202e" not in str(plot)
+    assert plot["left_out"].startswith("1 offer without a day")
+    assert plot["left_out"] in page
+    neighbour.offer_list = [offer(1)]
+    assert told(await browser.get(f"{PATH}/compared"))["plot"] is None
