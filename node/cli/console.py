@@ -13,6 +13,7 @@ import sys
 from typing import Any, TextIO
 
 from node.cli.hints import home_option, with_home
+from node.lettering import shown
 from protocol.errors import LocalProtocolError
 
 _RED, _GREEN, _BOLD = "31", "32", "1"
@@ -25,8 +26,8 @@ WIDE = 100_000
 
 
 def clean(text: object) -> str:
-    """Drop what a terminal would obey: controls, escapes, direction marks."""
-    return "".join(c for c in str(text) if c.isprintable())
+    """Show as its code what a terminal would obey or nobody would see; see `node.lettering`."""
+    return shown(text)
 
 
 class Console:

@@ -359,7 +359,8 @@ class Handle:
         choice = Choice(offer_id=offer_id, options=options, slot=slot, disclose=disclose)
         found = await self._rooms.buyer.weigh(choice)
         profile = await self._lookups.load(found.offer.body.profile)
-        return views.terms_view(found, profile.body.name if profile else None)
+        key = found.offer.header.key
+        return views.terms_view(found, views.name_of(profile, key) if profile else None)
 
     async def _check_worth(self, offer_id: bytes, *, anyway: bool) -> None:
         """Hold an offer against its cast once more, at the moment of the yes."""

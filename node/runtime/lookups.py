@@ -8,10 +8,12 @@ with the next step.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from node.data.vocabulary import attribute_vocabulary
 from node.errors import NotFoundError
+from node.lettering import same_looking
 from node.market.agreements import agreement_of
 from node.market.bindings import check_binding
 from node.market.blocks import blocked_keys
@@ -204,13 +206,21 @@ class Lookups:
         before: Counter[bytes],
     ) -> list[dict[str, Any]]:
         by_id = {bytes(one.offer.id): one for one in inputs}
+        names = {
+            thread.other_key: views.name_of(profile, thread.other_key)
+            for thread, profile in about.values()
+            if profile is not None
+        }
+        twins = same_looking(names)
         rows = []
         for ranked in order:
             one = by_id[bytes(ranked.offer_id)]
             thread, profile = about[one.offer.id]
             state = views.offer_state(thread, one.offer.body, self._desk.wall_ms())
             vendor = views.vendor_view(profile, thread.other_key, before[thread.other_key])
-            rows.append(views.offer_view(cast, one.offer, one.verdict, ranked, state, vendor))
+            marks = (views.SAME_NAME,) if thread.other_key in twins else ()
+            placed = replace(ranked, marks=ranked.marks + marks)
+            rows.append(views.offer_view(cast, one.offer, one.verdict, placed, state, vendor))
         return rows
 
     async def deals_before(self) -> Counter[bytes]:
@@ -259,7 +269,9 @@ class Lookups:
         profile = await self.load(offer.body.profile) if offer else None
         acceptance = await self.load(row.deal_id)
         buyer = row.role is Role.BUYER
-        name = profile.body.name if profile and buyer else to_text("key", row.other_key)
+        name = to_text("key", row.other_key)
+        if profile and buyer:
+            name = views.name_of(profile, row.other_key)
         return views.deal_view(
             row,
             offer,

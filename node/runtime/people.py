@@ -79,7 +79,6 @@ class People:
     async def _shop_view(self, shop: _Shop, deals: int, *, is_blocked: bool) -> Document:
         profile = await self._lookups.load(shop.profile_id)
         return views.vendor_view(profile, shop.key, deals) | {
-            "handle": short_text(_PREFIX, shop.key),
             "deals": deals,
             "requests": shop.requests,
             "first_contact": views.iso(shop.first_ms),
@@ -102,7 +101,7 @@ class People:
         key = _named(handle, [shop.key for shop in shops])
         profile_id = next((shop.profile_id for shop in shops if shop.key == key), None)
         profile = await self._lookups.load(profile_id)
-        name = profile.body.name[:_NAME_CHARS_MAX] if profile else ""
+        name = views.name_of(profile, key)[:_NAME_CHARS_MAX] if profile else ""
         row = Blocked(key=key, name=name, since_ms=self._desk.wall_ms())
 
         def txn(conn: sqlite3.Connection) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from node.data.vocabulary import attribute_vocabulary
+from node.lettering import is_blank
 from node.market.buyer import Acceptable
 from node.market.deals import opened_of
 from node.market.drafts import AREAS_KM2
@@ -28,6 +29,7 @@ from protocol.ids import short_text, to_text
 from protocol.market.cast import CastState
 from protocol.market.constraints import Fact, fact_text, wish_text
 from protocol.market.deal import DealState, Role
+from protocol.market.marks import Mark, MarkCode
 from protocol.market.offer_check import ConstraintVerdict, OfferVerdict, spec_of
 from protocol.market.ranking import Ranked
 from protocol.market.thread import ThreadState
@@ -41,6 +43,11 @@ from protocol.values.money import format_money
 from protocol.values.place import Where, resolution_of
 
 _MS = 1000
+SAME_NAME = Mark(
+    code=MarkCode.SAME_NAME,
+    sentence="another vendor here goes by a name that looks like this one, under another key",
+)
+"""Beside each of two vendors whose names cannot be told apart; a name proves nothing."""
 _LAST_MS = 253_402_300_799_000
 """The last second a calendar of four-digit years can write."""
 
@@ -172,12 +179,19 @@ def trust_words(deals_before: int) -> str:
     return f"{deals_before} deal{'s' if deals_before > 1 else ''} with you"
 
 
+def name_of(profile: Verified[Profile], key: bytes) -> str:
+    """Give a party's own word for itself; its key where nothing of that would be seen."""
+    name: str = profile.body.name
+    return short_text("key", key) if is_blank(name) else name
+
+
 def vendor_view(profile: Verified[Profile] | None, key: bytes, deals_before: int) -> dict[str, Any]:
     """Show who a vendor says it is."""
     body = profile.body if profile else None
     return {
-        "name": body.name if body else "unknown",
+        "name": name_of(profile, key) if profile else "unknown",
         "key": to_text("key", key),
+        "handle": short_text("key", key),
         "domain": body.domain if body else None,
         "domain_checked": False,
         "trust": trust_words(deals_before),

@@ -9,13 +9,15 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import TextIO
 
+from node.lettering import shown
+
 _GAP = "  "
 _MS = 1_000
 
 
 def clean(text: object) -> str:
-    """Drop controls, escapes and direction marks."""
-    return "".join(c for c in str(text) if c.isprintable())
+    """Show as its code what a terminal would obey or nobody would see; see `node.lettering`."""
+    return shown(text)
 
 
 def columns(

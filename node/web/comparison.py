@@ -110,6 +110,9 @@ def final_terms(offer: Offer) -> list[Row]:
         _row(_("Vendor"), "vendor", one, _trust),
         _row(_("Note"), "vendor", one, lambda one: Cell(text=one["note"] or _(UNKNOWN))),
     ]
+def has_twin(offer: Offer) -> bool:
+    """Tell whether another vendor of the request goes by a name that looks like this one's."""
+    return any(mark["code"] == "same_name" for mark in offer["marks"])
 
 
 def _row(label: str, group: str, offers: Sequence[Offer], cell: Callable[[Offer], Cell]) -> Row:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from node.version import VERSION
 from node.web.assets import assets
-from node.web.comparison import when_text
+from node.web.comparison import has_twin, when_text
 from node.web.texts import languages, translation
 from node.web.wording import (
     amount,
@@ -74,6 +74,7 @@ def environment(language: str) -> Environment:
         "pretty": pretty,
         "said": bidi_safe,
         "state": state_words,
+        "twin": has_twin,
         "when": when_text,
         "wrong": _wrong,
     }

@@ -1,8 +1,8 @@
 """How single values read on a page: moments, states, and what strangers wrote.
 
 Enters: values of documents. Leaves: text in the reader's language. What strangers wrote is kept
-whole, but what would turn the reading direction of its surroundings, or make it invisible, is shown
-as what it is.
+whole, by the rule of `node.lettering`: what would turn its surroundings, or not be seen, is shown
+as its code.
 """
 
 from __future__ import annotations
@@ -10,19 +10,16 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from node.lettering import shown
 from node.web.texts import _, marked, ngettext
 from protocol.values.quantity import unit_label
 
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TURNING: Final = frozenset(
-    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
-)
 _SHOWN_MAX: Final = 40_000
 _COUNT_DIGITS: Final = 9
 _LENGTHS: Final[Mapping[str, Callable[[int], str]]] = {
@@ -184,17 +181,16 @@ def _read(moment: str | None) -> datetime | None:
 
 
 def pretty(document: object) -> str:
-    """Write a document as text, word for word, what would hide or turn it as its code."""
-    return bidi_safe(json.dumps(document, indent=2, ensure_ascii=False))
+    """Write a document as text, whole and word for word, what would hide or turn it as its code."""
+    return shown(json.dumps(document, indent=2, ensure_ascii=False), breaks=True)
 
 
 def bidi_safe(text: object) -> str:
-    """Keep a stranger's text, and show what would hide or turn it as its code."""
-    return "".join(_shown(char) for char in str(text)[:_SHOWN_MAX])
+    """Keep a stranger's text, and show what would hide or turn it as its code.
 
-
-def _shown(char: str) -> str:
-    if char in "\n\t":
-        return char
-    is_hidden = char in _TURNING or unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"}
-    return f"[{ord(char):04X}]" if is_hidden else char
+    What is far longer than anything a stranger may sign is cut, and says so.
+    """
+    found = str(text)
+    left = len(found) - _SHOWN_MAX
+    cut = ngettext("%(num)s more sign", "%(num)s more signs", left) if left > 0 else ""
+    return shown(found[:_SHOWN_MAX], breaks=True) + (f" […: {cut}]" if cut else "")

@@ -39,6 +39,8 @@ class MarkCode(StrEnum):
     LEAVING_COSTS_MORE = "leaving_costs_more"
     LEAVING_NOT_SAID = "leaving_not_said"
     FIRST_CONTACT = "first_contact"
+    SAME_NAME = "same_name"
+    """Given by who knows the vendors' names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

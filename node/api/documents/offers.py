@@ -119,6 +119,8 @@ class VendorView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Its own word."""
     key: KeyId
     """What its name stands on."""
+    handle: Handle
+    """Beginning of its key, as people compare it."""
     domain: str | None
     """The domain it names; null when it names none."""
     domain_checked: bool

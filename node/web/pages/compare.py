@@ -16,9 +16,10 @@ from aiohttp import web
 from node.api.faces import PageRoute
 from node.api.operations import answer, handle_of
 from node.api.visitors import Scope
-from node.web.comparison import Row, comparison
+from node.web.comparison import Row, comparison, has_twin
 from node.web.scatter import scatter
 from node.web.shell import Shell
+from node.web.texts import _
 from node.web.weighing import Weight, as_numbers, read_weights
 from node.web.wording import bidi_safe, code_words
 
@@ -120,6 +121,8 @@ def _told(side: Side) -> dict[str, Any]:
                 "handle": each["handle"],
                 "position": each["position"],
                 "vendor": bidi_safe(each["vendor"]["name"]),
+                "key": each["vendor"]["handle"],
+                "twin": _("looks like another vendor's name") if has_twin(each) else "",
                 "total": each["total_text"],
                 "score": each["score"],
                 "why": [_term(term) for term in each["explain"]],

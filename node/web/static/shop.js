@@ -5,8 +5,32 @@ const found = document.getElementById("feed-found");
 const said = document.getElementById("feed-said");
 const apply = form.querySelector('button[value="apply"]');
 
-// What would turn or hide its surroundings is shown as its code, as everywhere on these pages.
-const shown = (text) => String(text).replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, (mark) => `[${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
+// What would hide, turn, blank or overprint is shown as its code: the rule of node/lettering.py, line by line.
+const MARKS_MAX = 3;
+const hidden = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u2800\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\uffa0\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/u;
+const joining = /[\u0600-\u109f\u1780-\u18af]/u;
+const joins = (sign) => sign !== undefined && joining.test(sign) && /[\p{L}\p{M}]/u.test(sign);
+
+function stands(signs, at) {
+  const sign = signs[at];
+  if (sign === "\u200c" || sign === "\u200d") return joins(signs[at - 1]) && joins(signs[at + 1]);
+  if (sign === "[") return !/^\[[0-9A-F]{4,6}\]/.test(signs.slice(at, at + 8).join(""));
+  if (/\p{Zs}/u.test(sign)) return sign === " " || sign === "\u3000";
+  return !hidden.test(sign);
+}
+
+function shown(text) {
+  let marks = MARKS_MAX;
+  const signs = Array.from(String(text));
+  return signs.map((sign, at) => {
+    const isMark = /[\p{Mn}\p{Me}]/u.test(sign);
+    marks = isMark ? marks + 1 : 0;
+    if (sign === "\n" || sign === "\t") { marks = MARKS_MAX; return sign; }
+    if (isMark ? marks <= MARKS_MAX && !hidden.test(sign) : stands(signs, at)) return sign;
+    marks = MARKS_MAX;
+    return `[${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`;
+  }).join("");
+}
 
 function address(file, isDry) {
   const fields = new FormData(form);

@@ -94,6 +94,7 @@ def offer(position: int, **changes: Any) -> dict[str, Any]:
         "vendor": {
             "name": f"vendor_{position}",
             "key": full("key", position),
+            "handle": "key-0000-0000",
             "domain": None,
             "domain_checked": False,
             "trust": "first contact",

@@ -12,7 +12,7 @@ def test_a_row_each(shell: Shell, citizen):
     assert lines[0].split() == ["cast", "state", "offers", "decide", "by", "title"]
     assert lines[1].startswith("cast-7Q4M-K2XD")
     assert lines[2].startswith(CAST["draft"])
-    assert lines[2].endswith("x[2J")
+    assert lines[2].endswith("x[001B][2J")
 
 
 def test_none_yet(shell: Shell, citizen):

@@ -103,4 +103,4 @@ def test_what_a_vendor_received(shell: Shell, citizen: FakeCitizen, monkeypatch)
         return found
 
     monkeypatch.setattr(citizen, "deal", give)
-    assert "Received name  Ana\n" in shell.run("deal", "x").out
+    assert "Received name  Ana[001B]\n" in shell.run("deal", "x").out

@@ -62,7 +62,7 @@ def test_a_bug_shows_its_traceback_only_when_asked(
         ("--by is in the past.", "✗ --by is in the past (E-C)."),
         ("radius_km is wide", "✗ radius_km is wide (E-C)."),
         ("'xyz' is no category", "✗ 'xyz' is no category (E-C)."),
-        ("a\x1b[2Jb", "✗ a[2Jb (E-C)."),
+        ("a\x1b[2Jb", "✗ a[001B][2Jb (E-C)."),
         ("", "✗  (E-C)."),
     ],
 )
@@ -71,7 +71,7 @@ def test_tell(monkeypatch: pytest.MonkeyPatch, sentence: str, told: str):
     monkeypatch.setattr(sys, "stderr", err)
     failure = explain(LocalProtocolError(sentence, code="E-C", fix="one\ntwo\x07"))
     failure.tell(Console(quiet=True))
-    assert err.getvalue().splitlines() == [told, "  one", "  two"]
+    assert err.getvalue().splitlines() == [told, "  one", "  two[0007]"]
 
 
 def test_a_sentence_has_an_end(monkeypatch: pytest.MonkeyPatch):

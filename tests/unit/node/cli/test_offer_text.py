@@ -21,7 +21,7 @@ def test_the_total_is_the_sum_that_stands_beside_it():
 def test_a_vendors_name_is_shown_and_not_obeyed():
     vendor = {"name": "a\x1b[31mb\nc\u202e", "key": "k", "trust": "first contact"}
     [_, row] = overview([offer(1, vendor=vendor)], WIDE)
-    assert "a[31mbc" in row
+    assert "a[001B][31mb[000A]c[202E]" in row
     assert row.isprintable()
     assert all(line.isprintable() for line in explained(offer(1, vendor=vendor, note="\x07x")))
 

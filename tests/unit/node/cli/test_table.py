@@ -52,7 +52,7 @@ def test_missing_cells_are_dashes():
 
 
 def test_pairs():
-    assert pairs([("a", 1), ("long", "x\x1by")]) == ["a     1", "long  xy"]
+    assert pairs([("a", 1), ("long", "x\x1by")]) == ["a     1", "long  x[001B]y"]
     assert pairs([]) == []
 
 

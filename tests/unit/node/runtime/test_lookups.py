@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from node.clock import ManualClock
@@ -13,7 +17,8 @@ from node.market.drafts import read_request
 from node.runtime.lookups import Lookups, one_of
 from node.storage import restorations
 from protocol.errors import LocalProtocolError
-from protocol.ids import short_text, to_text
+from protocol.ids import ObjectId, short_text, to_text
+from protocol.market.ranking import RankInput, rank
 from protocol.objects.offer import Line
 from tests.unit.node.market.booth import DRAFT, ONE, START_MS, Booth, Market
 
@@ -61,6 +66,36 @@ async def test_the_id_of_something_else_is_no_offer(market: Market, lookups: Loo
     with pytest.raises(NotFoundError) as unknown:
         await lookups.offer_id(name)
     assert unknown.value.code == "E-OFFER-UNKNOWN"
+
+
+async def test_a_name_like_that_of_another_vendor_is_marked(market: Market, lookups: Lookups):
+    row, _ = await market.offered()
+    (alone,) = await lookups.offers(row)
+    assert "same_name" not in {mark["code"] for mark in alone["marks"]}
+    cast, (thread,) = await lookups.load(row.cast_id), await lookups.threads_of(row)
+    offer, profile = await lookups.load(thread.offer_id), await lookups.load(thread.profile_id)
+    assert cast is not None
+    assert offer is not None
+    assert profile is not None
+    assert alone["vendor"]["handle"] == short_text("key", thread.other_key)
+    found = {}
+    for name in (profile.body.name.upper(), "Another"):
+        body = msgspec.structs.replace(profile.body, name=name)
+        other = dataclasses.replace(offer, id=ObjectId(bytes(32)))
+        about: dict[bytes, Any] = {
+            offer.id: (thread, profile),
+            other.id: (
+                dataclasses.replace(thread, other_key=bytes(32)),
+                dataclasses.replace(profile, body=body),
+            ),
+        }
+        inputs = [
+            RankInput(offer=each, verdict=lookups.verdict(cast, each, profile))
+            for each in (offer, other)
+        ]
+        rows = lookups._offer_rows(cast.body, rank(inputs), inputs, about, Counter())
+        found[name] = ["same_name" in {m["code"] for m in each["marks"]} for each in rows]
+    assert list(found.values()) == [[True, True], [False, False]]
 
 
 async def test_what_is_not_kept_is_none(market: Market, lookups: Lookups):

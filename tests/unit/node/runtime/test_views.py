@@ -16,7 +16,7 @@ from node.storage.audit import AuditLine
 from node.storage.casts import OwnCast
 from node.storage.deals import Deal
 from node.storage.threads import Thread
-from protocol.ids import to_text
+from protocol.ids import short_text, to_text
 from protocol.market.cast import CastState
 from protocol.market.deal import DealState, Role
 from protocol.market.offer_check import check_offer
@@ -219,6 +219,12 @@ def test_a_vendor_without_a_profile_is_unknown():
     assert (shown["name"], shown["domain"], shown["domain_checked"]) == ("unknown", None, False)
     named = views.vendor_view(make_profile(), vendor_bo.key, 0)
     assert (named["name"], named["domain"]) == ("Bo's cameras", "bo.example")
+
+
+@pytest.mark.parametrize("name", ["\u3164", "\u200b \u2800", " "])
+def test_a_name_of_which_nothing_is_seen_gives_way_to_its_key(name: str):
+    shown = views.vendor_view(make_profile(name=name), vendor_bo.key, 0)
+    assert shown["name"] == shown["handle"] == short_text("key", vendor_bo.key)
 
 
 @pytest.mark.parametrize(

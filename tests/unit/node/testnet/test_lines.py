@@ -15,7 +15,7 @@ def test_columns_are_aligned_and_amounts_end_flush():
 
 
 def test_text_of_strangers_cannot_move_the_cursor():
-    assert clean("a\x1b[2Jb\u202ec\n") == "a[2Jbc"
+    assert clean("a\x1b[2Jb\u202ec\n") == "a[001B][2Jb[202E]c[000A]"
     assert "\x1b" not in columns([("\x1b[31m",)])[0]
 
 

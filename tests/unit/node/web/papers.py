@@ -45,6 +45,7 @@ def offer(number: int, **changes: Any) -> dict[str, Any]:
         "vendor": {
             "name": f"vendor_{position}",
             "key": f"key-{position}",
+            "handle": f"key-{position:04d}",
             "domain": None,
             "domain_checked": False,
             "trust": "first contact",

@@ -17,7 +17,11 @@ async def test_the_final_terms_and_what_is_disclosed(browser: Browser, neighbour
             1,
             options=[line("Grinder", "optional", 6_000) | {"index": 2}],
             slots=[{"index": 0, "start": "2027-03-01", "end": "2027-03-02", "tz": "UTC"}],
-            marks=[{"code": "pay_before", "sentence": "payment is due before delivery"}],
+            marks=[
+                {"code": "pay_before", "sentence": "payment is due before delivery"},
+                {"code": "same_name", "sentence": "another vendor goes by that name"},
+            ],
+            pay={"methods": ["card"], "when": "at", "link": "https://shop_one.example/a_b"},
             musts_met=0,
         )
     ]
@@ -31,6 +35,12 @@ async def test_the_final_terms_and_what_is_disclosed(browser: Browser, neighbour
         "name, phone",
         "although not every must is met",
         "signed after 10 seconds",
+        "vendor_1 key-0001 , first contact",
+        "looks like another vendor's name",
+        "until 1 Feb 2027: 0.00 EUR",
+        "12 months",
+        "PDC-INTENT (yours, accepted)",
+        "https://shop_one.example/a_b",
     ):
         assert words in text
     assert neighbour.holds is not None

@@ -22,6 +22,19 @@ async def test_offers_stand_as_columns(browser: Browser, neighbour: Neighbour):
     assert 'aria-label="vendor_1, 210.00 EUR, 1 Mar 2027"' in text
 
 
+async def test_the_key_stands_below_the_name_and_twins_are_marked(
+    browser: Browser, neighbour: Neighbour
+):
+    twin = [{"code": "same_name", "sentence": "another goes by that name"}]
+    neighbour.offer_list = [offer(1, marks=twin), offer(2)]
+    text = text_of(await browser.get(PATH))
+    assert '<code class="small">key-0001</code>' in text
+    assert text.count("looks like another vendor's name") == 1
+    heads = told(await browser.get(f"{PATH}/compared"))["heads"]
+    assert [each["key"] for each in heads] == ["key-0001", "key-0002"]
+    assert [each["twin"] for each in heads] == ["looks like another vendor's name", ""]
+
+
 async def test_weights_go_to_the_node_and_stay_in_the_address(
     browser: Browser, neighbour: Neighbour
 ):
