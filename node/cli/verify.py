@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from protocol.errors import RemoteProtocolError
 
 
+_BEGINS = range(0x90, 0xA0)
+"""First byte of a bundle: a short list, as MessagePack writes it."""
+
+
 @click.command(short_help="Check an agreement's file; needs no node.")
 @click.argument("file", metavar="FILE")
 @session_options
@@ -33,7 +37,7 @@ def verify(session: Session, file: str) -> int:
     try:
         agreement = read_bundle(raw)
     except RemoteProtocolError as error:
-        raise _refused(session, file, error) from error
+        raise _refused(session, file, error, is_other=_is_other(raw)) from error
     found = verification(agreement)
     if session.as_json:
         session.console.document(found)
@@ -71,7 +75,19 @@ def _read(path: Path) -> bytes:
     return bundle_in_page(raw)
 
 
-def _refused(session: Session, file: str, error: RemoteProtocolError) -> RefusedError:
+def _is_other(raw: bytes) -> bool:
+    """Tell whether a file that does not hold was none of ours to begin with, such as a text."""
+    try:
+        _ = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw[0] not in _BEGINS
+    # Signatures are never text.
+    return True
+
+
+def _refused(
+    session: Session, file: str, error: RemoteProtocolError, *, is_other: bool
+) -> RefusedError:
     """Name the object and the field that fail."""
     detail = error.sentence.removeprefix(f"{error.field}: ") if error.field else error.sentence
     where = error.field or "bundle"
@@ -84,6 +100,13 @@ def _refused(session: Session, file: str, error: RemoteProtocolError) -> Refused
                 "reason": error.reason.value,
                 "detail": detail,
             }
+        )
+    if is_other:
+        return RefusedError(
+            f"{file} is not an agreement file",
+            code="E-AGREEMENT",
+            fix="Name a file saved with:  intentcast deal DEAL --save FILE",
+            field=where,
         )
     return RefusedError(
         f"{file} does not hold: {where}: {detail}",

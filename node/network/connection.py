@@ -152,7 +152,8 @@ class Connection:
             raise TransportError(
                 f"the peer does not speak this protocol: {error}",
                 code="E-PEER-HANDSHAKE",
-                fix="Both nodes must be on the same net and run versions that agree",
+                fix=f"Both nodes must be on the same net, and this one is on "
+                f"'{self._endpoint.net}'; or their versions do not agree",
             ) from error
         finally:
             if self._channel is None:

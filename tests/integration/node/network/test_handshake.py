@@ -50,6 +50,7 @@ async def test_another_net(town):
     error = await failure(town, net="main")
     assert error.code == "E-PEER-HANDSHAKE"
     assert "same net" in str(error)
+    assert "this one is on 'test'" in error.fix
 
 
 async def test_no_common_version_names_the_one_needed(town):

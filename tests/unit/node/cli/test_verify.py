@@ -70,8 +70,22 @@ def test_any_changed_byte_is_named(down: Shell, place: int, flip: int):
     assert found.code == 5
     names = ("bundle", "cast", "profile", "offer", "acceptance", "confirmed", "agreed")
     [sentence] = [line for line in found.err.splitlines() if line.startswith("✗")]
-    assert any(f"does not hold: {name}" in sentence for name in names)
+    is_other = place == 0 and changed[0] >> 4 != 9
+    assert ("is not an agreement file" in sentence) is is_other
+    assert is_other or any(f"does not hold: {name}" in sentence for name in names)
     assert "(E-AGREEMENT)" in sentence
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"# A page\n", b"<!doctype html><p>nothing carried", b"%PDF-1.7\n\xe2\xe3\xcf\xd3"]
+)
+def test_what_was_never_an_agreement_is_called_so(down: Shell, tmp_path: Path, raw: bytes):
+    (tmp_path / "x.md").write_bytes(raw)
+    found = down.run("verify", "x.md")
+    assert found.code == 5
+    assert "✗ x.md is not an agreement file (E-AGREEMENT)." in found.err
+    assert "--save FILE" in found.err
+    assert down.run("verify", "x.md", "--json").document()["verdict"] == "invalid"
 
 
 @pytest.mark.parametrize("cut", [0, 1, 2, 100, len(RAW) - 1])
