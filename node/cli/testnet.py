@@ -8,6 +8,7 @@ import click
 
 from node.cli.group import NounGroup
 from node.cli.session import Session, session_options
+from node.cli.spoken import plural
 from node.cli.table import table
 
 
@@ -110,21 +111,36 @@ def open_page(session: Session, *, no_browser: bool, at: str | None) -> None:
 @click.option("--at", metavar="DIR", help="Folder of the testnet, where several run.")
 @session_options
 def fault(session: Session, *, is_list: bool, at: str | None, **wanted: Any) -> None:
-    """Make links of a testnet started with --faulty faulty; what is not named stays as it is."""
+    """Make links of a testnet faulty; what is not named stays as it is.
+
+    A testnet with a page lets its links be made so, and one started with --faulty.
+    """
     from node.testnet.fault import Wish
     from node.testnet.remote import ask
 
     change = None if is_list or not any(wanted.values()) else Wish(**wanted).change()
+    is_healing = change is not None and change.heal
+    before = ask(at, None)["links"] if is_healing else []
     found = ask(at, change)
     if session.as_json:
         session.console.document(found)
         return
+    was = {link["link"]: link["words"] for link in before}
     rows = [
         (link["link"], link["connections"], link["resets"], link["words"])
         for link in found["links"]
+        if not is_healing or link["words"] != was.get(link["link"], link["words"])
     ]
     headings = ("link", "open", "resets", "fault")
-    for line in table(headings, rows, columns=session.console.width(), right=("open", "resets")):
-        session.console.data(line)
-    if not rows:
+    if rows or not is_healing:
+        columns, right = session.console.width(), ("open", "resets")
+        for line in table(headings, rows, columns=columns, right=right, whole=("link",)):
+            session.console.data(line)
+    if is_healing:
+        session.console.say(_healed(len(rows)))
+    elif not rows:
         session.console.say(f"No link is in use yet. Nodes: {', '.join(found['nodes'])}")
+
+
+def _healed(count: int) -> str:
+    return f"{plural(count, 'link')} healed." if count else "No link was faulty."

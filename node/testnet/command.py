@@ -36,6 +36,8 @@ from node.testnet.tally import Tally
 from node.testnet.town import Town, allow_files, logged, running, town_folder
 
 SCHEMA: Final = "intentcast.testnet/1"
+_PAUSE_MS: Final = 5_000
+"""Between two lines of counts, where a person reads them as they come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,8 @@ class Fair:
         self._ended_ms: int | None = None
         self._is_reached = False
         self._has_offer = False
+        self._told_ms: int | None = None
+        self._is_behind = False
         self._dashboard: Dashboard | None = None
         self._stream = None if wanted.headless else lines.talk(as_json=wanted.as_json)
         self._folder = Path()
@@ -224,7 +228,7 @@ class Fair:
         """Let the bots ask until the goal is reached; the first failure ends it."""
         tasks = Tasks()
         try:
-            at_work = [tasks.spawn(self._end(), "goal")]
+            at_work = [tasks.spawn(self._end(), "goal"), tasks.spawn(self._catch_up(), "tells")]
             for bot in self._bots(town):
                 at_work += [tasks.spawn(bot.ask(), "asks"), tasks.spawn(bot.look(), "looks")]
             done, _ = await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
@@ -303,10 +307,28 @@ class Fair:
         name = f"{node.plan.part.value:<7}{node.plan.name:<16}"
         self._say(f"  {name}{listen:<17}{node.facts.api:<24}{node.facts.node}")
 
-    def _changed(self, counts: Counts) -> None:
-        told = "  ".join(f"{name} {number}" for name, number in counts.document().items())
-        self._say(f"{lines.seconds(self._tally.elapsed_ms()):>9}  {told}")
+    def _changed(self, _counts: Counts) -> None:
+        """Tell each change; on a terminal only now and then, so that the rest stays in sight."""
+        told = self._told_ms
+        is_soon = told is not None and self._tally.elapsed_ms() - told < _PAUSE_MS
+        if is_soon and self._stream is not None and self._stream.isatty():
+            self._is_behind = True
+        else:
+            self._say_counts()
         self._say_first_offer()
+
+    def _say_counts(self) -> None:
+        self._told_ms, self._is_behind = self._tally.elapsed_ms(), False
+        counts = self._tally.counts.document()
+        told = "  ".join(f"{name} {number}" for name, number in counts.items())
+        self._say(f"{lines.seconds(self._told_ms):>9}  {told}")
+
+    async def _catch_up(self) -> None:
+        """Tell what was left untold when no other change came since."""
+        while True:
+            await asyncio.sleep(_PAUSE_MS / 1_000)
+            if self._is_behind:
+                self._say_counts()
 
     def document(self) -> dict[str, Any]:
         """Tell everything, for JSON; lengths of time in ms."""

@@ -81,8 +81,6 @@ def far(monkeypatch: pytest.MonkeyPatch) -> Far:
     [
         ([], None),
         (["--list", "--delay", "1s"], None),
-        (["--heal"], Change(heal=True)),
-        (["--heal", "--link", "a~b"], Change(link="a~b", heal=True)),
         (
             ["--link", "a~b", "--delay", "300ms", "--jitter", "1s", "--loss", "5%"],
             Change(link="a~b", delay_ms=300, jitter_ms=1_000, loss=0.05),
@@ -107,6 +105,34 @@ def test_a_fault_is_asked_for(down: Shell, far: Far, argv: list[str], change: Ch
         "link          open  resets  fault",
         "shop~relay-1     1       2  cut",
     ]
+
+
+@pytest.mark.parametrize(
+    ("argv", "change"),
+    [
+        (["--heal"], Change(heal=True)),
+        (["--heal", "--link", "a~b"], Change(link="a~b", heal=True)),
+    ],
+)
+def test_only_what_was_healed_is_listed(
+    down: Shell, far: Far, monkeypatch: pytest.MonkeyPatch, argv: list[str], change: Change
+):
+    sound = far.links[0] | {"link": "a~b", "words": "sound"}
+    far.links.append(sound)
+    asking = far.ask
+
+    def ask(at: str | None, change: Change | None) -> dict[str, Any]:
+        if change is not None:
+            far.links = [far.links[0] | {"words": "sound"}, sound]
+        return asking(at, change)
+
+    monkeypatch.setattr(node.testnet.remote, "ask", ask)
+    found = down.run("testnet", "fault", *argv)
+    assert far.asked == [(None, None), (None, change)]
+    assert [line.split()[0] for line in found.out.splitlines()] == ["link", "shop~relay-1"]
+    assert found.err == "1 link healed.\n"
+    again = down.run("testnet", "fault", *argv)
+    assert (again.code, again.out, again.err) == (0, "", "No link was faulty.\n")
 
 
 def test_faults_as_a_document_and_none_at_all(down: Shell, far: Far):

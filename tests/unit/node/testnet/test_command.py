@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +104,35 @@ def test_what_came_about_is_reported_as_measured(capsys: pytest.CaptureFixture[s
     found = fair.document()
     assert (found["first_cast_ms"], found["first_offer_ms"], found["elapsed_ms"]) == (0, 250, 1_250)
     assert (found["seed"], found["net"]) == (7, "testnet-7")
+
+
+class Watched(io.StringIO):
+    """A stream with a person before it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_a_terminal_is_not_flooded(monkeypatch: pytest.MonkeyPatch):
+    screen, clock = Watched(), ManualClock()
+    monkeypatch.setattr(sys, "stdout", screen)
+    fair = Fair(PLAN, Wanted(), clock)
+    for number in range(1, 61):
+        fair._tally.update("buyer-1", Counts(casts=number))
+        clock.advance(250)
+    said = screen.getvalue().splitlines()
+    assert [line.split("casts ")[1].split()[0] for line in said] == ["1", "21", "41"]
+    # The last change is told though nothing comes after it.
+    pauses = iter([None])
+
+    async def sleep(_seconds: float) -> None:
+        if next(pauses, "over") == "over":
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await fair._catch_up()
+    assert "casts 60" in screen.getvalue().splitlines()[-1]
 
 
 @pytest.mark.parametrize("wanted", [Wanted(headless=True), Wanted(as_json=True)])
