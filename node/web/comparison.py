@@ -107,9 +107,10 @@ def final_terms(offer: Offer) -> list[Row]:
         _row(_("Warranty"), "terms", one, _warranty),
         _row(_("Terms"), "terms", one, _terms),
         _row(_("Firm"), "terms", one, _firm),
-        _row(_("Vendor"), "vendor", one, _trust),
         _row(_("Note"), "vendor", one, lambda one: Cell(text=one["note"] or _(UNKNOWN))),
     ]
+
+
 def has_twin(offer: Offer) -> bool:
     """Tell whether another vendor of the request goes by a name that looks like this one's."""
     return any(mark["code"] == "same_name" for mark in offer["marks"])

@@ -35,11 +35,7 @@ function Line({ row, heads }) {
 }
 
 function Head({ each }) {
-<<<<<<< HEAD
-  return html`<th scope="col" id=${`offer-${each.handle}`} role="columnheader"><span class="rank">${each.position}</span> ${each.vendor}<br /><span class="small">${each.handle}</span></th>`;
-=======
-  return html`<th scope="col" id=${`offer-${each.handle}`}><span class="rank">${each.position}</span> ${each.vendor}${each.twin ? html` <strong class="mark">${each.twin}</strong>` : null}<br /><code class="small">${each.key}</code><br /><span class="small">${each.handle}</span></th>`;
->>>>>>> bff64fd (Show strangers' texts by one rule so that no two names look alike, with their keys beside)
+  return html`<th scope="col" id=${`offer-${each.handle}`} role="columnheader"><span class="rank">${each.position}</span> ${each.vendor}${each.twin ? html` <strong class="mark">${each.twin}</strong>` : null}<br /><code class="small">${each.key}</code><br /><span class="small">${each.handle}</span></th>`;
 }
 
 function Yes({ each }) {

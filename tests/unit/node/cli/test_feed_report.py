@@ -52,11 +52,7 @@ def told(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> str:
 def test_the_first_problems_and_how_many_more(monkeypatch: pytest.MonkeyPatch):
     text = told(monkeypatch)
     assert text.count("E-FEED-X") == 10
-<<<<<<< HEAD
-    assert '  line 3  x  ""  E-FEED-X  odd (kept without it)\n' in text
-=======
-    assert '  x[001B]  ""  E-FEED-X  odd (kept without it)\n' in text
->>>>>>> bff64fd (Show strangers' texts by one rule so that no two names look alike, with their keys beside)
+    assert '  line 3  x[001B]  ""  E-FEED-X  odd (kept without it)\n' in text
     assert "... 14 more" in text
     assert "✓ 1,180 on offer, 24 refused." in text
 

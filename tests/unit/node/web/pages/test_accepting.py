@@ -39,7 +39,7 @@ async def test_the_final_terms_and_what_is_disclosed(browser: Browser, neighbour
         "looks like another vendor's name",
         "until 1 Feb 2027: 0.00 EUR",
         "12 months",
-        "PDC-INTENT (yours, accepted)",
+        "PDC-INTENT yours, accepted",
         "https://shop_one.example/a_b",
     ):
         assert words in text
