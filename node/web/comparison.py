@@ -225,16 +225,12 @@ def _answer(wishes: Sequence[dict[str, Any]], asked: tuple[str, str, str]) -> Ce
 
 def _payment(offer: Offer) -> Cell:
     pay = offer["pay"]
-    found = [f"{_plain(name)}: {_plain(value)}" for name, value in pay.items() if value]
-    return Cell(text="; ".join(found)) if found else _unknown()
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_plain(each) for each in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
-    return code_words(str(value).replace("_", " "))
+    ways = ", ".join(code_words(way) for way in pay.get("methods", ()))
+    found = [ways, code_words(pay["when"]) if pay.get("when") else ""]
+    text = "; ".join(words for words in found if words)
+    # Word for word: money follows it.
+    parts = (pay["link"],) if pay.get("link") else ()
+    return Cell(text=text, parts=parts) if text or parts else _unknown()
 
 
 def _cancelling(offer: Offer) -> Cell:
