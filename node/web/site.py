@@ -23,6 +23,7 @@ from node.web.pages.casts import cast_pages
 from node.web.pages.compare import compare_pages
 from node.web.pages.deals import deal_pages
 from node.web.pages.entrance import entrance_pages
+from node.web.pages.manual import manual_pages
 from node.web.pages.network import network_pages
 from node.web.pages.people import people_pages
 from node.web.pages.settings import settings_pages
@@ -91,6 +92,7 @@ class Site:
             *people_pages(shell),
             *network_pages(shell),
             *settings_pages(shell),
+            *manual_pages(shell),
             *welcome_pages(shell),
         ]
         pages = (
