@@ -15,6 +15,7 @@ from typing import TypeAlias
 from node.storage import bounds
 from node.storage.columns import changed, damaged_row, one
 
+_HASH_BYTES = 32
 _UNANSWERED = b""
 """Stands where the answer will; no answer is empty."""
 
@@ -125,7 +126,13 @@ def remember(
 
 
 def _keep(conn: sqlite3.Connection, row: tuple[str, bytes, bytes, str, int]) -> None:
-    """Write a row in place of an older one of its key; the oldest beyond the cap go."""
+    """Write a row in place of an older one of its key; the oldest beyond the cap go.
+
+    Raises:
+        ValueError: what a request said is given in place of its hash, and would lie open here.
+    """
+    if len(row[1]) != _HASH_BYTES:
+        raise ValueError("no hash of a request")
     cursor = conn.execute(
         """
         INSERT OR REPLACE INTO idempotency (key, body_hash, answer, effect, at)

@@ -6,6 +6,7 @@ response. Never: a decision of the market.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
@@ -95,12 +96,14 @@ class Shell:
 
         Args:
             key: made by `fresh_key` when the form was shown; empty: not remembered.
-            said: what the form says, so that a key used for another one is refused.
+            said: what the form says, so that a key used for another one is refused. Only its
+                hash is kept: it holds names, addresses and budgets.
             make: does it.
         """
         if not key:
             return await make()
-        return await self.citizen.idempotent(f"form-{key[:80]}", said.encode(), make)
+        said_hash = hashlib.blake2b(said.encode(), digest_size=32).digest()
+        return await self.citizen.idempotent(f"form-{key[:80]}", said_hash, make)
 
 
 def html(

@@ -23,7 +23,7 @@ async def test_a_sweep_goes_on_until_nothing_is_left(storage: Storage, monkeypat
             objects.insert(conn, cast, own=False, now_ms=NOW_MS)
         for n in range(3):
             mailbox.open_box(conn, bytes([n]) * 32, NOW_MS + 1, NOW_MS)
-        idempotency.remember(conn, "key", b"", b"", NOW_MS)
+        idempotency.remember(conn, "key", bytes(32), b"", NOW_MS)
         offers_sent.claim(
             conn,
             cast_id=casts[0].id,

@@ -59,3 +59,13 @@ def test_a_row_that_says_nothing_is_damage(conn: sqlite3.Connection, text: str):
     with pytest.raises(StorageError) as refused:
         idempotency.recall(conn, "key", BODY, 6)
     assert refused.value.code == "E-DB-DAMAGED"
+
+
+def test_what_a_request_said_is_never_kept_in_place_of_its_hash(conn: sqlite3.Connection):
+    effect = Effect(kind=EffectKind.CAST, id=b"c")
+    for plain in (b"", b"a name and a budget", BODY * 2):
+        with pytest.raises(ValueError, match="no hash"):
+            idempotency.remember(conn, "key", plain, b"answer", 5)
+        with pytest.raises(ValueError, match="no hash"):
+            idempotency.settle(conn, "key", plain, effect, 5)
+    assert idempotency.recall(conn, "key", BODY, 6) == Fresh()

@@ -40,6 +40,24 @@ async def test_what_happens_while_a_page_is_made_is_told_to_it_again(
     assert f'data-cursor="{before}"' in page
 
 
+async def test_what_a_form_says_is_kept_as_a_hash(neighbour: Neighbour, monkeypatch):
+    kept: list[bytes] = []
+
+    async def idempotent(_key, body_hash, make):
+        kept.append(body_hash)
+        return await make()
+
+    async def make():
+        return {}
+
+    monkeypatch.setattr(neighbour, "idempotent", idempotent)
+    shell = Shell(citizen=neighbour, entropy=SeededEntropy("x", net="test"))
+    for said in ("a name and a budget", "a name and another"):
+        await shell.done_once("key", said, make)
+    assert [len(each) for each in kept] == [32, 32]
+    assert len(set(kept)) == 2
+
+
 async def test_a_form_is_carried_out_once_for_its_key(neighbour: Neighbour):
     shell = Shell(citizen=neighbour, entropy=SeededEntropy("x", net="test"))
     done: list[int] = []
