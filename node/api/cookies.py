@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from protocol.now import DAY_MS
+from node.runtime.visitors import SESSION_MS
 
 
 @dataclass(slots=True)
@@ -24,8 +24,6 @@ class Port:
 
 PORT: Final = web.AppKey("port", Port)
 """Where an application holds it."""
-SESSION_DAYS: Final = 30
-"""How long a browser stays logged in."""
 _VALUE_CHARS_MAX: Final = 256
 _VALUES_MAX: Final = 4
 """Looked at; whoever plants more does not make the node look longer."""
@@ -58,7 +56,7 @@ def put_cookie(request: web.Request, response: web.StreamResponse, secret: str) 
     response.set_cookie(
         cookie_name(request.app),
         secret,
-        max_age=SESSION_DAYS * DAY_MS // 1000,
+        max_age=SESSION_MS // 1000,
         path="/",
         httponly=True,
         samesite="Strict",

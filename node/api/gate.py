@@ -29,7 +29,7 @@ from node.api.guards import (
     check_target,
     no_token,
 )
-from node.api.problems import GateError, bug, problem, status_of
+from node.api.problems import GateError, bug, headers_of, problem, status_of
 from node.api.visitors import DOORKEEPER, VISITOR, Doorkeeper
 from node.runtime.visitors import Scope, Visitor, VisitorKind
 from protocol.errors import IntentcastError
@@ -121,9 +121,11 @@ class Gate:
         if face is None:
             return problem(error)
         try:
-            return face.refusal(request, error, status_of(error))
+            page = face.refusal(request, error, status_of(error))
         except Exception as failure:  # noqa: BLE001 - a page that fails must not hide what failed
             return problem(bug(failure, request.path))
+        page.headers.update(headers_of(error))
+        return page
 
 
 def known(request: web.Request) -> Visitor | None:

@@ -7,8 +7,10 @@ length of one import. Never: a path the caller named, so that the API reads no f
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -18,6 +20,7 @@ from aiohttp import web
 
 from node.api.bodies import in_time
 from node.api.problems import GateError
+from node.errors import StorageError
 from node.vendor.feed_rows import FILE_BYTES_MAX
 
 FEED_MEDIA = "application/octet-stream"
@@ -61,6 +64,7 @@ async def take_feed(request: web.Request) -> AsyncIterator[Path]:
     Raises:
         GateError: 415 E-MEDIA or 413 E-FEED-SIZE.
         LocalProtocolError: E-TIMEOUT, it stops coming.
+        StorageError: E-DISK-FULL, E-FILE: there is no room for it, or no place.
     """
     if request.content_type != FEED_MEDIA:
         raise GateError(
@@ -70,12 +74,15 @@ async def take_feed(request: web.Request) -> AsyncIterator[Path]:
             fix=f"Send the feed's bytes with 'Content-Type: {FEED_MEDIA}'",
             field="Content-Type",
         )
-    file = await asyncio.to_thread(_private_file)
+    with _failures():
+        file = await asyncio.to_thread(_private_file)
     try:
         await _spool(request, file)
         yield Path(file.name)
     finally:
-        await asyncio.to_thread(file.close)
+        # What could not be written is tried once more by it; that was told.
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(file.close)
 
 
 def _private_file() -> IO[bytes]:
@@ -94,5 +101,23 @@ async def _spool(request: web.Request, file: IO[bytes]) -> None:
                 code="E-FEED-SIZE",
                 fix="Split it and import the parts under different source names",
             )
-        await asyncio.to_thread(file.write, chunk)
-    await asyncio.to_thread(file.flush)
+        with _failures():
+            await asyncio.to_thread(file.write, chunk)
+    with _failures():
+        await asyncio.to_thread(file.flush)
+
+
+@contextlib.contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        what = "there is no room for" if is_full else "this machine cannot take"
+        raise StorageError(
+            f"{what} the feed: {error.strerror or error}",
+            code="E-DISK-FULL" if is_full else "E-FILE",
+            fix=f"Free some space on the disk of {tempfile.gettempdir()}"
+            if is_full
+            else f"Check who may write in {tempfile.gettempdir()}",
+        ) from error

@@ -97,13 +97,18 @@ def problem(error: IntentcastError) -> web.Response:
         content_type="application/problem+json",
         charset="utf-8",
     )
-    if isinstance(error, GateError):
-        response.headers.update(error.headers)
-        if error.code == "E-TOKEN":
-            response.headers["WWW-Authenticate"] = "Bearer"
-    if status == web.HTTPTooManyRequests.status_code:
-        response.headers["Retry-After"] = str(RETRY_S)
+    response.headers.update(headers_of(error))
     return response
+
+
+def headers_of(error: IntentcastError) -> dict[str, str]:
+    """Give the headers that go with an error, whatever form its answer has."""
+    found = dict(error.headers) if isinstance(error, GateError) else {}
+    if isinstance(error, GateError) and error.code == "E-TOKEN":
+        found["WWW-Authenticate"] = "Bearer"
+    if status_of(error) == web.HTTPTooManyRequests.status_code:
+        found["Retry-After"] = str(RETRY_S)
+    return found
 
 
 def bug(error: Exception, path: str) -> IntentcastError:

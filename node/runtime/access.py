@@ -23,17 +23,16 @@ from node.entropy import Entropy
 from node.errors import NotFoundError, RefusedError
 from node.runtime import views
 from node.runtime.tasks import Tasks
-from node.runtime.visitors import EVERY_SCOPE, Login, Scope, Visitor, VisitorKind
+from node.runtime.visitors import EVERY_SCOPE, SESSION_MS, Login, Scope, Visitor, VisitorKind
 from node.storage import audit, bounds, tokens
 from node.storage.database import Storage
 from node.storage.tokens import Kind, TokenRow
+from protocol.errors import IntentcastError
 from protocol.now import DAY_MS, MINUTE_MS
 
 if TYPE_CHECKING:
     import sqlite3
 
-SESSION_MS: Final = 30 * DAY_MS
-"""How long a browser stays logged in."""
 CODE_MS: Final = 5 * MINUTE_MS
 """How long a login code holds."""
 CODES_OPEN_MAX: Final = 4
@@ -92,7 +91,7 @@ class Access:
             storage: keeps the hashes.
             clock: wall for what is stored, mono for codes.
             entropy: draws secrets and codes.
-            tasks: own the notes on what was used.
+            tasks: own changes that are under way, and the notes on what was used.
             changed: called after each change, for whoever watches.
 
         Raises:
@@ -338,7 +337,20 @@ class Access:
         return {"schema": "intentcast.token-revoked/1", "handle": handle}
 
     async def _change(self, change: Callable[[sqlite3.Connection], bool], what: str) -> bool:
-        """Do a change and hold what it left, once that is on the disk; tell whether it was done."""
+        """Do a change and hold what it left, once that is on the disk; tell whether it was done.
+
+        Whoever asked may be gone meanwhile: what is committed is held all the same, or a token that
+        was revoked on the disk would still be let in.
+        """
+        changing = self._tasks.spawn(self._carry_out(change, what), "the list of tokens")
+        found: bool | IntentcastError = await asyncio.shield(changing)
+        if isinstance(found, IntentcastError):
+            raise found
+        return found
+
+    async def _carry_out(
+        self, change: Callable[[sqlite3.Connection], bool], what: str
+    ) -> bool | IntentcastError:
         now_ms = self._clock.now().wall_ms
 
         def txn(conn: sqlite3.Connection) -> tuple[bool, list[TokenRow]]:
@@ -348,7 +360,11 @@ class Access:
             return is_done, tokens.all_tokens(conn)
 
         async with self._turn:
-            is_done, rows = await self._storage.write(txn)
+            try:
+                is_done, rows = await self._storage.write(txn)
+            except IntentcastError as error:
+                # For whoever asked; a task that fails is a bug.
+                return error
             self._hold(rows)
         if is_done:
             self._changed()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from protocol.now import DAY_MS
+
 
 class Scope(StrEnum):
     """What a token may do; one may have several."""
@@ -26,6 +28,8 @@ class Scope(StrEnum):
     """All else: keys, peers, the shop, tokens. Whoever has it has every other."""
 
 
+SESSION_MS: Final = 30 * DAY_MS
+"""How long a browser stays logged in."""
 EVERY_SCOPE: Final = frozenset(Scope)
 
 

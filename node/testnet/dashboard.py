@@ -99,6 +99,7 @@ async def served(
             tasks=tasks,
             changed=lambda: None,
         )
+        await access.load()
         server, number, passed_over = await _listening(scene, access, port)
         stack.push_async_callback(server.stop)
         url = f"http://{_HOST}:{number}"

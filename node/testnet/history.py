@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from node.errors import TransportError
 from node.testnet.door import Door
 from node.web.texts import _, marked
+from protocol.errors import IntentcastError
 
 EVENTS_MAX: Final = 200
 """Events kept; the oldest go."""
@@ -93,7 +93,8 @@ class History:
                 after = int(event["n"])
                 if event["what"].startswith(_KINDS):
                     found.append(Happening(at=event["at"], node=name, what=event["what"]))
-        except TransportError:
+        except IntentcastError:
+            # Out of reach; or stopping, its storage closed.
             return found
         self._cursors[name] = after
         return found

@@ -21,9 +21,9 @@ from node.clock import ManualClock
 from node.config import Settings
 from node.daemon import Daemon
 from node.entropy import SystemEntropy
-from node.runtime.access import CODES_OPEN_MAX, SESSION_MS, WRONG_CODES_MAX, Access
+from node.runtime.access import CODES_OPEN_MAX, WRONG_CODES_MAX, Access
 from node.runtime.tasks import Tasks
-from node.runtime.visitors import Scope
+from node.runtime.visitors import SESSION_MS, Scope
 from node.storage.database import Storage
 from protocol.now import DAY_MS, MINUTE_MS
 from tests.integration.fair import NET

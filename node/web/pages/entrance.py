@@ -6,21 +6,21 @@ the code is the API's (`POST /login`).
 
 from __future__ import annotations
 
-from typing import Final
-
 from aiohttp import web
 
+from node.api.access import local_path
 from node.api.faces import PageRoute
 from node.web.shell import html
 from node.web.texts import _
+from protocol.errors import LocalProtocolError
 
-_NEXT_CHARS_MAX: Final = 500
 
-
-def local_path(text: str) -> str:
+def next_path(text: str) -> str:
     """Give a path of this site, the first page where it is none: never another site's address."""
-    is_local = text.startswith("/") and not text.startswith("//") and "\\" not in text
-    return text[:_NEXT_CHARS_MAX] if is_local and text.isprintable() else "/"
+    try:
+        return local_path(text)
+    except LocalProtocolError:
+        return "/"
 
 
 def entrance_pages(command: str = "intentcast open") -> list[PageRoute]:
@@ -36,7 +36,7 @@ def entrance_pages(command: str = "intentcast open") -> list[PageRoute]:
             "here": "",
             "visitor": None,
             "error": None,
-            "next": local_path(request.query.get("next", "/")),
+            "next": next_path(request.query.get("next", "/")),
             "command": command,
         }
         return html(request, "login.html", values)

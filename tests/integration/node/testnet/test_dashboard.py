@@ -77,6 +77,14 @@ async def test_another_terminal_finds_the_way_in(page: Dashboard, folder: Path):
     assert (folder / DASHBOARD_FILE).stat().st_mode & 0o077 == 0
 
 
+async def test_who_was_let_in_stays_in_when_it_comes_up_again(folder: Path):
+    async with serving(folder) as found:
+        secret = await found.access.enter(found.login()["code"])
+    assert secret is not None
+    async with serving(folder) as found:
+        assert found.access.visitor(None, secret) is not None
+
+
 async def test_at_its_end_nobody_answers(folder: Path):
     async with serving(folder) as found:
         port = int(found.url.rpartition(":")[2])

@@ -8,7 +8,7 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
 from node.api.cookies import PORT, Port, cookie_name, drop_cookie, put_cookie, read_cookies
-from node.runtime.access import SESSION_MS
+from node.runtime.visitors import SESSION_MS
 from protocol.now import DAY_MS
 
 

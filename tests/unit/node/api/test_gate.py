@@ -236,3 +236,14 @@ async def test_a_faces_answers_carry_its_headers(browser: Asker):
     assert nowhere["Content-Security-Policy"] == CSP
     api = await headers_of(browser, "/v1/status")
     assert api["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+async def test_a_page_that_refuses_says_when_to_come_again_and_what_is_allowed(browser: Asker):
+    browser.door.paused = True
+    form = FORM | {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+    paused = await browser.ask("POST", "/login", b"code=ACDEFGHJ", form, token=None)
+    assert (paused.status, paused.headers["Retry-After"]) == (429, "60")
+    assert paused.content_type != "application/problem+json"
+    method = await browser.ask("PUT", "/peers", headers={"Accept": "text/html"})
+    assert (method.status, method.headers["Allow"]) == (405, "POST")
+    assert method.content_type != "application/problem+json"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from unittest.mock import Mock
+
 import pytest
 
 from node.api import imports
@@ -70,4 +73,32 @@ async def test_a_feed_has_an_end(
 @pytest.mark.parametrize("query", ["currency=euro", "source=", "path=/etc/passwd", "dry_run=2"])
 async def test_bad_options(asker: Asker, citizen: FakeCitizen, query: str):
     assert (await asker.ask("POST", f"{PATH}?{query}", b"x", MEDIA)).status == 422
+    assert citizen.calls == []
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "code"),
+    [
+        (errno.ENOSPC, 507, "E-DISK-FULL"),
+        (errno.EDQUOT, 507, "E-DISK-FULL"),
+        (errno.EIO, 503, "E-FILE"),
+    ],
+)
+@pytest.mark.parametrize("where", ["open", "write", "flush"])
+async def test_a_disk_that_takes_no_feed_is_told(
+    asker: Asker,
+    citizen: FakeCitizen,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    number: int,
+    status: int,
+    code: str,
+):
+    def fail(*_args: object) -> None:
+        raise OSError(number, "no")
+
+    spool = Mock(**{f"{where}.side_effect": fail, "close.side_effect": fail})
+    monkeypatch.setattr(imports, "_private_file", fail if where == "open" else lambda: spool)
+    refused = await asker.ask("POST", PATH, b"x", MEDIA)
+    assert (refused.status, told(refused)["code"]) == (status, code)
     assert citizen.calls == []

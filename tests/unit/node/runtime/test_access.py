@@ -12,9 +12,9 @@ import pytest
 from node.clock import ManualClock
 from node.entropy import SeededEntropy
 from node.errors import NotFoundError, RefusedError
-from node.runtime.access import CODES_OPEN_MAX, SESSION_MS, WRONG_CODES_MAX, Access
+from node.runtime.access import CODES_OPEN_MAX, WRONG_CODES_MAX, Access
 from node.runtime.tasks import Tasks
-from node.runtime.visitors import Scope, Visitor, VisitorKind
+from node.runtime.visitors import SESSION_MS, Scope, Visitor, VisitorKind
 from node.storage import audit, bounds, tokens
 from node.storage.database import Storage
 from protocol.errors import IntentcastError
@@ -175,6 +175,30 @@ async def test_what_the_disk_refuses_is_not_said(door: Door, monkeypatch: pytest
     # Not told as ended, so it has not ended.
     assert door.access.visitor(made["secret"], None) is not None
     assert len(await door.rows()) == 1
+
+
+async def test_what_was_revoked_on_the_disk_is_let_in_no_more_though_nobody_waits(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+):
+    made = await door.access.create("shop", [Scope.READ], 1)
+    write = door.storage.write
+    committed, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(*args: Any, **kwargs: Any) -> Any:
+        found = await write(*args, **kwargs)
+        committed.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(door.storage, "write", slow)
+    revoking = asyncio.ensure_future(door.access.revoke(made["token"]["handle"]))
+    await committed.wait()
+    revoking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await revoking
+    go_on.set()
+    await settled(door)
+    assert door.access.visitor(made["secret"], None) is None
 
 
 async def test_there_is_a_cap_on_tokens(door: Door, monkeypatch: pytest.MonkeyPatch):

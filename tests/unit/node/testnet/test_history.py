@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from node.errors import StorageError
 from node.testnet import history as module
 from node.testnet.history import History
 from tests.unit.node.testnet.village import FakeDoor
@@ -59,6 +60,18 @@ async def test_only_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch):
     await found.look(doors(ana=ana))
     assert [each.at for each in found.newest] == [moment(8), moment(7), moment(6)]
     assert found.count == 7
+
+
+async def test_a_node_that_is_stopping_is_passed_over(monkeypatch: pytest.MonkeyPatch):
+    async def closed(_after: int, _timeout_s: float) -> int:
+        raise StorageError("closed", code="E-DB-CLOSED")
+
+    ana, bo = FakeDoor(), FakeDoor()
+    bo.happens("offer.sent", moment(2))
+    found = History()
+    monkeypatch.setattr(ana, "wait_changed", closed)
+    await found.look(doors(ana=ana, bo=bo))
+    assert [each.node for each in found.newest] == ["bo"]
 
 
 async def test_a_node_that_is_gone_is_read_on_when_it_is_back():
