@@ -11,14 +11,21 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from node.errors import ConfigError
 
 MARK: Final = (
     "# Written by `intentcast service install`; `intentcast service uninstall` removes it."
 )
 """First line of a unit of ours: no other file is ever replaced or removed."""
+_STATE_HOME: Final = "%S/intentcast"
+"""In the machine's folder for what services keep."""
+_BREAKING: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Categories of what ends or breaks a line: controls, parts of no text, Unicode's own breaks."""
 _PLAIN: Final = re.compile(r"[\w/.,:=@+-]+", re.ASCII)
 
 _HOMES: Final = ("/home", "/root", "/run/user")
@@ -67,12 +74,26 @@ def start_line(home: Path | str) -> list[str]:
     return [sys.executable, "-P", "-m", "node.cli.main", "--home", str(home), "up"]
 
 
-def quoted(words: Sequence[str]) -> str:
-    """Write a command as systemd reads it: `%`, `$`, quotes and spaces mean something to it."""
-    return " ".join(_quoted(word) for word in words)
+def quoted(words: Sequence[str], *, specifier: str = "") -> str:
+    """Write a command as systemd reads it: `%`, `$`, quotes and spaces mean something to it.
+
+    Args:
+        words: of the command.
+        specifier: the one word whose `%` systemd is to read.
+
+    Raises:
+        ConfigError: E-SERVICE, a word that would not stay in its line.
+    """
+    return " ".join(f'"{word}"' if word == specifier else _quoted(word) for word in words)
 
 
 def _quoted(word: str) -> str:
+    if any(unicodedata.category(each) in _BREAKING for each in word):
+        raise ConfigError(
+            "a path holds a line break or another character that no unit can hold",
+            code="E-SERVICE",
+            fix="Choose another home:  --home DIR, or INTENTCAST_HOME",
+        )
     if _PLAIN.fullmatch(word):
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
@@ -95,7 +116,8 @@ def user_unit(home: Path) -> str:
 def system_unit() -> str:
     """Write the unit of the machine's manager: an account of its own, and /var/lib/intentcast."""
     return _unit(
-        start_line("%S/intentcast"),
+        start_line(_STATE_HOME),
+        specifier=_STATE_HOME,
         begun=("# To /etc/systemd/system/intentcast.service; its home is /var/lib/intentcast.",),
         extra=(
             ("DynamicUser=yes", "An account that exists while it runs, and owns nothing else."),
@@ -125,9 +147,10 @@ def _unit(
     begun: Sequence[str],
     sandbox: Sequence[tuple[str, str]],
     wanted_by: str,
+    specifier: str = "",
     extra: Sequence[tuple[str, str]] = (),
 ) -> str:
-    line = quoted(command).replace("%%S/", "%S/")
+    line = quoted(command, specifier=specifier)
     lines = [
         MARK,
         *begun,

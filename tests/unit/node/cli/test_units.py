@@ -11,6 +11,7 @@ import pytest
 
 from node.cli import units
 from node.cli.units import MARK, quoted, start_line, system_unit, user_unit
+from node.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,22 @@ from node.cli.units import MARK, quoted, start_line, system_unit, user_unit
 )
 def test_words_are_quoted_for_systemd(word: str, written: str):
     assert quoted([word]) == written
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nExecStartPre=/bin/x", "a\rb", "a\x00b", "a\tb", "a\x85b", "a\u2028b", "a\udcffb"]
+)
+def test_what_would_leave_its_line_is_refused(name: str):
+    with pytest.raises(ConfigError) as refused:
+        user_unit(Path("/srv") / name)
+    assert refused.value.code == "E-SERVICE"
+    assert "--home" in refused.value.fix
+
+
+def test_a_home_means_what_it_says():
+    assert '--home "/srv/%%S/x" up' in user_unit(Path("/srv/%S/x"))
+    # A name that is a specifier of ours elsewhere is none in a user's unit.
+    assert '--home "%%S/intentcast" up' in user_unit(Path("%S/intentcast"))
 
 
 @pytest.mark.parametrize("text", [user_unit(Path("/srv/a home")), system_unit()])
