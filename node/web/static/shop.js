@@ -70,26 +70,40 @@ function tell(report) {
   said.textContent = [report.applied ? words.done : words.tried, report.complete ? "" : words.cut].join(" ");
 }
 
+let asked = 0;
+let changes = 0;
+let isImporting = false;
+
 async function send(isDry) {
+  const ours = ++asked;
+  const settings = changes;
   const file = form.elements.file.files[0];
+  isImporting = !isDry;
   found.hidden = false;
   apply.disabled = true;
   said.textContent = said.dataset.trying;
   try {
     const answer = await fetch(address(file, isDry), { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream", Accept: "application/json" } });
     const report = await answer.json();
+    if (ours !== asked) return;
     if (answer.ok) tell(report);
     else said.textContent = shown(`${report.title} (${report.code}). ${report.fix ?? ""}`);
-    // What was looked at may be imported, once, as it was looked at.
-    apply.disabled = !(answer.ok && isDry);
+    // What was looked at may be imported, once, as it was looked at: not after a change meanwhile.
+    apply.disabled = !(answer.ok && isDry && settings === changes);
   } catch {
-    said.textContent = said.dataset.gone;
+    if (ours === asked) said.textContent = said.dataset.gone;
+  } finally {
+    if (!isDry) isImporting = false;
   }
 }
 
 form.hidden = false;
-form.addEventListener("input", () => { apply.disabled = true; });
+form.addEventListener("input", () => {
+  changes += 1;
+  apply.disabled = true;
+});
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  send(event.submitter?.value !== "apply");
+  // What an import did is told before anything else is asked.
+  if (!isImporting) send(event.submitter?.value !== "apply");
 });

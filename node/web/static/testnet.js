@@ -34,9 +34,20 @@ function show(state) {
   write(pulse, pulse.dataset.live);
 }
 
+function leave() {
+  if (pulse.querySelector("a")) return;
+  const link = document.createElement("a");
+  link.href = "/login";
+  link.textContent = pulse.dataset.ended;
+  pulse.replaceChildren(link);
+  told.textContent = pulse.dataset.ended;
+}
+
 async function look() {
   try {
     const answer = await fetch("/state", { headers: { Accept: "application/json" } });
+    // Sent on to the door: the testnet is there, the session is not.
+    if (answer.redirected || answer.status === 401) { leave(); return; }
     if (answer.ok) show(await answer.json());
     else write(pulse, pulse.dataset.gone);
   } catch {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from node.testnet.plan import Part
 from tests.e2e.browser.conftest import OpenTab
@@ -91,6 +92,45 @@ async def test_a_feed_is_tried_and_then_imported(town: Quarter, open_tab: OpenTa
     await expect(page.locator("#feed-said")).to_contain_text("It is done.")
     await tab.go("/shop/catalogue?words=roof+box")
     await expect(page.locator("tbody tr").first).to_contain_text("Roof box <b>wide</b>")
+
+
+@pytest.mark.timeout(60)
+async def test_a_late_answer_allows_no_import_of_something_else(
+    town: Quarter, open_tab: OpenTab, tmp_path: Path
+):
+    feed = tmp_path / "late.csv"
+    feed.write_text(FEED, encoding="utf-8")
+    tab = await open_tab(shop_of(town))
+    await tab.log_in()
+    await tab.go("/shop/catalogue")
+    page = tab.page
+    importing, said = page.locator("button[value=apply]"), page.locator("#feed-said")
+    going_on = {"": asyncio.Event(), "EUR": asyncio.Event()}
+
+    async def late(route: Route) -> None:
+        await going_on["EUR" if "currency=EUR" in route.request.url else ""].wait()
+        await route.continue_()
+
+    await page.route("**/v1/vendor/import?*", late)
+    await page.set_input_files("#feed-file", feed)
+    await page.click("button[value=try]")
+    await expect(said).to_have_text("Reading the file")
+    await page.fill("#feed-currency", "EUR")
+    going_on[""].set()
+    await expect(said).to_contain_text("Nothing is changed yet.")
+    await expect(importing).to_be_disabled()
+    # Of two questions on their way only the later one's answer counts.
+    going_on[""].clear()
+    await page.fill("#feed-currency", "")
+    await page.click("button[value=try]")
+    await page.fill("#feed-currency", "EUR")
+    await page.click("button[value=try]")
+    async with page.expect_response(lambda answer: "currency" not in answer.url):
+        going_on[""].set()
+    await expect(said).to_have_text("Reading the file")
+    await expect(importing).to_be_disabled()
+    going_on["EUR"].set()
+    await expect(importing).to_be_enabled()
 
 
 @pytest.mark.timeout(60)

@@ -123,3 +123,17 @@ async def test_sound_lines(open_tab: OpenTab, tmp_path: Path):
         await tab.log_in()
         await expect(tab.page.locator("main")).to_contain_text("was started without --faulty")
         await looked_at(tab, "testnet-sound")
+
+
+@pytest.mark.timeout(60)
+async def test_a_session_that_ended_is_no_testnet_that_ended(open_tab: OpenTab, tmp_path: Path):
+    async with shown(lively(), tmp_path) as address:
+        tab = await open_tab(address)
+        await tab.log_in()
+        pulse = tab.page.locator("#pulse")
+        await expect(pulse).to_have_text("Numbers are live.")
+        await tab.context.clear_cookies()
+        await expect(pulse).to_have_text("Logged out: log in again")
+        await expect(tab.page.locator("#told")).to_have_text("Logged out: log in again")
+        await pulse.locator("a").click()
+        await expect(tab.page.locator("h1")).to_have_text("Log in to your node")
