@@ -1,7 +1,7 @@
-"""Numbers with their nouns, as people say them.
+"""Numbers with their nouns, as people say them, and read back as they type them.
 
-Enters: a number and what is counted. Leaves: `1 deal`, `2 deals`, `4,711 objects`. For every room
-that speaks to a person.
+Enters: a number and what is counted; or what stands in a field. Leaves: `1 deal`, `2 deals`,
+`4,711 objects`; or a number. For every room that speaks to a person.
 """
 
 from __future__ import annotations
@@ -26,3 +26,19 @@ def span(ms: int) -> str:
     return (
         plural(minutes // 60, "hour") if minutes < 2 * 24 * 60 else plural(minutes // 1_440, "day")
     )
+
+
+def whole_number(text: str, most: int) -> int | None:
+    """Read a whole number a stranger may have written; anything else than digits is none.
+
+    Args:
+        text: of any length and any script.
+        most: highest number there can be; what has more digits is not looked at.
+
+    Returns:
+        0..most, or None.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+        return None
+    found = int(text)
+    return found if found <= most else None

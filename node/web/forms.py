@@ -13,9 +13,13 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from node.api.guards import BODY_BYTES_MAX, body_too_large
+from node.numerals import whole_number
 from protocol.errors import LocalProtocolError
 
 FORM_MEDIA: Final = "application/x-www-form-urlencoded"
+_NUMBER_MAX: Final = 10**15 - 1
+"""Below what a number of a JSON document holds exactly."""
+_SIGNS: Final = ("+", "-")
 FIELDS_MAX: Final = 400
 """Forty wishes of six fields each, and the rest of a request."""
 
@@ -45,23 +49,33 @@ class Form:
         return name in self.fields
 
     def number(self, name: str, default: int) -> int:
-        """Give a whole number.
+        """Give a whole number; `default` where the field is empty.
 
         Raises:
             LocalProtocolError: E-FIELD, naming the field.
         """
         text = self.text(name)
-        if not text:
-            return default
-        try:
-            return int(text)
-        except ValueError as error:
-            raise LocalProtocolError(
-                f"'{text[:40]}' is not a whole number",
-                code="E-FIELD",
-                fix="Write digits alone",
-                field=name,
-            ) from error
+        return _number(name, text) if text else default
+
+    def numbers(self, name: str) -> list[int]:
+        """Give every value of a field, whole numbers all.
+
+        Raises:
+            LocalProtocolError: E-FIELD, naming the field.
+        """
+        return [_number(name, text) for text in self.texts(name)]
+
+
+def _number(name: str, text: str) -> int:
+    size = whole_number(text[1:] if text[:1] in _SIGNS else text, _NUMBER_MAX)
+    if size is None:
+        raise LocalProtocolError(
+            f"'{text[:40]}' is not a whole number",
+            code="E-FIELD",
+            fix="Write digits alone",
+            field=name,
+        )
+    return -size if text[0] == "-" else size
 
 
 async def read_form(request: web.Request) -> Form:

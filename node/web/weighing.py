@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from node.numerals import whole_number
 from node.web.texts import _, marked
 
 WEIGHT_MAX: Final = 10
@@ -41,9 +42,8 @@ def read_weights(parameters: Mapping[str, str]) -> list[Weight]:
 
 
 def _value(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text[:3]) <= WEIGHT_MAX:
-        return int(text)
-    return _DEFAULT
+    found = whole_number(text, WEIGHT_MAX)
+    return _DEFAULT if found is None else found
 
 
 def as_numbers(weights: list[Weight]) -> dict[str, int] | None:

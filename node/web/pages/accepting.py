@@ -48,14 +48,14 @@ class _Accepting:
     async def begin(self, request: web.Request) -> web.Response:
         """Begin the ten seconds."""
         form = await read_form(request)
-        body = {
-            "options": [int(each) for each in form.texts("option") if each.isdigit()],
-            "slot": form.number("slot", 0) if form.text("slot") else None,
-            "disclose": None if form.text("say") == "kept" else _disclosed(form),
-            "anyway": form.has("anyway"),
-            "hold_s": HOLD_S,
-        }
         try:
+            body = {
+                "options": form.numbers("option"),
+                "slot": form.number("slot", 0) if form.text("slot") else None,
+                "disclose": None if form.text("say") == "kept" else _disclosed(form),
+                "anyway": form.has("anyway"),
+                "hold_s": HOLD_S,
+            }
             # The one that was shown, of this request and by its whole name.
             shown = await self._shell.citizen.offers(handle_of(request))
             offer = _offer_of(shown["offers"], request.match_info["offer"])

@@ -16,6 +16,7 @@ from aiohttp import web
 from node.api.faces import PageRoute
 from node.api.operations import answer, handle_of
 from node.api.visitors import Scope
+from node.numerals import whole_number
 from node.web.comparison import Row, comparison, has_twin
 from node.web.scatter import scatter
 from node.web.shell import Shell
@@ -29,8 +30,8 @@ COLUMNS: Final = 12
 
 def _first(text: str, count: int) -> int:
     """Read where the columns begin; a page that is not there is the first one."""
-    found = int(text[:6]) if text.isascii() and text.isdigit() else 0
-    return found - found % COLUMNS if found < count else 0
+    found = whole_number(text, count - 1) if count else None
+    return 0 if found is None else found - found % COLUMNS
 
 
 def _address(weights: list[Weight], *, only_different: bool) -> str:

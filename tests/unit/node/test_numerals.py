@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from node.numerals import plural, span
+from node.numerals import plural, span, whole_number
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,32 @@ def test_a_number_and_its_noun(count: int, one: str, many: str, said: str):
 )
 def test_a_length_of_time(minutes: int, said: str):
     assert span(minutes * 60_000 + 59_999) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0", 0),
+        ("7", 7),
+        ("10", 10),
+        ("05", 5),
+        ("11", None),
+        ("010", None),
+        ("", None),
+        ("-1", None),
+        ("+1", None),
+        (" 1", None),
+        ("1_0", None),
+        ("\u00b2", None),
+        ("\u0663", None),
+        ("0" * 5_000, None),
+    ],
+)
+def test_a_whole_number_is_read_or_it_is_none(text: str, found: int | None):
+    assert whole_number(text, 10) == found
+
+
+@given(st.text() | st.from_regex(r"\d{0,20}"), st.integers(0, 10**12))
+def test_what_is_read_is_within_its_range(text: str, most: int):
+    found = whole_number(text, most)
+    assert found is None or (0 <= found <= most and int(text) == found)

@@ -31,6 +31,17 @@ def test_numbers():
     with pytest.raises(LocalProtocolError) as caught:
         form.number("c", 0)
     assert (caught.value.code, caught.value.field) == ("E-FIELD", "c")
+    assert form_of(b"a=-12").number("a", 0) == -12
+    assert form_of(b"a=1&a=2&a=+3").numbers("a") == [1, 2, 3]
+
+
+@pytest.mark.parametrize("text", ["%C2%B2", "%D9%A3", "1_0", "--1", "-", "1.0", "0" * 5_000])
+def test_what_only_looks_like_a_number_is_refused(text: str):
+    form = form_of(f"a=1&a={text}".encode())
+    for ask in (lambda: form.number("a", 0), lambda: form.numbers("a")):
+        with pytest.raises(LocalProtocolError) as caught:
+            ask()
+        assert caught.value.code == "E-FIELD"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ def test_equal_ones_say_nothing():
     assert as_numbers(read_weights({})) is None
 
 
-@pytest.mark.parametrize("text", ["", "x", "-1", "11", "1e3", "٣", "999999999999"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "-1", "11", "1e3", "٣", "²", "010000", "999999999999", "0" * 5_000]
+)
 def test_nonsense_is_one(text: str):
     assert as_numbers(read_weights({"w_total": text})) is None
 

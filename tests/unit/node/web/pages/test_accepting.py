@@ -76,8 +76,10 @@ async def test_what_is_refused_is_said_on_the_form(
     assert page.status == 409
     assert "E-HOLD" in words_of(page)
     assert 'value="Ana"' in text_of(page)
-    bad = await browser.post(PATH, slot="99")
-    assert (bad.status, "E-FIELD" in words_of(bad)) == (409, True)
+    odd = ({"slot": "99"}, {"slot": "x"}, {"option": "\u00b2"}, {"option": "0" * 5_000})
+    for fields in odd:
+        bad = await browser.post(PATH, **fields)
+        assert (bad.status, "E-FIELD" in words_of(bad)) == (409, True)
 
 
 async def test_an_offer_of_another_request(browser: Browser):

@@ -58,7 +58,7 @@ async def test_many_offers_come_a_page_at_a_time_and_none_is_hidden(
     assert text_of(first).count("<circle") == 500
     last = await browser.get(f"{PATH}?from=499")
     assert text_of(last).count('<th scope="col" id="offer-') == 500 % COLUMNS
-    for nonsense in ("500", "x", "-1", "9" * 40):
+    for nonsense in ("500", "x", "-1", "9" * 40, "0" * 5_000, "\u00b2"):
         again = await browser.get(f"{PATH}?from={nonsense}")
         assert text_of(again).count('<th scope="col" id="offer-') == COLUMNS
 
