@@ -15,6 +15,9 @@ from node.web.wording import code_words, date_words, day, line_words, state_word
 from protocol.values.money import format_money
 
 Offer = dict[str, Any]
+Wish = dict[str, Any]
+_Asked = tuple[str, str, str, int]
+"""Item, key, what is wanted, and which of those that are equal in all this."""
 UNKNOWN: Final = marked("not stated")
 _LINE_KINDS: Final = {
     "item": marked("Goods and services"),
@@ -61,7 +64,7 @@ class Row:
     @property
     def differs(self) -> bool:
         """Tell whether any two cells say different things."""
-        return len({(cell.text, cell.parts) for cell in self.cells}) > 1
+        return len({(cell.text, cell.note, cell.parts) for cell in self.cells}) > 1
 
 
 def comparison(offers: Sequence[Offer], *, only_different: bool = False) -> list[Row]:
@@ -196,34 +199,36 @@ def _when(offer: Offer) -> Cell:
 
 def _wishes(offers: Sequence[Offer], name: str, group: str) -> Iterable[Row]:
     """Give a row for each wish; offers to one request answer the same ones in the same order."""
-    labels: list[tuple[str, str, str]] = []
-    for offer in offers:
-        for wish in offer[name]:
-            asked = (wish["item"], wish["key"], wish["wanted"])
-            if asked not in labels:
-                labels.append(asked)
-    for asked in labels:
-        found = [_answer(offer[name], asked) for offer in offers]
-        label = next(
-            f"{wish['label']} {wish['wanted']}"
-            for offer in offers
-            for wish in offer[name]
-            if (wish["item"], wish["key"], wish["wanted"]) == asked
-        )
-        yield Row(label=label, group=group, cells=tuple(found))
+    told = [_told(offer[name]) for offer in offers]
+    labels: dict[_Asked, str] = {}
+    for answers in told:
+        for asked, wish in answers.items():
+            labels.setdefault(asked, f"{wish['label']} {wish['wanted']}")
+    several = len({wish["item"] for one in offers for wish in [*one["musts"], *one["prefers"]]}) > 1
+    for asked, label in labels.items():
+        cells = tuple(_answer(answers.get(asked)) for answers in told)
+        yield Row(label=f"{asked[0]}: {label}" if several else label, group=group, cells=cells)
 
 
-def _answer(wishes: Sequence[dict[str, Any]], asked: tuple[str, str, str]) -> Cell:
+def _told(wishes: Sequence[Wish]) -> dict[_Asked, Wish]:
+    """Tell wishes apart by item, key and what is wanted; equal ones by their order."""
+    found: dict[_Asked, Wish] = {}
     for wish in wishes:
-        if (wish["item"], wish["key"], wish["wanted"]) == asked:
-            status = str(wish["status"])
-            tone = {"met": "good", "unmet": "bad"}.get(status, "unknown")
-            note = _(_MARKS.get(status, status))
-            return Cell(text=wish["fact"] or _(UNKNOWN), note=note, tone=tone)
-    return _unknown()
+        asked = (wish["item"], wish["key"], wish["wanted"])
+        found[*asked, sum(each[:-1] == asked for each in found)] = wish
+    return found
+
+
+def _answer(wish: Wish | None) -> Cell:
+    if wish is None:
+        return _unknown()
+    status = str(wish["status"])
+    tone = {"met": "good", "unmet": "bad"}.get(status, "unknown")
+    return Cell(text=wish["fact"] or _(UNKNOWN), note=_(_MARKS.get(status, status)), tone=tone)
 
 
 def _payment(offer: Offer) -> Cell:
+    """Say how it is paid; the ways and the link are the vendor's own words, sign for sign."""
     pay = offer["pay"]
     ways = ", ".join(code_words(way) for way in pay.get("methods", ()))
     found = [ways, code_words(pay["when"]) if pay.get("when") else ""]
@@ -231,6 +236,13 @@ def _payment(offer: Offer) -> Cell:
     # Word for word: money follows it.
     parts = (pay["link"],) if pay.get("link") else ()
     return Cell(text=text, parts=parts) if text or parts else _unknown()
+    found = []
+    if pay["methods"]:
+        found.append(f"{code_words('methods')}: {', '.join(pay['methods'])}")
+    if pay.get("when"):
+        found.append(f"{code_words('when')}: {code_words(pay['when'])}")
+    parts = (str(pay["link"]),) if pay.get("link") else ()
+    return Cell(text="; ".join(found), parts=parts) if found or parts else _unknown()
 
 
 def _cancelling(offer: Offer) -> Cell:

@@ -87,6 +87,40 @@ def test_differences_only(wants: bool):
     assert ("Warranty" in labels) is not wants
 
 
+def test_what_is_not_met_differs_from_what_is_not_known():
+    silent, failing = [wish("unknown", None)], [wish("unmet", None)]
+    offers = [offer(1, musts=silent), offer(2, musts=failing)]
+    labels = [each.label for each in comparison(offers, only_different=True)]
+    assert "Voltage 230 V" in labels
+    same = [offer(1, musts=silent), offer(2, musts=silent)]
+    assert "Voltage 230 V" not in [r.label for r in comparison(same, only_different=True)]
+
+
+def test_a_wish_names_its_item_where_there_are_several():
+    musts = [wish(item="machine"), wish(item="grinder", fact="110 V", status="unmet")]
+    found = [offer(1, musts=musts), offer(2, musts=musts)]
+    assert row(found, "machine: Voltage 230 V").cells[0].text == "230 V"
+    assert row(found, "grinder: Voltage 230 V").cells[1].text == "110 V"
+    apart = offer(1, musts=[wish(item="machine")], prefers=[wish(item="grinder")])
+    assert row([apart], "grinder: Voltage 230 V").group == "prefer"
+
+
+def test_equal_wishes_of_items_of_one_name_keep_a_row_each():
+    twice = [wish(), wish(fact="110 V", status="unmet")]
+    found = comparison([offer(1, musts=twice), offer(2, musts=twice)])
+    rows = [each for each in found if each.label == "Voltage 230 V"]
+    assert [each.cells[0].text for each in rows] == ["230 V", "110 V"]
+
+
+def test_how_it_is_paid_stands_in_the_vendors_own_signs():
+    link = "https://pay.example/a_b_c?x=_"
+    pay = {"methods": ["bank_transfer", "at"], "when": "at", "link": link}
+    cell = row([offer(1, pay=pay)], "Payment").cells[0]
+    assert (cell.text, cell.parts) == ("ways: bank_transfer, at; when: at delivery", (link,))
+    only = row([offer(1, pay={"methods": [], "link": link})], "Payment").cells[0]
+    assert (only.text, only.parts) == ("", (link,))
+
+
 def test_one_alone_differs_in_nothing_but_its_total_stands():
     assert [each.label for each in comparison([offer(1)], only_different=True)] == ["Total"]
 
