@@ -366,7 +366,7 @@ class Daemon:
         )
         self.handle.holds = Holds(self.desk.tasks, self._entropy, self.access.is_welcome)
         await self.access.load()
-        site = Site(self.handle, self._entropy)
+        site = Site(self.handle, self._entropy, self._clock)
         api = ApiServer(self.handle, settings, self.access, faces=[site])
         port = await api.start()
         self._stack.push_async_callback(api.stop)

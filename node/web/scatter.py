@@ -1,8 +1,9 @@
 """The offers as points: what each costs, and when it comes.
 
 Enters: the offers of a request. Leaves: places in a picture, with a name for each point, so that
-it can be reached and read without seeing it. What has no day or another currency is counted
-beside the picture, and stands in the table like all others.
+it can be reached and read without seeing it. What has no day, one that cannot be, or another
+currency is counted beside the picture, and stands in the table like all others: one date of the
+year 9999 would press all others into one place.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _TOP: Final = 20
 _BOTTOM: Final = 36
 _POINTS_MIN: Final = 2
 _POINTS_MAX: Final = 500
+_DAYS_AHEAD_MAX: Final = 3 * 366
+"""Days from today that are drawn; what begins later is no date people plan by. A guess."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,9 @@ class Plot:
 
     points: tuple[Point, ...]
     left_out: int
-    """Offers without a day, or in another currency."""
+    """Offers without a day that can be, not valid, or in another currency."""
+    beyond: int
+    """Offers that could be drawn, and are more than one picture holds."""
     low: str
     """Text of the lowest total."""
     high: str
@@ -58,21 +63,35 @@ class Plot:
     @property
     def left_out_words(self) -> str:
         """Say how many are left out, and where they stand."""
-        return ngettext(
-            "%(num)s offer without a day, not valid or in another currency: see the table.",
-            "%(num)s offers without a day, not valid or in another currency: see the table.",
+        odd = ngettext(
+            "%(num)s offer without a day that can be, not valid or in another currency: "
+            "see the table.",
+            "%(num)s offers without a day that can be, not valid or in another currency: "
+            "see the table.",
             self.left_out,
         )
+        more = ngettext(
+            "%(num)s more is not drawn: see the table.",
+            "%(num)s more are not drawn: see the table.",
+            self.beyond,
+        )
+        return " ".join([*([odd] if self.left_out else []), *([more] if self.beyond else [])])
 
 
-def scatter(offers: Sequence[Offer], _cast: dict[str, Any]) -> Plot | None:
-    """Place every offer that names a day; None where fewer than two do."""
+def scatter(offers: Sequence[Offer], today: date) -> Plot | None:
+    """Place every offer that names a day that can be; None where fewer than two do.
+
+    Args:
+        offers: in the order of the table.
+        today: what ends before it is over, and what has begun comes today at the soonest.
+    """
     currency = offers[0]["cur"] if offers else ""
-    placed = [
+    fit = [
         (place, one, found)
         for place, one in enumerate(offers)
-        if one["cur"] == currency and one["valid"] and (found := _day(one)) is not None
-    ][:_POINTS_MAX]
+        if one["cur"] == currency and one["valid"] and (found := _day(one, today))
+    ]
+    placed = fit[:_POINTS_MAX]
     if len(placed) < _POINTS_MIN:
         return None
     totals = [one["total"] for _, one, _ in placed]
@@ -91,7 +110,8 @@ def scatter(offers: Sequence[Offer], _cast: dict[str, Any]) -> Plot | None:
             )
             for place, one, found in placed
         ),
-        left_out=len(offers) - len(placed),
+        left_out=len(offers) - len(fit),
+        beyond=len(fit) - len(placed),
         low=by_total[0][1]["total_text"],
         high=by_total[-1][1]["total_text"],
         first=by_day[0].isoformat(),
@@ -99,12 +119,15 @@ def scatter(offers: Sequence[Offer], _cast: dict[str, Any]) -> Plot | None:
     )
 
 
-def _day(offer: Offer) -> date | None:
+def _day(offer: Offer, today: date) -> date | None:
+    """Give the first day an offer can come on; None where it names none that can be."""
     window = offer["fulfil"].get("window") or {}
     try:
-        return date.fromisoformat(str(window.get("start", "")))
+        start, end = (date.fromisoformat(str(window.get(name, ""))) for name in ("start", "end"))
     except ValueError:
         return None
+    ahead = start.toordinal() - today.toordinal()
+    return None if end < today or ahead > _DAYS_AHEAD_MAX else max(start, today)
 
 
 def _scaled(value: int, low: int, high: int, begin: int, end: int) -> int:

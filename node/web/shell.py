@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
 from aiohttp import web
 
 from node.api.citizen import Citizen, Document
 from node.api.visitors import visitor_of
+from node.clock import Clock
 from node.entropy import Entropy
 from node.errors import NotFoundError
 from node.web.assets import assets
@@ -35,6 +37,11 @@ class Shell:
 
     citizen: Citizen
     entropy: Entropy
+    clock: Clock
+
+    def today(self) -> date:
+        """Give the day it is, UTC."""
+        return datetime.fromtimestamp(self.clock.now().wall_ms // 1000, tz=UTC).date()
 
     def noted(self, handler: Handler) -> Handler:
         """Note how far the news had come before a page is put together.

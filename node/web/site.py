@@ -15,6 +15,7 @@ from node.api.citizen import Citizen
 from node.api.faces import PageRoute
 from node.api.problems import GateError
 from node.api.visitors import visitor_of
+from node.clock import Clock
 from node.entropy import Entropy
 from node.web.assets import PREFIX, Asset, assets
 from node.web.pages.accepting import accepting_pages
@@ -65,9 +66,9 @@ _FOR_EVER: Final = "private, max-age=31536000, immutable"
 class Site:
     """All pages of one node."""
 
-    def __init__(self, citizen: Citizen, entropy: Entropy) -> None:
+    def __init__(self, citizen: Citizen, entropy: Entropy, clock: Clock) -> None:
         """Keep the handle."""
-        self._shell = Shell(citizen=citizen, entropy=entropy)
+        self._shell = Shell(citizen=citizen, entropy=entropy, clock=clock)
 
     @property
     def headers(self) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -96,11 +97,11 @@ def compare_pages(shell: Shell) -> list[PageRoute]:
             columns=COLUMNS,
             address=side.address,
             table=side.table,
-            plot=scatter(side.offers, side.cast),
+            plot=scatter(side.offers, shell.today()),
         )
 
     async def compared(request: web.Request) -> web.Response:
-        return answer(_told(await _side(shell, request)))
+        return answer(_told(await _side(shell, request), shell.today()))
 
     path = "/casts/{handle}"
     return [
@@ -109,7 +110,7 @@ def compare_pages(shell: Shell) -> list[PageRoute]:
     ]
 
 
-def _told(side: Side) -> dict[str, Any]:
+def _told(side: Side, today: date) -> dict[str, Any]:
     """Tell a page's script what the page shows, word for word; it lays out and decides nothing."""
     can_accept = side.cast["state"] in {"open", "deciding"}
     return {
@@ -149,13 +150,13 @@ def _told(side: Side) -> dict[str, Any]:
             for row in side.table
         ],
         "can_accept": can_accept,
-        "plot": _plotted(side),
+        "plot": _plotted(side, today),
     }
 
 
-def _plotted(side: Side) -> dict[str, Any] | None:
+def _plotted(side: Side, today: date) -> dict[str, Any] | None:
     """Tell the picture: every offer has its point, also those on other pages."""
-    plot = scatter(side.offers, side.cast)
+    plot = scatter(side.offers, today)
     if plot is None:
         return None
     return {
@@ -171,7 +172,7 @@ def _plotted(side: Side) -> dict[str, Any] | None:
             }
             for point in plot.points
         ],
-        "left_out": plot.left_out_words if plot.left_out else "",
+        "left_out": plot.left_out_words,
         "low": plot.low,
         "high": plot.high,
         "first": plot.first,

@@ -16,6 +16,7 @@ from node.web.site import Site
 from tests.e2e.browser.tab import Address
 from tests.unit.node.api.fake_doorkeeper import FakeDoorkeeper
 from tests.unit.node.web.conftest import Neighbour
+from tests.unit.node.web.papers import CLOCK
 
 TOKEN = "token-of-this-test"
 
@@ -28,7 +29,7 @@ async def standing_in(citizen: Neighbour) -> AsyncIterator[Address]:
         citizen,
         Settings(api_port=0),
         door,
-        [Site(citizen, SeededEntropy("stand-in", net="test"))],
+        [Site(citizen, SeededEntropy("stand-in", net="test"), CLOCK)],
     )
     port = await server.start()
     try:

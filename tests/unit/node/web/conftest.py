@@ -14,7 +14,7 @@ from node.web.site import Site
 from tests.unit.node.api.conftest import Asker
 from tests.unit.node.api.fake_citizen import FakeCitizen
 from tests.unit.node.api.fake_doorkeeper import COOKIE
-from tests.unit.node.web.papers import CAST, STATUS, deal, offer
+from tests.unit.node.web.papers import CAST, CLOCK, STATUS, deal, offer
 
 SAME_SITE = {"Cookie": COOKIE, "Sec-Fetch-Site": "same-origin"}
 
@@ -57,7 +57,8 @@ class Browser:
 
     def __init__(self, citizen: Neighbour) -> None:
         self.citizen = citizen
-        self.asker = Asker(citizen, faces=[Site(citizen, SeededEntropy("page", net="test"))])
+        site = Site(citizen, SeededEntropy("page", net="test"), CLOCK)
+        self.asker = Asker(citizen, faces=[site])
 
     async def get(self, path: str, **headers: str) -> web.Response:
         return await self.asker.ask("GET", path, None, SAME_SITE | headers, token=None)

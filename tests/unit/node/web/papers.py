@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+from node.clock import ManualClock
 from tests.unit.node.api import fake_citizen
+
+TODAY = date(2027, 2, 15)
+CLOCK = ManualClock(wall_ms=1_802_692_800_000)
+"""Noon of that day, before everything these papers offer."""
 
 
 def line(name: str, kind: str, total: int) -> dict[str, Any]:

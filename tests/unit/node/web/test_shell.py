@@ -7,7 +7,7 @@ import pytest
 from node.entropy import SeededEntropy
 from node.web.shell import Shell
 from tests.unit.node.web.conftest import Browser, Neighbour, text_of, words_of
-from tests.unit.node.web.papers import STATUS
+from tests.unit.node.web.papers import CLOCK, STATUS
 
 
 async def test_the_frame_tells_how_the_node_is(browser: Browser, neighbour: Neighbour):
@@ -59,7 +59,7 @@ async def test_what_a_form_says_is_kept_as_a_hash(neighbour: Neighbour, monkeypa
 
 
 async def test_a_form_is_carried_out_once_for_its_key(neighbour: Neighbour):
-    shell = Shell(citizen=neighbour, entropy=SeededEntropy("x", net="test"))
+    shell = Shell(citizen=neighbour, entropy=SeededEntropy("x", net="test"), clock=CLOCK)
     done: list[int] = []
 
     async def make():

@@ -12,6 +12,7 @@ from node.web.site import Site
 from tests.unit.node.api.conftest import Asker
 from tests.unit.node.api.fake_citizen import FakeCitizen
 from tests.unit.node.api.fake_shop import ARTICLE, REQUEST
+from tests.unit.node.web.papers import CLOCK
 
 HOSTILE = '<script>alert(1)</script>"\u202e'
 
@@ -23,7 +24,7 @@ def citizen() -> FakeCitizen:
 
 @pytest.fixture
 def pages(citizen: FakeCitizen) -> Asker:
-    return Asker(citizen, faces=[Site(citizen, SeededEntropy("pages", net="test"))])
+    return Asker(citizen, faces=[Site(citizen, SeededEntropy("pages", net="test"), CLOCK)])
 
 
 async def page(pages: Asker, path: str, status: int = 200) -> str:
