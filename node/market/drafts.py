@@ -308,6 +308,8 @@ def _read_windows(value: Any, zone: str, wall_ms: int) -> list[Window]:
 
 
 def _list(value: Any, field: str, most: int) -> Sequence[Any]:
+    if value is None:
+        raise _bad(f"{field} is missing", f'Add "{field}": [...]', field=field)
     if not isinstance(value, list) or len(value) > most:
         raise _bad(f"{field} is not a list of at most {most}", "Put it in [ ]", field=field)
     return value

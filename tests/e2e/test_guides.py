@@ -34,7 +34,8 @@ class Desk(Terminals):
 
     def own(self, line: str) -> str:
         if " TOKEN" in line:
-            (token,) = self.read("token list")["tokens"]
+            listed = self.read("token list")["tokens"]
+            (token,) = [each for each in listed if each["name"] == "status board"]
             line = line.replace(" TOKEN", f" {token['handle']}")
         return super().own(line)
 

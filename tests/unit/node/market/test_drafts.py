@@ -135,6 +135,13 @@ def test_texts_are_texts(key: str, value: Any):
     assert refused(**{key: value}).field == key
 
 
+def test_what_is_absent_is_called_missing():
+    error = refused(items=...)
+    assert (error.field, "items is missing" in str(error)) == ("items", True)
+    assert '"items": [' in error.fix
+    assert "not a list of at most 20" in str(refused(items="camera"))
+
+
 def test_texts_have_an_end():
     assert "121 characters, at most 120" in str(refused(title="x" * 121))
     assert refused(title="  ").field == "title"
