@@ -91,16 +91,26 @@ class Look:
     """Whether it never will be."""
 
 
-@click.command(short_help="Wait until something has come about.")
+_HELP: Final = """Wait until EXPR holds, then end with exit code 0; with 6 when it does not in time.
+
+\b
+EXPR is one of:
+  'offers>=3'           so many offers have come, where one cast is open
+  'offers CAST>=1'      for this cast
+  'deal DEAL=agreed'    a deal stands so
+  'peers>=1'            so many nodes are linked
+  ready                 the node is up and works
+
+Quote it: to a shell > means a file. A TIME without a unit is in seconds.
+"""
+
+
+@click.command(help=_HELP, short_help="Wait until something has come about.")
 @click.argument("words", metavar="EXPR", nargs=-1, required=True)
-@click.option("--timeout", metavar="TIME", help="Longest wait: 30s, 10m, 2h; else for ever.")
+@click.option("--timeout", metavar="TIME", help="Longest wait: 60s, 10m, 2h; else for ever.")
 @session_options
 def wait(session: Session, words: tuple[str, ...], timeout: str | None) -> None:
-    """Wait until EXPR holds, then end with exit code 0; with 6 when it does not in time.
-
-    EXPR is one of:  'offers>=3'  'offers CAST>=1'  'deal DEAL=agreed'  'peers>=1'  ready
-    Quote it: to a shell > means a file.
-    """
+    """Wait until EXPR holds; the help stands above."""
     condition = read_condition(" ".join(words))
     deadline = Deadline(float("inf") if timeout is None else read_span(timeout))
     if condition.noun == "ready":
