@@ -230,19 +230,12 @@ def _answer(wish: Wish | None) -> Cell:
 def _payment(offer: Offer) -> Cell:
     """Say how it is paid; the ways and the link are the vendor's own words, sign for sign."""
     pay = offer["pay"]
-    ways = ", ".join(code_words(way) for way in pay.get("methods", ()))
+    ways = ", ".join(pay.get("methods", ()))
     found = [ways, code_words(pay["when"]) if pay.get("when") else ""]
     text = "; ".join(words for words in found if words)
     # Word for word: money follows it.
     parts = (pay["link"],) if pay.get("link") else ()
     return Cell(text=text, parts=parts) if text or parts else _unknown()
-    found = []
-    if pay["methods"]:
-        found.append(f"{code_words('methods')}: {', '.join(pay['methods'])}")
-    if pay.get("when"):
-        found.append(f"{code_words('when')}: {code_words(pay['when'])}")
-    parts = (str(pay["link"]),) if pay.get("link") else ()
-    return Cell(text="; ".join(found), parts=parts) if found or parts else _unknown()
 
 
 def _cancelling(offer: Offer) -> Cell:

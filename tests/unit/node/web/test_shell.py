@@ -51,7 +51,7 @@ async def test_what_a_form_says_is_kept_as_a_hash(neighbour: Neighbour, monkeypa
         return {}
 
     monkeypatch.setattr(neighbour, "idempotent", idempotent)
-    shell = Shell(citizen=neighbour, entropy=SeededEntropy("x", net="test"))
+    shell = Shell(citizen=neighbour, entropy=SeededEntropy("x", net="test"), clock=CLOCK)
     for said in ("a name and a budget", "a name and another"):
         await shell.done_once("key", said, make)
     assert [len(each) for each in kept] == [32, 32]
