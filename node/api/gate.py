@@ -37,6 +37,7 @@ from protocol.errors import IntentcastError
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOGIN_PATH: Final = "/login"
 _NEXT_CHARS_MAX: Final = 1_024
+_API: Final = "/v1/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +189,9 @@ def _to_login(request: web.Request) -> web.Response:
 
 
 def _is_a_persons(request: web.Request) -> bool:
-    """Tell whether a browser asks for something to look at."""
+    """Tell whether a browser asks for something to look at; what programs ask for is no page."""
+    if request.path.startswith(_API):
+        return False
     return request.content_type == FORM or "text/html" in request.headers.get("Accept", "")
 
 
@@ -199,7 +202,7 @@ def _of_aiohttp(error: web.HTTPException, request: web.Request) -> GateError:
             404,
             f"there is nothing at {request.path[:80]!r}",
             code="E-NOT-FOUND",
-            fix="The paths are listed in docs/reference/http-api.md",
+            fix="What there is stands in the description of the API: /openapi.json",
         )
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))

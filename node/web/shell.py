@@ -89,6 +89,8 @@ class Shell:
                 "here": here,
                 "node": node,
                 "cursor": request[_SEEN],
+                # To load it anew would lose what stands on it: a form half filled in, a secret.
+                "keeps": request.method == "POST" or here == "ask",
                 "visitor": visitor_of(request),
                 "error": None,
             }

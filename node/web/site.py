@@ -30,7 +30,7 @@ from node.web.pages.people import people_pages
 from node.web.pages.settings import settings_pages
 from node.web.pages.shop import shop_pages
 from node.web.pages.welcome import welcome_pages
-from node.web.shell import Shell, error_values, html, in_its_language
+from node.web.shell import Shell, error_values, go, html, in_its_language
 from node.web.templates import prepare
 from protocol.errors import IntentcastError
 
@@ -96,6 +96,7 @@ class Site:
             *manual_pages(shell),
             *welcome_pages(shell),
         ]
+        found += _ways_back(found)
         pages = (
             replace(each, handler=in_its_language(shell.noted(each.handler))) for each in found
         )
@@ -111,6 +112,21 @@ class Site:
             "status": status,
         }
         return html(request, "refusal.html", values, status=status)
+
+
+def _ways_back(pages: Sequence[PageRoute]) -> list[PageRoute]:
+    """Lead who loads a page anew that a form was answered with to where the form stands."""
+    looks = {page.path: page for page in pages if page.method == "GET"}
+
+    async def back(request: web.Request) -> web.Response:
+        return go(request.path.rpartition("/")[0])
+
+    return [
+        PageRoute(method="GET", path=page.path, scope=looks[parent].scope, handler=back)
+        for page in pages
+        if page.method == "POST" and page.path not in looks
+        if (parent := page.path.rpartition("/")[0]) in looks
+    ]
 
 
 async def _asset(request: web.Request) -> web.Response:

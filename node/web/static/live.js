@@ -96,8 +96,7 @@ function begin() {
 // Pages that have no script of their own offer to be loaded anew.
 let news = 0;
 document.addEventListener("intentcast", () => {
-  const live = document.getElementById("live");
-  if (live) return;
+  if (document.getElementById("live") || "keeps" in document.body.dataset) return;
   news += 1;
   let line = document.getElementById("news");
   if (!line) {

@@ -67,3 +67,15 @@ async def test_a_form_of_another_site_does_nothing(browser: Browser):
     found = await browser.asker.ask("POST", "/ask/send", b"title=x", headers, token=None)
     assert found.status == 403
     assert browser.citizen.calls == []
+
+
+async def test_a_page_a_form_was_answered_with_can_be_loaded_anew(browser: Browser):
+    for path, where in (("/settings/tokens", "/settings"), ("/welcome/peers", "/welcome")):
+        page = await browser.get(path)
+        assert (page.status, page.headers["Location"]) == (303, where)
+
+
+async def test_news_take_nothing_away_that_was_filled_in(browser: Browser):
+    assert " data-keeps" in text_of(await browser.get("/ask"))
+    assert " data-keeps" in text_of(await browser.post("/settings/tokens", name=""))
+    assert " data-keeps" not in text_of(await browser.get("/"))
