@@ -31,7 +31,7 @@ from node.storage import health
 from node.storage.exchange import finish
 from node.storage.faults import RESTORE_FIX, SCRUB_FIX, storage_error
 from node.storage.health import Health
-from node.storage.lock import HomeLock
+from node.storage.lock import HomeLock, other_holder
 from node.storage.mending import scrub_closed
 from node.storage.scrub import ScrubReport
 
@@ -405,10 +405,12 @@ def _typed(paths: Iterable[Path]) -> str:
 
 def _stale(premises: Premises) -> list[Path]:
     home = premises.home
+    # A node that starts or stops answers nothing yet, or no more, and its files are in its hands.
+    is_in_use = premises.is_up or other_holder(home / LOCK_FILE) is not None
     young = premises.wall_ms / _MS - _DRAFT_AGE_S
     drafts = [*home.glob("*.new"), *home.glob("*.partial"), *home.glob(_TRIAL_FILE)]
-    found = [path for path in drafts if not premises.is_up or _changed_s(path) < young]
-    if not premises.is_up and (home / ADDRESS_FILE).exists():
+    found = [path for path in drafts if not is_in_use or _changed_s(path) < young]
+    if not is_in_use and (home / ADDRESS_FILE).exists():
         found.append(home / ADDRESS_FILE)
     return sorted(found)
 

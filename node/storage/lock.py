@@ -82,6 +82,24 @@ class HomeLock:
             self._fd = -1
 
 
+def other_holder(path: Path) -> int | None:
+    """Give the process that says it holds a home, where it is another one and lives.
+
+    Looks at the file alone: trying the lock would keep a node that begins to run from taking it.
+    """
+    try:
+        text = path.read_bytes()[:_PID_CHARS_MAX].decode("ascii", "replace").strip()
+        pid = int(text) if text.isascii() and text.isdigit() else 0
+        if not pid or pid == os.getpid():
+            return None
+        if sys.platform != "win32":
+            os.kill(pid, 0)
+    except (OSError, OverflowError):
+        # There is no such file or process, or it is somebody else's.
+        return None
+    return pid
+
+
 def _pid_in(fd: int) -> str:
     os.lseek(fd, 0, os.SEEK_SET)
     text = os.read(fd, _PID_CHARS_MAX).decode("ascii", "replace").strip()

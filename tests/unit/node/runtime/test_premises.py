@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -395,6 +397,18 @@ def test_a_key_that_lies_open_is_one_thing_wrong(home: Path):
     (home / "node.key").write_bytes(b"")
     (home / "node.key").chmod(0o644)
     says(check_files(at(home)), State.BAD, "node.key", f"chmod 600 {home / 'node.key'}")
+
+
+def test_what_a_node_holds_that_starts_or_stops_is_not_left_behind(home: Path):
+    (home / "api.json").write_bytes(b"{}")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as starting:
+        (home / LOCK_FILE).write_text(str(starting.pid))
+        says(check_files(at(home)), State.OK)
+        starting.communicate(b"\n")
+    # It is gone, however it went; and what this very process holds to look into it is no node.
+    says(check_files(at(home)), State.WARN, "api.json")
+    (home / LOCK_FILE).write_text(str(os.getpid()))
+    says(check_files(at(home)), State.WARN, "api.json")
 
 
 def test_files_that_were_left_behind(home: Path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from node.errors import StorageError
-from node.storage.lock import HomeLock
+from node.storage.lock import HomeLock, other_holder
 
 
 def test_a_second_holder_hears_who_the_first_is(tmp_path: Path):
@@ -76,3 +76,19 @@ def test_a_link_in_the_lock_s_place_is_not_followed(tmp_path: Path):
         HomeLock.acquire(tmp_path / "lock")
     assert refused.value.code == "E-HOME"
     assert theirs.read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("text", [b"", b"x", b"-1", b"0", b"9" * 30, b"\xff"])
+def test_what_names_no_living_process_holds_nothing(tmp_path: Path, text: bytes):
+    assert other_holder(tmp_path / "lock") is None
+    (tmp_path / "lock").write_bytes(text)
+    assert other_holder(tmp_path / "lock") is None
+
+
+def test_another_process_that_holds_a_home_is_named(tmp_path: Path):
+    path = tmp_path / "lock"
+    held = HomeLock.acquire(path)
+    assert other_holder(path) is None
+    held.release()
+    path.write_text(str(os.getppid()))
+    assert other_holder(path) == os.getppid()
