@@ -330,6 +330,11 @@ class Story:
         file = str(self._folder / AGREEMENT_FILE) if kept else None
         if file is not None:
             self._say(f"Everything is kept. Check it yourself:  intentcast verify {file}")
+        else:
+            self._say(
+                "Nothing of it is kept. To look at every home and check the agreement yourself:  "
+                "intentcast demo --keep story"
+            )
         if self._as_json:
             whole = self._found | {"steps": steps, "elapsed_ms": total_ms, "file": file}
             lines.say(json.dumps(whole, indent=2), sys.stdout)

@@ -121,3 +121,14 @@ async def test_a_story_that_hangs_is_broken_off(story: Story, monkeypatch: pytes
     monkeypatch.setattr(story, "_live", hang)
     with pytest.raises(StoryError, match="not over after"):
         await story.play()
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"), [(False, "intentcast demo --keep story"), (True, "intentcast verify ")]
+)
+def test_the_end_names_the_next_step(
+    story: Story, capsys: pytest.CaptureFixture[str], *, kept: bool, said: str
+):
+    story._begin("verify", "It is read back.")
+    story.close(kept=kept)
+    assert said in capsys.readouterr().out.splitlines()[-1]
