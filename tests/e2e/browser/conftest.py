@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,9 +19,11 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.e2e.browser.chromium import WHY_NOT, find_chromium, launch
 from tests.e2e.browser.site import Site
+from tests.e2e.browser.standin import standing_in
 from tests.e2e.browser.tab import HEIGHT, WIDE_WIDTH, Address, Tab
 from tests.e2e.browser.town import Quarter
 from tests.e2e.browser.watcher import Watcher
+from tests.unit.node.web.conftest import Neighbour
 
 SHOTS = "INTENTCAST_SHOTS"
 """Folder for pictures that stay; pytest's own temporary folder otherwise."""
@@ -78,7 +81,7 @@ class OpenTab(Protocol):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_tab(
-    browser: Browser, watcher: Watcher, shots: Path, site: object
+    browser: Browser, watcher: Watcher, shots: Path, site: object, stand_in: object
 ) -> AsyncIterator[OpenTab]:
     """Give a way to open tabs; they are closed, and what was seen in them judged, at the end.
 
@@ -108,6 +111,23 @@ async def open_tab(
         await watcher.settle(context)
         await context.close()
     watcher.check()
+
+
+class StandIn(Protocol):
+    """Serves a stand-in's page until the tabs are closed: a page whose node is gone says so."""
+
+    def __call__(self, citizen: Neighbour) -> Awaitable[Address]: ...
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stand_in() -> AsyncIterator[StandIn]:
+    """Give a way to serve a page without a node."""
+    async with AsyncExitStack() as stack:
+
+        async def serve(citizen: Neighbour) -> Address:
+            return await stack.enter_async_context(standing_in(citizen))
+
+        yield serve
 
 
 @pytest_asyncio.fixture(loop_scope="session")

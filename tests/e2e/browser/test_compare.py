@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import pytest_asyncio
 from playwright.async_api import Page, Request, Route, expect
 
-from tests.e2e.browser.conftest import OpenTab
-from tests.e2e.browser.standin import standing_in
+from tests.e2e.browser.conftest import OpenTab, StandIn
 from tests.e2e.browser.tab import Tab
 from tests.e2e.browser.watcher import Kind
 from tests.unit.node.web.conftest import Neighbour
@@ -50,24 +49,24 @@ class Shown:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shown(open_tab: OpenTab) -> AsyncIterator[Shown]:
+async def shown(open_tab: OpenTab, stand_in: StandIn) -> AsyncIterator[Shown]:
     """Two offers that differ in two wishes of one name."""
     citizen = Neighbour()
     twice = [wish(item="lamp"), wish(item="oven", status="unmet", fact="12 V")]
     citizen.offer_list = [offer(1, musts=twice), offer(2, musts=twice[::-1])]
-    async with standing_in(citizen) as address:
-        tab = await open_tab(address)
-        asked: list[str] = []
+    address = await stand_in(citizen)
+    tab = await open_tab(address)
+    asked: list[str] = []
 
-        def hear(request: Request) -> None:
-            if "/compared" in request.url:
-                asked.append(request.url)
+    def hear(request: Request) -> None:
+        if "/compared" in request.url:
+            asked.append(request.url)
 
-        tab.page.on("request", hear)
-        await tab.enter()
-        await tab.go(PATH)
-        await expect(tab.page.locator("#pulse")).to_have_text("Live")
-        yield Shown(citizen, tab, asked)
+    tab.page.on("request", hear)
+    await tab.enter()
+    await tab.go(PATH)
+    await expect(tab.page.locator("#pulse")).to_have_text("Live")
+    yield Shown(citizen, tab, asked)
 
 
 async def test_no_answer_changes_nothing_and_says_what_to_do(shown: Shown):

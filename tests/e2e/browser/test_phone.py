@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.browser.conftest import OpenTab
-from tests.e2e.browser.standin import standing_in
+from tests.e2e.browser.conftest import OpenTab, StandIn
 from tests.e2e.browser.tab import PHONE_WIDTH, Tab
 from tests.unit.node.web.conftest import Neighbour
 from tests.unit.node.web.papers import CAST, offer
@@ -65,28 +64,28 @@ async def check_cards(tab: Tab) -> None:
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-async def test_each_term_is_a_card(open_tab: OpenTab, script: bool):
-    async with standing_in(answered()) as address:
-        tab = await open_tab(address, script=script, width=PHONE_WIDTH)
-        await tab.enter()
-        await tab.go(PATH)
-        await check_cards(tab)
-        stops = await tab.page.evaluate(_STOPS)
-        assert stops == [f"{name} {n}" for name in ("summary", "a") for n in (1, 2, 3)]
-        await tab.shots(f"phone-cards-{script}")
-        if not script:
-            return
-        # The same once the script has laid it out.
-        await tab.page.locator("#w_total").fill("9")
-        await expect(tab.page.locator("#compared")).to_have_attribute("data-is-live", "yes")
-        await check_cards(tab)
-        assert await tab.page.evaluate(_STOPS) == stops
+async def test_each_term_is_a_card(open_tab: OpenTab, stand_in: StandIn, script: bool):
+    address = await stand_in(answered())
+    tab = await open_tab(address, script=script, width=PHONE_WIDTH)
+    await tab.enter()
+    await tab.go(PATH)
+    await check_cards(tab)
+    stops = await tab.page.evaluate(_STOPS)
+    assert stops == [f"{name} {n}" for name in ("summary", "a") for n in (1, 2, 3)]
+    await tab.shots(f"phone-cards-{script}")
+    if not script:
+        return
+    # The same once the script has laid it out.
+    await tab.page.locator("#w_total").fill("9")
+    await expect(tab.page.locator("#compared")).to_have_attribute("data-is-live", "yes")
+    await check_cards(tab)
+    assert await tab.page.evaluate(_STOPS) == stops
 
 
-async def test_a_long_mark_stays_within_its_column(open_tab: OpenTab):
-    async with standing_in(answered()) as address:
-        tab = await open_tab(address)
-        await tab.enter()
-        await tab.go(PATH)
-        await expect(tab.page.locator(".mark", has_text=DOMAIN)).to_be_visible()
-        assert await tab.page.evaluate(_SPILLS) == []
+async def test_a_long_mark_stays_within_its_column(open_tab: OpenTab, stand_in: StandIn):
+    address = await stand_in(answered())
+    tab = await open_tab(address)
+    await tab.enter()
+    await tab.go(PATH)
+    await expect(tab.page.locator(".mark", has_text=DOMAIN)).to_be_visible()
+    assert await tab.page.evaluate(_SPILLS) == []
