@@ -105,7 +105,7 @@ def test_a_whole_row(reading: Reading):
         ({"id": "x" * 81}, "E-FEED-SKU", "id", "number"),
         ({"title": ""}, "E-FEED-TITLE", "", "title"),
         ({"price": ""}, "E-FEED-PRICE", "", "price"),
-        ({"price": "19,99"}, "E-FEED-PRICE", "price", '"19.99 EUR" or --currency EUR'),
+        ({"price": "19,99"}, "E-FEED-PRICE", "price", "--currency EUR --decimal-comma; or write"),
         ({"price": "$1,2,3"}, "E-FEED-PRICE", "price", ""),
         ({"price": "0 USD"}, "E-FEED-PRICE", "price", "Leave out"),
         ({"price": "-1 USD"}, "E-FEED-PRICE", "price", ""),
