@@ -141,6 +141,18 @@ def cast_note(row: OwnCast, sent_to: int) -> str:
             return f"This request is {row.state.value}."
 
 
+def _plain_part(part: msgspec.Struct) -> dict[str, Any]:
+    found: dict[str, Any] = plain(msgspec.to_builtins(part, builtin_types=(bytes,)))
+    return found
+
+
+def _cancel_view(offer: Offer) -> list[dict[str, Any]]:
+    return [
+        {"until": iso(term.until), "fee_text": format_money(term.fee, offer.cur)}
+        for term in offer.cancel_terms
+    ]
+
+
 def _line_view(line: Line, cur: str) -> dict[str, Any]:
     return {
         "name": line.name,
@@ -259,12 +271,9 @@ def offer_view(  # noqa: PLR0917 - one row of one table, built in one place
             }
             for term in ranked.terms
         ],
-        "fulfil": plain(msgspec.to_builtins(body.fulfil, builtin_types=(bytes,))),
-        "pay": plain(msgspec.to_builtins(body.pay, builtin_types=(bytes,))),
-        "cancel": [
-            {"until": iso(term.until), "fee_text": format_money(term.fee, body.cur)}
-            for term in body.cancel_terms
-        ],
+        "fulfil": _plain_part(body.fulfil),
+        "pay": _plain_part(body.pay),
+        "cancel": _cancel_view(body),
         "terms": (terms.accept or terms.alternative) if terms else None,
         "terms_accepted": bool(terms and terms.accept),
         "warranty_months": body.warranty_months,
@@ -313,6 +322,10 @@ def deal_view(
         "total": total,
         "total_text": format_money(total, body.cur) if body and total is not None else None,
         "lines": [_line_view(line, body.cur) for line in _taken(body, acceptance)] if body else [],
+        "due_now_text": format_money(body.due_now, body.cur) if body and body.due_now else None,
+        "fulfil": _plain_part(body.fulfil) if body else None,
+        "pay": _plain_part(body.pay) if body else None,
+        "cancel": _cancel_view(body) if body else [],
         "confirm_by": iso(row.confirm_by),
         "acknowledged": row.agreed_id is not None,
         "agreement_id": to_text("agreement", agreement.id) if agreement and agreement.id else None,

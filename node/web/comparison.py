@@ -119,6 +119,24 @@ def has_twin(offer: Offer) -> bool:
     return any(mark["code"] == "same_name" for mark in offer["marks"])
 
 
+def deal_terms(deal: Offer) -> list[Row]:
+    """List what comes next of a deal: when, how, what to pay; nothing where its offer is gone."""
+    if deal["fulfil"] is None:
+        return []
+    one = [deal]
+    return [
+        _row(_("When"), "when", one, _when_agreed),
+        _row(_("How"), "when", one, lambda one: Cell(text=code_words(one["fulfil"]["mode"]))),
+        _row(_("Due now"), "price", one, _due_now),
+        _row(_("Payment"), "terms", one, _payment),
+        _row(_("Cancelling"), "terms", one, _cancelling),
+    ]
+
+
+def _when_agreed(deal: Offer) -> Cell:
+    return Cell(text=when_text(deal)) if deal["fulfil"].get("window") else _unknown()
+
+
 def _row(label: str, group: str, offers: Sequence[Offer], cell: Callable[[Offer], Cell]) -> Row:
     return Row(label=label, group=group, cells=tuple(cell(one) for one in offers))
 

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from node.api.documents.offers import LineView
+from node.api.documents.offers import CancelView, FulfilView, LineView
 from node.api.documents.parts import AgreementId, DealId, Handle, Minor, Moment, OfferId
 from protocol.market.deal import DealState, Role
+from protocol.objects.offer import Payment
 
 
 class HistoryLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,7 +43,15 @@ class DealView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     total_text: str | None
     """The same, with its currency."""
     lines: Annotated[list[LineView], msgspec.Meta(max_length=50)]
-    """Lines of the offer."""
+    """What was accepted of the offer."""
+    due_now_text: str | None
+    """Deposit asked at once, with its currency; null when none is, or the offer is gone."""
+    fulfil: FulfilView | None
+    """How and when; null when the offer is gone."""
+    pay: Payment | None
+    """How to pay, outside this network; null when the offer is gone."""
+    cancel: Annotated[list[CancelView], msgspec.Meta(max_length=10)]
+    """Cost of leaving, by date."""
     confirm_by: Moment | None
     """The vendor confirms or refuses before then."""
     acknowledged: bool

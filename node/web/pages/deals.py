@@ -9,6 +9,7 @@ from aiohttp import web
 from node.api.faces import PageRoute
 from node.api.operations import handle_of
 from node.api.visitors import Scope
+from node.web.comparison import deal_terms
 from node.web.forms import read_form
 from node.web.receipt import receipt_values, verified
 from node.web.shell import Shell, go, html
@@ -36,6 +37,7 @@ def deal_pages(shell: Shell) -> list[PageRoute]:
             title=_("Deal with %(name)s") % {"name": found["counterparty"]},
             here="deals",
             deal=found,
+            terms=deal_terms(found),
             reasons=[(value, _(words)) for value, words in _REASONS],
         )
 

@@ -102,6 +102,13 @@ def deal(state: str = "agreed", **changes: Any) -> dict[str, Any]:
         "total": 21_000,
         "total_text": "210.00 EUR",
         "lines": [line("Machine", "item", 19_000), line("Grinder", "optional", 2_000)],
+        "due_now_text": None,
+        "fulfil": {
+            "mode": "delivery",
+            "window": {"start": "2027-03-01", "end": "2027-03-04"},
+        },
+        "pay": {"methods": ["card"], "when": "after"},
+        "cancel": [],
         "confirm_by": "2027-02-20T12:15:00Z",
         "acknowledged": state == "agreed",
         "agreement_id": "agreement-1" if state == "agreed" else None,

@@ -46,6 +46,8 @@ async def test_a_deal_tells_what_happened(browser: Browser):
     assert "You disclosed name" in text
     assert "Check every signature now" in text
     assert "Grinder: 20.00 EUR an extra you took" in text
+    assert "When 1 Mar 2027 to 4 Mar 2027 How delivery" in text
+    assert "Payment card; after delivery" in text
     assert "Your answer" not in text
 
 
