@@ -22,7 +22,7 @@ from node.api.operations import Operation
 from node.home import ADDRESS_FILE, TOKEN_FILE
 from node.keyfile import Cost
 from node.runtime.invitations import InviteWish
-from node.runtime.visitors import Scope
+from node.runtime.visitors import EVERY_SCOPE, Scope, Visitor, VisitorKind
 from protocol.ids import to_text
 from protocol.market.deal import DealState
 from protocol.now import HOUR_MS
@@ -123,9 +123,12 @@ async def town(
 
 
 async def _trade(buyer: House) -> dict[str, list[str]]:
-    """Ask thrice and say yes to each shop once; give the names of what there is then."""
-    deals, casts, offered = [], [], []
-    for name in ("vendor_firm", "vendor_slow", "nobody"):
+    """Ask, and say yes to each shop once; give the names of what there is then.
+
+    Of one request one offer can be had: what is accepted and what is held are offers to two.
+    """
+    deals, casts, offered = [], [], list[list[str]]()
+    for name in ("vendor_firm", "vendor_slow", "nobody", "nobody again"):
         handle = await cast(buyer)
         found = await offers(buyer, handle, 2)
         casts.append(handle)
@@ -134,13 +137,13 @@ async def _trade(buyer: House) -> dict[str, list[str]]:
         else:
             # The firm shop's first: the other one's key ends in these tests.
             found.sort(key=lambda each: str(each["vendor"]["name"]))
-            offered += [each["handle"] for each in found]
+            offered.append([each["handle"] for each in found])
     await eventually(lambda: _agreed(buyer), "the firm shop agreed")
     return {
         "get_cast": casts,
         "list_offers": casts[::-1],
-        "accept_offer": offered,
-        "hold_offer": offered[::-1],
+        "accept_offer": offered[0],
+        "hold_offer": offered[1],
         "get_hold": [_held(buyer)],
         "undo_hold": [_held(buyer)],
         "get_deal": deals,
@@ -164,7 +167,8 @@ def _held(buyer: House) -> str:
         "total_text": "1.00 USD",
         "discloses": [],
     }
-    return str(buyer.handle.holds.begin(terms, {}, 3_600, never)["id"])
+    owner = Visitor(id="owner", name="api.token", kind=VisitorKind.OWNER, scopes=EVERY_SCOPE)
+    return str(buyer.handle.holds.begin(terms, {}, 3_600, never, owner)["id"])
 
 
 async def _good(buyer: House, fair: Fair) -> dict[str, Any]:
