@@ -41,7 +41,9 @@ _PREFIX: Final = "OFFER"
     help="What the vendor learns once both have signed; repeatable.",
 )
 @click.option("--no-disclose", is_flag=True, help="Disclose nothing at all.")
-@click.option("--anyway", is_flag=True, help="Accept although a must is not met.")
+@click.option(
+    "--anyway", is_flag=True, help="Accept although a must is not met or the budget is passed."
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(0, 86_400),

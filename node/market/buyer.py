@@ -38,6 +38,7 @@ from protocol.market import thread as thread_machine
 from protocol.market.cast import CastEvent, CastState
 from protocol.market.deal import DealState, Role
 from protocol.market.disclosure import SALT_BYTES, commit_fields
+from protocol.market.marks import exceeds, outlay
 from protocol.market.thread import ThreadEvent, ThreadState
 from protocol.objects.acceptance import Acceptance, accepted_lines
 from protocol.objects.envelope import Verified
@@ -48,6 +49,7 @@ from protocol.objects.offer import Offer
 from protocol.objects.profile import Profile
 from protocol.objects.reply import Reply
 from protocol.objects.revoke import Revoke
+from protocol.values.money import Money, format_money
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,6 +69,8 @@ class Choice:
     """Index of a slot."""
     disclose: Mapping[str, str] | None = None
     """Field -> value; None takes those of the cast."""
+    anyway: bool = False
+    """Taken although it passes the budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,8 +286,8 @@ class Buyer:
 
         Raises:
             NotFoundError: E-OFFER-UNKNOWN.
-            RefusedError: E-OFFER-EXPIRED, E-OFFER-GONE, E-AWARDED, E-OPTION, E-SLOT, E-REOPEN,
-                E-KEY-REVOKED, E-BLOCKED.
+            RefusedError: E-OFFER-EXPIRED, E-OFFER-GONE, E-AWARDED, E-OPTION, E-SLOT, E-BUDGET,
+                E-REOPEN, E-KEY-REVOKED, E-BLOCKED.
         """
         await self._extend_boxes(choice.offer_id)
         settle = settling(EffectKind.DEAL)
@@ -307,8 +311,9 @@ class Buyer:
         """
 
         def look(conn: sqlite3.Connection) -> Acceptable:
-            offer, _, own, _ = self._acceptable(conn, choice.offer_id)
+            offer, _, own, cast = self._acceptable(conn, choice.offer_id)
             _check_choice(offer.body, choice)
+            _check_budget(offer.body, choice, own, cast.body)
             kept = read_local(own.local).disclose if choice.disclose is None else choice.disclose
             commit_fields(offer.body.cast, kept, dict.fromkeys(kept, bytes(SALT_BYTES)))
             return Acceptable(
@@ -346,6 +351,7 @@ class Buyer:
         offer, thread, own, cast = self._acceptable(conn, choice.offer_id)
         body: Offer = offer.body
         _check_choice(body, choice)
+        _check_budget(body, choice, own, cast.body)
         now = self._desk.wall_ms()
         disclose = read_local(own.local).disclose if choice.disclose is None else choice.disclose
         opened = {
@@ -517,6 +523,26 @@ def _check_choice(offer: Offer, choice: Choice) -> None:
             code="E-SLOT",
             fix=f"Slots: 0 to {len(offer.fulfil.slots) - 1}" if offer.fulfil.slots else "None",
         )
+
+
+def _check_budget(offer: Offer, choice: Choice, own: OwnCast, cast: Intentcast) -> None:
+    """Hold what a yes costs, with the options that are chosen, and what is due now to the budget.
+
+    An amount in another currency is no more than the budget and no less; a mark says so.
+    """
+    total = offer.total_with(list(choice.options))
+    at_home = read_local(own.local).budget_max
+    budgets = [] if at_home is None else [Money(cur=at_home[0], minor=at_home[1])]
+    if cast.budget is not None and cast.budget.max is not None:
+        budgets.append(cast.budget.max)
+    for most in budgets:
+        if exceeds(most, offer, total) and not choice.anyway:
+            asked = format_money(outlay(offer, total), offer.cur)
+            raise RefusedError(
+                f"it asks {asked}, and your budget is {format_money(most.minor, most.cur)}",
+                code="E-BUDGET",
+                fix="Leave extras out, or choose another; to take it all the same add --anyway",
+            )
 
 
 def _windows_of(offer: Offer) -> list[str]:

@@ -339,7 +339,9 @@ class Handle:
         await self._until_able()
         offer_id = await self._lookups.offer_id(offer_handle)
         await self._check_worth(offer_id, anyway=anyway)
-        choice = Choice(offer_id=offer_id, options=options, slot=slot, disclose=disclose)
+        choice = Choice(
+            offer_id=offer_id, options=options, slot=slot, disclose=disclose, anyway=anyway
+        )
         row = await self._rooms.buyer.accept(choice)
         return await self._deal_document(row)
 
@@ -356,7 +358,9 @@ class Handle:
         self._check_able()
         offer_id = await self._lookups.offer_id(offer_handle)
         await self._check_worth(offer_id, anyway=anyway)
-        choice = Choice(offer_id=offer_id, options=options, slot=slot, disclose=disclose)
+        choice = Choice(
+            offer_id=offer_id, options=options, slot=slot, disclose=disclose, anyway=anyway
+        )
         found = await self._rooms.buyer.weigh(choice)
         profile = await self._lookups.load(found.offer.body.profile)
         key = found.offer.header.key

@@ -21,8 +21,8 @@ from node.storage.outbox import Outgoing, OutgoingState
 from protocol.errors import LocalProtocolError
 from protocol.ids import to_text
 from protocol.objects.agreement import read_bundle
-from protocol.objects.offer import Answer
-from tests.unit.node.market.booth import DRAFT, START_MS, Booth, Market
+from protocol.objects.offer import Answer, Line
+from tests.unit.node.market.booth import DRAFT, ONE, START_MS, Booth, Market
 from tests.unit.node.runtime.faces import FaceNetwork, face_of
 
 
@@ -285,6 +285,33 @@ async def test_an_offer_that_misses_a_must_takes_a_word_more(market: Market, han
         await handle.accept(to_text("offer", offer_id), **NOTHING)
     assert refused.value.code == "E-MUST"
     deal = await handle.accept(to_text("offer", offer_id), **{**NOTHING, "anyway": True})
+    assert deal["deal"]["state"] == "accept_sent"
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "asked"),
+    [
+        ({}, [], None),
+        ({}, [1], "310.00 USD"),
+        ({"due_now": 30_001}, [], "300.01 USD"),
+        ({"due_now": 30_000}, [], None),
+    ],
+)
+async def test_what_passes_the_budget_takes_a_word_more(
+    market: Market, handle: Handle, changes, options, asked
+):
+    lines = [
+        Line(name="Camera", kind="item", qty=ONE, unit=25_000, total=25_000, sku="X1"),
+        Line(name="Tripod", kind="optional", qty=ONE, unit=6_000, total=6_000),
+    ]
+    market.vendor.shop.changes = {"lines": lines, **changes}
+    _, offer_id = await market.offered()
+    name, choice = to_text("offer", offer_id), NOTHING | {"options": options}
+    for ask in (handle.weigh_acceptance, handle.accept) if asked else ():
+        with pytest.raises(RefusedError, match=f"it asks {asked}, and your budget is 300") as found:
+            await ask(name, **choice)
+        assert (found.value.code, "--anyway" in (found.value.fix or "")) == ("E-BUDGET", True)
+    deal = await handle.accept(name, **choice | {"anyway": asked is not None})
     assert deal["deal"]["state"] == "accept_sent"
 
 

@@ -33,7 +33,7 @@ async def test_the_final_terms_and_what_is_disclosed(browser: Browser, neighbour
         "Grinder, 60.00 EUR",
         "vendor_1 learns",
         "name, phone",
-        "although not every must is met",
+        "although not every must is met, also where it passes your budget",
         "signed after 10 seconds",
         "vendor_1 key-0001 , first contact",
         "looks like another vendor's name",
@@ -80,6 +80,39 @@ async def test_what_is_refused_is_said_on_the_form(
     for fields in odd:
         bad = await browser.post(PATH, **fields)
         assert (bad.status, "E-FIELD" in words_of(bad)) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "budget", "words"),
+    [
+        ({"over_budget": True}, "200.00 EUR", "Take it although it passes your budget"),
+        ({"musts_met": 0}, None, "Take it although not every must is met  "),
+        ({}, "200.00 EUR", None),
+    ],
+)
+async def test_what_has_to_be_ticked_says_what_is_passed_over(
+    browser: Browser, neighbour: Neighbour, monkeypatch, changes, budget, words
+):
+    neighbour.offer_list = [offer(1, **changes)]
+    monkeypatch.setitem(CAST["local"], "budget", budget)
+    text = words_of(await browser.get(PATH))
+    assert (words is not None and words.strip() in text) or "Take it" not in text
+
+
+async def test_extras_that_pass_the_budget_can_be_taken_all_the_same(
+    browser: Browser, neighbour: Neighbour, monkeypatch
+):
+    async def refuse(*_args, **choice):
+        if not choice["anyway"]:
+            raise RefusedError("it asks 270.00 EUR", code="E-BUDGET", fix="Leave extras out")
+        return {"offer": "offer-1", "vendor": None, "total_text": "270.00 EUR", "discloses": []}
+
+    monkeypatch.setattr(neighbour, "weigh_acceptance", refuse)
+    page = await browser.post(PATH, option="0")
+    assert page.status == 409
+    assert "E-BUDGET" in words_of(page)
+    assert "Take it although it passes your budget" in words_of(page)
+    assert (await browser.post(PATH, option="0", anyway="1")).status == 303
 
 
 async def test_an_offer_of_another_request(browser: Browser):
