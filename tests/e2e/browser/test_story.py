@@ -21,8 +21,8 @@ from tests.e2e.browser.town import SHOPS, Quarter
 from tests.e2e.browser.watcher import Kind
 
 HEADS = "table.compare thead th[id]"
-COME_S = 30
-DEAL_S = 30
+COME_S = 60
+DEAL_S = 60
 
 ASK = {
     "#title": "4WD SUV for a ski week in Park City",
