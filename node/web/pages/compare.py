@@ -93,6 +93,7 @@ def compare_pages(shell: Shell) -> list[PageRoute]:
             weights=side.weights,
             only_different=side.only_different,
             shown=side.shown,
+            why={each["handle"]: _why(each) for each in side.shown},
             first=side.first,
             columns=COLUMNS,
             address=side.address,
@@ -127,7 +128,7 @@ def _told(side: Side, today: date) -> dict[str, Any]:
                 "twin": _("looks like another vendor's name") if has_twin(each) else "",
                 "total": each["total_text"],
                 "score": each["score"],
-                "why": [_term(term) for term in each["explain"]],
+                "why": _why(each),
                 "can_accept": can_accept and each["valid"] and each["state"] == "offered",
             }
             for each in side.shown
@@ -180,6 +181,22 @@ def _plotted(side: Side, today: date) -> dict[str, Any] | None:
     }
 
 
+def _why(offer: dict[str, Any]) -> list[str]:
+    """Say the arithmetic of a place so that anybody can do it again."""
+    terms = offer["explain"]
+    together = sum(term["points"] * term["weight"] for term in terms)
+    weights = sum(term["weight"] for term in terms)
+    last = _("together %(sum)s, divided by the weights %(weights)s: %(score)s") % {
+        "sum": together,
+        "weights": weights,
+        "score": offer["score"],
+    }
+    return [*map(_term, terms), last]
+
+
 def _term(term: dict[str, Any]) -> str:
-    name, points = code_words(term["name"]), f"{term['points']} \u00d7 {term['weight']}"
-    return bidi_safe(f"{name}: {term['value']} \u2192 {points} {term['words']}")
+    name, value = code_words(term["name"]), str(term["value"])
+    told = name if value in {name, term["name"], term["words"]} else f"{name}: {value}"
+    product = term["points"] * term["weight"]
+    sum_text = f"{term['points']} \u00d7 {term['weight']} = {product}"
+    return bidi_safe(f"{told} \u2192 {sum_text} ({term['words']})")
