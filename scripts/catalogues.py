@@ -28,6 +28,7 @@ KEYWORDS: Final[Mapping[str, tuple[int, ...] | None]] = {
     "_": None,
     "marked": None,
     "ngettext": (1, 2),
+    "counted": (1, 2),
 }
 """What the sources call a text by; see `node/web/texts.py`."""
 _WIDTH: Final = 100

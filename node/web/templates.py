@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from functools import partial
 from importlib import resources
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from markupsafe import Markup
 from node.version import VERSION
 from node.web.assets import assets
 from node.web.comparison import has_twin, when_text
-from node.web.texts import languages, translation
+from node.web.texts import counted, languages, translation
 from node.web.wording import (
     amount,
     bidi_safe,
@@ -62,6 +63,7 @@ def environment(language: str) -> Environment:
     made.globals |= {
         "asset": lambda name: assets()[name].path,
         "version": VERSION,
+        "counted": partial(counted, language),
         "language": language,
     }
     made.filters |= {

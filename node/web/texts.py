@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import gettext
+import json
 import re
 from contextvars import ContextVar
 from importlib import resources
@@ -22,6 +23,10 @@ ENGLISH: Final = "en"
 _LANGUAGE: Final = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z0-9]{1,8}){0,3}")
 _LANGUAGES_MAX: Final = 16
 _HEADER_CHARS_MAX: Final = 400
+_NUMBERS: Final = (1, 2, 3, 5, 6, 11, 100)
+"""One at least of each kind that languages tell apart from 1 on (Unicode CLDR, cardinals)."""
+_FEW_FORMS: Final = 2
+"""Of so many forms the last is right for whatever number is of another kind."""
 
 
 def locale_folder() -> Path:
@@ -93,6 +98,23 @@ def _(text: str) -> str:
 def ngettext(one: str, many: str, count: int) -> str:
     """Translate a text that counts; `%(num)s` in it is the number."""
     return translation(spoken()).ngettext(one, many, count) % {"num": count}
+
+
+def counted(language: str, one: str, many: str) -> str:
+    """Give the forms of a text that counts from 1 on, for a script that counts later.
+
+    Each form comes with a number it is for: the browser knows which numbers of a language go
+    together (`Intl.PluralRules`), and the catalogue what is said of them.
+
+    Returns:
+        JSON, `[[number, text], ...]`; `{n}` in a text is the number.
+    """
+    told = translation(language)
+    forms = {n: told.ngettext(one, many, n) % {"num": "{n}"} for n in _NUMBERS}
+    first = {text: n for n, text in reversed(forms.items())}
+    if len(first) <= _FEW_FORMS:
+        forms = {n: forms[n] for n in sorted(first.values())}
+    return json.dumps([*forms.items()], ensure_ascii=False)
 
 
 def _weight(text: str) -> float:

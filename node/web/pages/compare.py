@@ -21,7 +21,7 @@ from node.numerals import whole_number
 from node.web.comparison import Row, comparison, has_twin
 from node.web.scatter import scatter
 from node.web.shell import Shell
-from node.web.texts import _
+from node.web.texts import _, ngettext
 from node.web.weighing import Weight, as_numbers, read_weights
 from node.web.wording import bidi_safe, code_words
 
@@ -56,6 +56,15 @@ class Side:
     def table(self) -> list[Row]:
         """Give the rows of what is shown."""
         return comparison(self.shown, only_different=self.only_different)
+
+    @property
+    def caption(self) -> str:
+        """Say how many there are, and how they are ordered."""
+        return ngettext(
+            "%(num)s offer, the best first by your weights",
+            "%(num)s offers, the best first by your weights",
+            len(self.offers),
+        )
 
     @property
     def address(self) -> str:
@@ -98,6 +107,8 @@ def compare_pages(shell: Shell) -> list[PageRoute]:
             columns=COLUMNS,
             address=side.address,
             table=side.table,
+            caption=side.caption,
+            keeps=bool(side.offers),
             plot=scatter(side.offers, shell.today()),
         )
 
@@ -117,6 +128,7 @@ def _told(side: Side, today: date) -> dict[str, Any]:
     return {
         "schema": "intentcast.compared/1",
         "count": len(side.offers),
+        "caption": side.caption,
         "first": side.first,
         "columns": COLUMNS,
         "heads": [

@@ -137,6 +137,8 @@ class _Shop:
             words=asked.words,
             is_first=not asked.after,
             following=_following(found["next"], words=asked.words),
+            # A feed that was looked at is not to be lost.
+            keeps=True,
         )
 
     async def offers(self, request: web.Request) -> web.Response:

@@ -2,7 +2,7 @@
 // button, so that nothing moves under a pointer. What stands in a cell is the node's to say.
 import { html, render } from "./vendor/htm-preact.js";
 import { effect, signal } from "./vendor/signals.js";
-import { filled, loginPath, say } from "./live.js";
+import { counted, filled, loginPath, say } from "./live.js";
 
 const PAUSE_MS = 150;
 
@@ -56,7 +56,7 @@ function Pages({ found, go }) {
 function Comparison({ found, go }) {
   return html`<div class="wide" tabindex="0" role="region" aria-labelledby="offers-caption">
     <table class="compare" role="table">
-      <caption id="offers-caption">${found.count === 1 ? texts.captionOne : texts.caption.replace("{n}", found.count)}</caption>
+      <caption id="offers-caption">${found.caption}</caption>
       <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">${texts.vendor}</th>${found.heads.map((each) => html`<${Head} key=${each.handle} each=${each} />`)}</tr></thead>
       <tbody role="rowgroup">
         ${found.rows.map((row) => html`<${Line} row=${row} heads=${found.heads} />`)}
@@ -201,7 +201,7 @@ function begin() {
     const answer = await fetch(`/v1/casts/${encodeURIComponent(handle)}`, { headers: { Accept: "application/json" } });
     const more = answer.ok ? (await answer.json()).cast.offers - known : 0;
     if (more <= 0) return;
-    offer(more === 1 ? news.dataset.one : news.dataset.more.replace("{n}", more));
+    offer(counted(news.dataset.more, more));
   }
   function offer(words) {
     if (button.textContent !== words) { button.textContent = words; say(words, "offers"); }

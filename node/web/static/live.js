@@ -17,6 +17,15 @@ let toldAt = -Infinity;
 // Fills the places of a sentence the page brought along, in its reader's language.
 export const filled = (sentence, values) => sentence.replaceAll(/\{(\w+)\}/g, (_, name) => String(values[name]));
 
+const kinds = new Intl.PluralRules(document.documentElement.lang);
+
+// Says how many there are by the forms the page brought along, each with a number it is for.
+export function counted(forms, n) {
+  const known = JSON.parse(forms);
+  const [, text] = known.find(([like]) => kinds.select(like) === kinds.select(n)) ?? known.at(-1);
+  return filled(text, { n });
+}
+
 function show(state, values = {}) {
   if (!pulse) return;
   pulse.dataset.state = state;
@@ -96,7 +105,7 @@ function begin() {
 // Pages that have no script of their own offer to be loaded anew.
 let news = 0;
 document.addEventListener("intentcast", () => {
-  if (document.getElementById("live") || "keeps" in document.body.dataset) return;
+  if ("keeps" in document.body.dataset) return;
   news += 1;
   let line = document.getElementById("news");
   if (!line) {
@@ -109,7 +118,7 @@ document.addEventListener("intentcast", () => {
     document.querySelector("h1").after(line);
   }
   const words = told.dataset;
-  line.firstChild.textContent = news === 1 ? words.news : filled(words.moreNews, { count: news });
+  line.firstChild.textContent = news === 1 ? words.news : counted(words.moreNews, news);
   say(line.firstChild.textContent, "news");
 });
 // Not before every script of the page is there to hear of it.

@@ -235,3 +235,24 @@ async def test_what_changes_nothing_a_person_sees_is_no_news(open_tab: OpenTab, 
     await expect(page.locator("#news")).to_have_count(0)
     socket.send('{"n": 21, "at": "", "what": "deal.agreed", "ids": []}')
     await expect(page.locator("#news a")).to_have_text("Something happened: show it")
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ["Something happened: show it", "2 things happened: show them"]),
+        ("de", ["Es gibt Neues: zeigen", "2 Neuigkeiten: zeigen"]),
+    ],
+)
+async def test_news_are_counted_in_the_reader_s_language(
+    open_tab: OpenTab, stand_in: StandIn, language: str, told: list[str]
+):
+    address = await stand_in(Neighbour())
+    tab = await open_tab(address, locale=language)
+    await tab.enter()
+    opened = await held(tab.page)
+    await tab.go("/people")
+    socket = await opened
+    for n, words in enumerate(told, 1):
+        socket.send(f'{{"n": {n}, "at": "", "what": "offer", "ids": []}}')
+        await expect(tab.page.locator("#news a")).to_have_text(words)
