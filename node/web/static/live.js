@@ -94,7 +94,7 @@ function connect() {
     if (event.code === ENDED || (!wasOpen && await isLoggedOut())) { leave(); return; }
     const wait = RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)];
     // Pages that lost one node do not come back to it all at once.
-    setTimeout(connect, wait * (0.5 + Math.random()));
+    setTimeout(connect, wait * (1 + Math.random()));
   });
 }
 

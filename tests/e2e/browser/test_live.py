@@ -66,7 +66,7 @@ async def waited(page: Page, count: int) -> list[float]:
     """Give how long the page waited before it came back, ms, once it did so often."""
     async with asyncio.timeout(10):
         while True:
-            found: list[float] = await page.evaluate("waits.filter((ms) => ms >= 250)")
+            found: list[float] = await page.evaluate("waits.filter((ms) => ms >= 500)")
             if len(found) >= count:
                 return found
             await page.wait_for_timeout(20)
@@ -82,7 +82,7 @@ async def test_a_socket_that_is_closed_at_once_is_tried_ever_more_seldom(
     await tab.go("/people")
     waits = await waited(page, 8)
     for wait, due in zip(waits, (500, 1_000, 2_000, 5_000, 10_000, 10_000), strict=False):
-        assert 0.5 * due <= wait <= 1.5 * due, waits
+        assert due <= wait <= 2 * due, waits
     # Many pages do not come back at the same moment.
     assert len(set(waits[4:])) > 1
 
