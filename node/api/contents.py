@@ -23,6 +23,7 @@ from node.api.recovery import RECOVERY
 from node.api.shop import SHOP
 from node.api.stream import STREAM
 from node.api.survey import SURVEY
+from node.api.vocabulary import VOCABULARY
 
 OPERATIONS: Final[tuple[Operation, ...]] = with_description(
     (
@@ -33,6 +34,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = with_description(
         *CASTS,
         *HOLDS,
         *DEALS,
+        *VOCABULARY,
         *SHOP,
         *NEIGHBOURS,
         *PEOPLE,

@@ -75,6 +75,9 @@ _CHAPTER_OF: Final = {
     "logout": "access",
     "reopen": "identity",
     "people": "nearby",
+    "categories": "casts",
+    "category": "casts",
+    "verify": "deals",
 }
 """First segment of a path -> its chapter; else the segment's own, else the node's."""
 

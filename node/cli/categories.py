@@ -19,64 +19,41 @@ def categories(session: Session, words: tuple[str, ...]) -> None:
 
     Needs no node.
     """
+    from node.data.answers import categories_document, category_document
     from node.data.vocabulary import category_tree
 
-    tree = category_tree()
     asked = " ".join(words)
-    if tree.contains(asked):
-        _show_one(session, asked)
+    if category_tree().contains(asked):
+        _show_one(session, category_document(asked))
         return
-    matches = [match.path for match in tree.search(asked)] if asked else tree.children("")
-    if not matches:
+    found = categories_document(asked)
+    if not found["categories"]:
         raise NotFoundError(
             f"no category is found by '{asked[:60]}'",
             fix="Try another word, or list the top:  intentcast categories",
         )
-    found = [{"path": path, "label": tree.label(path)} for path in matches]
     if session.as_json:
-        session.console.document({"schema": "intentcast.categories/1", "categories": found})
+        session.console.document(found)
         return
-    _print(session, ("category", "name"), [tuple(one.values()) for one in found])
+    _print(session, ("category", "name"), [tuple(one.values()) for one in found["categories"]])
     session.console.say("Its attributes:  intentcast categories CATEGORY")
 
 
-def _show_one(session: Session, path: str) -> None:
-    from node.data.vocabulary import attribute_vocabulary, category_tree
+def _show_one(session: Session, found: dict[str, Any]) -> None:
+    from node.data.vocabulary import category_tree
 
-    tree = category_tree()
-    specs = attribute_vocabulary().for_category(path)
-    attributes = [_attribute(spec) for _, spec in sorted(specs.items())]
-    below = tree.children(path)
     if session.as_json:
-        session.console.document(
-            {
-                "schema": "intentcast.category/1",
-                "path": path,
-                "label": tree.label(path),
-                "below": below,
-                "attributes": attributes,
-            }
-        )
+        session.console.document(found)
         return
-    session.console.data(f"{path}  {tree.label(path)}")
-    for child in below:
-        session.console.data(f"  {child}  {tree.label(child)}")
-    if attributes:
+    session.console.data(f"{found['path']}  {found['label']}")
+    for child in found["below"]:
+        session.console.data(f"  {child}  {category_tree().label(child)}")
+    if found["attributes"]:
         rows = [
             (one["key"], one["label"], one["type"], one["unit"], " ".join(one["values"]) or None)
-            for one in attributes
+            for one in found["attributes"]
         ]
         _print(session, ("attribute", "name", "type", "unit", "values"), rows)
-
-
-def _attribute(spec: Any) -> dict[str, Any]:
-    return {
-        "key": spec.key,
-        "label": spec.label,
-        "type": spec.type.value,
-        "unit": spec.unit or None,
-        "values": list(spec.values),
-    }
 
 
 def _print(session: Session, headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

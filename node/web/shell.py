@@ -19,7 +19,6 @@ from node.api.visitors import visitor_of
 from node.clock import Clock
 from node.entropy import Entropy
 from node.errors import NotFoundError
-from node.web.assets import assets
 from node.web.templates import render
 from node.web.texts import chosen, speak
 from protocol.errors import IntentcastError
@@ -29,6 +28,8 @@ T = TypeVar("T")
 SEE_OTHER: Final = 303
 _SEEN: Final = web.RequestKey("newest event when the page was asked for", int)
 _KEY_BYTES: Final = 16
+_COMPRESS_CHARS_MIN: Final = 32_768
+"""Shorter pages are sooner sent than packed: nobody is further away than this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +121,11 @@ def html(
 ) -> web.Response:
     """Answer with a whole page, framed or not."""
     language = language_of(request)
-    text = render(template, language, {"path": request.path, "scripts": script_names()} | values)
-    return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+    text = render(template, language, {"path": request.path} | values)
+    page = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+    if len(text) > _COMPRESS_CHARS_MIN:
+        page.enable_compression()
+    return page
 
 
 def language_of(request: web.Request) -> str:
@@ -139,11 +143,6 @@ def in_its_language(handler: Handler) -> Handler:
         return await handler(request)
 
     return answer
-
-
-def script_names() -> list[str]:
-    """List the scripts a page may ask for."""
-    return [name for name in assets() if name.endswith(".js")]
 
 
 def go(path: str) -> web.Response:
