@@ -160,7 +160,7 @@ async def json_body(request: web.Request) -> tuple[bytes, Any]:
         GateError: 413 when it is larger than it said or may be.
         LocalProtocolError: E-JSON, E-TIMEOUT.
     """
-    raw = await _raw_body(request)
+    raw = await raw_body(request)
     return raw, read_json(raw)
 
 
@@ -171,7 +171,7 @@ async def form_body(request: web.Request) -> dict[str, str]:
         GateError: 413 when it is larger than it said or may be.
         LocalProtocolError: E-FIELD, E-TIMEOUT.
     """
-    raw = await _raw_body(request)
+    raw = await raw_body(request)
     found: dict[str, str] = {}
     try:
         pairs = parse_qsl(
@@ -194,7 +194,13 @@ async def form_body(request: web.Request) -> dict[str, str]:
     return found
 
 
-async def _raw_body(request: web.Request) -> bytes:
+async def raw_body(request: web.Request) -> bytes:
+    """Read a body of any form.
+
+    Raises:
+        GateError: 413 when it is larger than it said or may be.
+        LocalProtocolError: E-TIMEOUT, it did not come in time.
+    """
     return await in_time(_whole_body(request))
 
 

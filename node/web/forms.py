@@ -12,11 +12,10 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from node.api.guards import BODY_BYTES_MAX, body_too_large
+from node.api.bodies import raw_body
 from node.numerals import whole_number
 from protocol.errors import LocalProtocolError
 
-FORM_MEDIA: Final = "application/x-www-form-urlencoded"
 _NUMBER_MAX: Final = 10**15 - 1
 """Below what a number of a JSON document holds exactly."""
 _SIGNS: Final = ("+", "-")
@@ -83,14 +82,9 @@ async def read_form(request: web.Request) -> Form:
 
     Raises:
         GateError: 413 E-BODY-SIZE.
-        LocalProtocolError: E-FORM when it is none.
+        LocalProtocolError: E-FORM when it is none; E-TIMEOUT when it did not come.
     """
-    raw = bytearray()
-    async for chunk in request.content.iter_any():
-        raw += chunk
-        if len(raw) > BODY_BYTES_MAX:
-            raise body_too_large()
-    return form_of(bytes(raw))
+    return form_of(await raw_body(request))
 
 
 def form_of(raw: bytes) -> Form:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from aiohttp import web
 
 from node.api.faces import PageRoute
@@ -11,15 +9,10 @@ from node.api.operations import handle_of
 from node.api.visitors import Scope
 from node.web.comparison import deal_terms
 from node.web.forms import read_form
+from node.web.pages.shop import REFUSALS
 from node.web.receipt import receipt_values, verified
 from node.web.shell import Shell, go, html
-from node.web.texts import _, marked
-
-_REASONS: Final = (
-    ("out_of_stock", marked("out of stock")),
-    ("withdrawn", marked("withdrawn")),
-    ("policy", marked("our policy")),
-)
+from node.web.texts import _
 
 
 def deal_pages(shell: Shell) -> list[PageRoute]:
@@ -38,7 +31,7 @@ def deal_pages(shell: Shell) -> list[PageRoute]:
             here="deals",
             deal=found,
             terms=deal_terms(found),
-            reasons=[(value, _(words)) for value, words in _REASONS],
+            reasons=[(value, _(words)) for value, words in REFUSALS],
         )
 
     async def decide(request: web.Request) -> web.Response:
