@@ -21,7 +21,7 @@ from node.market.desk import ACCEPT_LIFE_MS, Desk, Way, newest_box, with_reply
 from node.market.errand import settling
 from node.market.letters import Dropped, Opened, Taken, Verdict, Waits
 from node.market.places import Places
-from node.market.requests import last_day_ms, read_local
+from node.market.requests import last_day_ms, read_budget, read_local
 from node.numerals import span
 from node.storage import casts, deals, dropped, objects, restorations, successions, threads
 from node.storage.casts import OwnCast
@@ -531,7 +531,7 @@ def _check_budget(offer: Offer, choice: Choice, own: OwnCast, cast: Intentcast) 
     An amount in another currency is no more than the budget and no less; a mark says so.
     """
     total = offer.total_with(list(choice.options))
-    at_home = read_local(own.local).budget_max
+    at_home = read_budget(own.local)
     budgets = [] if at_home is None else [Money(cur=at_home[0], minor=at_home[1])]
     if cast.budget is not None and cast.budget.max is not None:
         budgets.append(cast.budget.max)

@@ -268,12 +268,17 @@ def write_local(request: Request) -> dict[str, Any]:
     }
 
 
+def read_budget(found: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Read the most the owner will pay: currency and minor units; None where it was not said."""
+    return tuple(found["budget_max"]) if found.get("budget_max") else None
+
+
 def read_local(found: Mapping[str, Any]) -> Local:
     """Read it back."""
     tree = decode(bytes.fromhex(found["body"]), bytes_max=limits.public_bytes_max)
     return Local(
         body=msgspec.convert(tree, Intentcast, strict=True),
-        budget_max=tuple(found["budget_max"]) if found["budget_max"] else None,
+        budget_max=read_budget(found),
         budget_target=tuple(found["budget_target"]) if found["budget_target"] else None,
         disclose=found["disclose"],
         near=found.get("near", ""),

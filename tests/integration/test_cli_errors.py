@@ -137,7 +137,7 @@ CAMERA = ("cast", "digital camera", "--yes", "--category", "electronics/cameras/
         (["accept", "x", "--disclose", "name"], Exit.USAGE, "E-DISCLOSE"),
         (["accept", "x", "--option", "99"], Exit.USAGE, "E-USAGE"),
         (["deal", "deal-ZZZZ-ZZZZ"], Exit.NOT_FOUND, "E-DEAL-UNKNOWN"),
-        (["deal", "deal-ZZZZ", "--confirm", "--yes"], Exit.NOT_FOUND, "E-DEAL-UNKNOWN"),
+        (["deal", "deal-ZZZZ-ZZZZ", "--confirm", "--yes"], Exit.NOT_FOUND, "E-DEAL-UNKNOWN"),
         (["deal", "deal-ZZZZ", "--save", "x"], Exit.NOT_FOUND, "E-DEAL-UNKNOWN"),
         (["revoke", "cast-ZZZZ-ZZZZ"], Exit.USAGE, "E-YES"),
         (["peers", "add", "nowhere"], Exit.USAGE, "E-PEER"),
