@@ -189,10 +189,14 @@ def _to_login(request: web.Request) -> web.Response:
 
 
 def _is_a_persons(request: web.Request) -> bool:
-    """Tell whether a browser asks for something to look at; what programs ask for is no page."""
-    if request.path.startswith(_API):
-        return False
-    return request.content_type == FORM or "text/html" in request.headers.get("Accept", "")
+    """Tell whether a browser asks for something to look at.
+
+    A program that leaves its media types out, as `curl -d` does, sends a form to the API and takes
+    anything: it gets what the API says to programs.
+    """
+    if "text/html" in request.headers.get("Accept", ""):
+        return True
+    return request.content_type == FORM and not request.path.startswith(_API)
 
 
 def _of_aiohttp(error: web.HTTPException, request: web.Request) -> GateError:

@@ -246,8 +246,9 @@ async def test_a_backup_under_load_is_one_moment(fair: Fair, tmp_path: Path):
     files = []
     for number in range(3):
         file = tmp_path / f"{number}.icb"
-        await buyer.handle.custody.backup(str(file))
+        # What goes out while it is written may be in it or not.
         files.append((file, len(sent)))
+        await buyer.handle.custody.backup(str(file))
     stop.set()
     await running
     assert len(sent) > files[-1][1]

@@ -138,7 +138,8 @@ async def planted(town) -> AsyncIterator[Planted]:
 async def test_enough_texts_were_planted(planted: Planted):
     assert len(planted.planting.supply.given) >= 500
     found = (await planted.house.handle.offers(planted.handle))["offers"]
-    assert len(found) == OFFERS
+    # The town's own shops may answer, too.
+    assert len(found) >= OFFERS
 
 
 @pytest.mark.timeout(180)

@@ -198,6 +198,8 @@ async def test_a_pages_refusals_are_pages(browser: Asker):
 async def test_programs_hear_a_document(browser: Asker):
     nowhere = await browser.ask("GET", "/nowhere", headers={"Accept": "*/*"})
     assert told(nowhere)["code"] == "E-NOT-FOUND"
+    careless = await browser.ask("POST", "/v1/casts", b"{}", FORM | {"Accept": "*/*"})
+    assert (careless.status, careless.content_type) == (415, "application/problem+json")
 
 
 async def test_a_bug_in_a_page_is_no_traceback(browser: Asker):
