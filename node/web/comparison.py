@@ -91,7 +91,7 @@ def comparison(offers: Sequence[Offer], *, only_different: bool = False) -> list
         _row(_("Terms"), "terms", offers, _terms),
         _row(_("Valid until"), "terms", offers, lambda one: Cell(text=day(one["valid_until"]))),
         _row(_("Firm"), "terms", offers, _firm),
-        _row(_("Vendor"), "vendor", offers, _trust),
+        _row(_("Known of it"), "vendor", offers, _trust),
         _row(_("Note"), "vendor", offers, lambda one: Cell(text=one["note"] or _(UNKNOWN))),
         _row(_("State"), "vendor", offers, _state),
     ]
@@ -184,7 +184,8 @@ def _lines(offers: Sequence[Offer]) -> Iterable[Row]:
 def _line_cell(offer: Offer, kind: str) -> Cell:
     found = [line for line in offer["lines"] if line["kind"] == kind]
     if not found:
-        return _unknown()
+        # Known, not unstated: an offer's lines make its total, and none of them is of this kind.
+        return Cell(text=_("none"))
     parts = tuple(line_words(line) for line in found)
     text = format_money(sum(line["total"] for line in found), offer["cur"])
     return Cell(text=text, parts=parts)

@@ -38,7 +38,9 @@ def test_what_is_not_said_is_never_a_zero():
         musts=[wish("unknown", None)],
     )
     offers = [offer(1), silent]
-    for label in ("Delivery", "When", "Warranty", "Cancelling", "Terms", "Payment"):
+    # All lines make the total: one that is not there is none, and no secret.
+    assert row(offers, "Delivery").cells[1].text == "none"
+    for label in ("When", "Warranty", "Cancelling", "Terms", "Payment"):
         cell = row(offers, label).cells[1]
         assert (cell.text, cell.tone) == (UNKNOWN, "unknown"), label
     must = row(offers, "Voltage 230 V").cells
@@ -153,7 +155,7 @@ def test_problems_and_marks_are_told():
 
 def test_a_domain_is_no_proof():
     vendor = offer(1)["vendor"] | {"domain": "shop.example"}
-    assert "not checked" in row([offer(1, vendor=vendor)], "Vendor").cells[0].note
+    assert "not checked" in row([offer(1, vendor=vendor)], "Known of it").cells[0].note
 
 
 def test_terms_say_whose_they_are():
