@@ -13,7 +13,7 @@ from tests.e2e.browser.tab import Tab
 from tests.e2e.browser.town import Quarter, address_of, offers_of, rental_cast
 from tests.e2e.browser.watcher import Kind
 
-EXPECTED = {"/", "/ask", "/deals", "/people", "/network", "/settings", "/shop"}
+EXPECTED = {"/", "/ask", "/deals", "/people", "/network", "/settings", "/shop", "/manual"}
 
 
 async def hold_against_the_rules(tab: Tab, paths: list[str], state: str) -> None:
@@ -74,4 +74,49 @@ async def test_refusals_are_pages_too(town: Quarter, open_tab: OpenTab):
         assert found.status == status
         await tab.check_axe()
     await tab.shots("refused")
+    await town.move_out(house)
+
+
+@pytest.mark.timeout(120)
+async def test_answers_to_forms_are_held_against_the_rules(town: Quarter, open_tab: OpenTab):
+    house = await town.move_in("buyer_forms")
+    tab = await open_tab(address_of(house))
+    page = tab.page
+
+    async def looked_at(name: str) -> None:
+        await tab.check_axe()
+        assert await tab.too_wide() == [], name
+        await tab.shots(f"answer-{name}")
+
+    await tab.go("/login")
+    tab.watcher.expects(Kind.CONSOLE, "401")
+    await page.fill("input[name=code]", "AAAA-AAAA")
+    await page.press("input[name=code]", "Enter")
+    await page.click("text=Try another code", trial=True)
+    await looked_at("wrong-code")
+    await tab.enter()
+    await tab.go("/settings")
+    await page.fill("#name", "status board")
+    await page.click("button:has-text('Make a token')")
+    await page.wait_for_selector("#secret")
+    await looked_at("token")
+    await tab.go("/settings")
+    await page.click("button:has-text('Write a backup')")
+    await page.wait_for_selector("text=Check it now")
+    await looked_at("backup")
+    await page.click("button:has-text('Check this file')")
+    await page.wait_for_selector("text=Sound.")
+    await looked_at("backup-checked")
+    await tab.go("/network")
+    await page.click("button:has-text('Look now')")
+    await page.wait_for_selector("text=What to do")
+    await looked_at("doctor")
+    handle = await rental_cast(
+        house,
+        title="Nobody here sells it",
+        category="education/tutoring",
+        items=[{"name": "Lessons"}],
+    )
+    await tab.go(f"/casts/{handle}")
+    await looked_at("no-offers")
     await town.move_out(house)
