@@ -180,7 +180,8 @@ class Interviewer:
         body = {"body": good() if callable(good) else good} if operation.body else {}
         media = {"media_type": operation.body[0].media_type} if operation.body else {}
         path = {"handle": door.handles[name][0]} if "{handle}" in operation.path else {}
-        case = operation.Case(path_parameters=path, **body, **media)
+        query = {} if operation.body else good
+        case = operation.Case(path_parameters=path, query=query, **body, **media)
         with requests.Session() as session:
             return self._ask(name, case, door, session, checks=CHECKS[:-2])
 

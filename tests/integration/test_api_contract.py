@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import json
 import os
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -26,8 +27,19 @@ from node.runtime.visitors import EVERY_SCOPE, Scope, Visitor, VisitorKind
 from protocol.ids import to_text
 from protocol.market.deal import DealState
 from protocol.now import HOUR_MS
-from tests.integration.fair import DRAFT, FEED, Fair, House, accept, cast, eventually, offers
+from tests.integration.fair import (
+    CATEGORY,
+    DRAFT,
+    FEED,
+    Fair,
+    House,
+    accept,
+    cast,
+    eventually,
+    offers,
+)
 from tests.integration.interview import Door, Interviewer
+from tests.parties import make_agreement
 
 LONG = bool(os.environ.get("INTENTCAST_LONG"))
 DRAWN = 300 if LONG else 2
@@ -201,6 +213,8 @@ async def _good(buyer: House, fair: Fair) -> dict[str, Any]:
         "verify_backup": {"path": str(folder / "first.icb")},
         "create_token": {"name": "other script", "scopes": ["read"]},
         "revoke_token": {"handle": token["token"]["handle"]},
+        "get_category": {"path": CATEGORY},
+        "verify_agreement": {"agreement": b64encode(make_agreement().bundle()).decode("ascii")},
         "log_in": lambda: {"code": buyer.handle.access.begin_login().code},
     }
 
