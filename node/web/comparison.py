@@ -102,11 +102,7 @@ def final_terms(offer: Offer) -> list[Row]:
     """List everything a yes to one offer binds to, beside its lines and its total."""
     one = [offer]
     return [
-        _row(_("When"), "when", one, _when),
-        _row(_("How"), "when", one, lambda one: Cell(text=code_words(one["fulfil"]["mode"]))),
-        _row(_("Due now"), "price", one, _due_now),
-        _row(_("Payment"), "terms", one, _payment),
-        _row(_("Cancelling"), "terms", one, _cancelling),
+        *_settled(one),
         _row(_("Warranty"), "terms", one, _warranty),
         _row(_("Terms"), "terms", one, _terms),
         _row(_("Firm"), "terms", one, _firm),
@@ -121,9 +117,10 @@ def has_twin(offer: Offer) -> bool:
 
 def deal_terms(deal: Offer) -> list[Row]:
     """List what comes next of a deal: when, how, what to pay; nothing where its offer is gone."""
-    if deal["fulfil"] is None:
-        return []
-    one = [deal]
+    return [] if deal["fulfil"] is None else _settled([deal])
+
+
+def _settled(one: Sequence[Offer]) -> list[Row]:
     return [
         _row(_("When"), "when", one, _when_agreed),
         _row(_("How"), "when", one, lambda one: Cell(text=code_words(one["fulfil"]["mode"]))),
