@@ -122,7 +122,8 @@ class Streams:
             _end(verdict, Ending.STOPPING)
         if self._open:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._emptied.wait(), 2 * _CLOSE_S)
+                async with asyncio.timeout(2 * _CLOSE_S):
+                    await self._emptied.wait()
         await self._tasks.close()
 
     # --- the two ways in -----------------------------------------------------------------------

@@ -491,7 +491,8 @@ class Seller:
             except StorageError as error:
                 _LOG.error("acceptances cannot be read: %s", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._undecided.wait(), _LOOK_AGAIN_S)
+                async with asyncio.timeout(_LOOK_AGAIN_S):
+                    await self._undecided.wait()
 
     async def _try_to_decide(self, row: DealRow) -> None:
         """Decide one; what fails waits for the next look, is told once, and stops no other."""

@@ -113,7 +113,8 @@ class Chronicle:
         ring = self._signal.next()
         if self.newest <= after:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ring.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await ring.wait()
         return self.newest
 
 

@@ -87,6 +87,22 @@ async def test_whoever_waits_is_woken_by_a_commit_alone(chronicle: Chronicle, st
     assert await chronicle.wait(1, 30) == 2
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_an_end_that_comes_together_with_a_ring_is_not_lost(storage: Storage, turns: int):
+    """A loop that waits here must end when told to: its owner waits for it."""
+    signal = Signal()
+    chronicle = Chronicle(storage, signal)
+    waiting = asyncio.ensure_future(chronicle.wait(0, 30))
+    await asyncio.sleep(0)
+    signal.ring()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if waiting.cancel():
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert waiting.done()
+
+
 async def test_waiting_ends_with_a_ring_or_with_patience(storage: Storage):
     signal = Signal()
     chronicle = Chronicle(storage, signal)
