@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from node.crashpoint import crashpoint
 from node.errors import KeystoreError, StorageError
@@ -22,6 +21,7 @@ from node.market.deals import Deals, write_opened
 from node.market.desk import Desk, Way, with_reply, write_reply
 from node.market.errand import settling
 from node.market.letters import Dropped, Opened, Taken, Verdict
+from node.market.shop import Promise, Shop, Skipped
 from node.storage import casts, deals, objects, offers_sent, restorations, successions, threads
 from node.storage.deals import Deal as DealRow
 from node.storage.idempotency import EffectKind
@@ -62,50 +62,6 @@ _PROMISED_MAX = 1_000
 _UNDECIDED = (DealState.OFFERED,)
 _VOIDS_SOUGHT_MAX = 64
 """Events of a buyer looked through for a void that came first: it may not cost more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """The shop does not answer a request; the seller notes when, Unix ms."""
-
-    reason: str
-    """A code."""
-    words: str
-    """Why, for the shopkeeper."""
-    at_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
-    """An offer of a deal that holds."""
-
-    offer: Offer
-    """What was promised."""
-    at_ms: int
-    """Unix ms of the confirmation."""
-
-
-class Shop(Protocol):
-    """Whoever makes prices."""
-
-    async def offer_for(
-        self, cast: Verified[Intentcast], *, profile_id: bytes, reply: Reply, now_ms: int
-    ) -> Offer | Skipped:
-        """Quote a request, or say why not."""
-        ...
-
-    async def refusal(self, offer: Offer, promised: Sequence[Promise]) -> Reason | None:
-        """Ask at acceptance whether the shop can still keep this offer; None means yes.
-
-        Args:
-            offer: the accepted one.
-            promised: what deals that hold already have taken.
-        """
-        ...
-
-    def confirms_by_itself(self, offer: Offer) -> bool:
-        """Whether an acceptance needs no human."""
-        ...
 
 
 class Seller:

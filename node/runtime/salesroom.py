@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from node.market.desk import Desk
-from node.market.seller import Seller, Skipped
+from node.market.seller import Seller
+from node.market.shop import Skipped
 from node.runtime import views
 from node.runtime.lookups import Lookups
 from node.storage import catalogue, deals, objects, offers_sent

@@ -18,7 +18,8 @@ import msgspec
 from node.clock import Clock
 from node.data.vocabulary import attribute_vocabulary, category_tree
 from node.errors import ConfigError, RefusedError
-from node.market.seller import Promise, Seller, Skipped
+from node.market.seller import Seller
+from node.market.shop import Promise, Skipped
 from node.storage import catalogue as rows
 from node.storage.catalogue import Item
 from node.storage.database import Storage

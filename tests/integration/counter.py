@@ -23,7 +23,8 @@ from node.market.desk import Desk
 from node.market.letters import Letters
 from node.market.pen import Pen
 from node.market.requests import Requests
-from node.market.seller import Promise, Seller, Skipped
+from node.market.seller import Seller
+from node.market.shop import Promise, Skipped
 from node.post.letters import Letter, LetterOutcome
 from node.post.office import Post
 from node.runtime.tasks import Tasks

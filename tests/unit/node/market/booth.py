@@ -25,7 +25,8 @@ from node.market.drafts import read_request
 from node.market.letters import Letters
 from node.market.pen import Pen
 from node.market.requests import Requests
-from node.market.seller import Promise, Seller, Skipped
+from node.market.seller import Seller
+from node.market.shop import Promise, Skipped
 from node.market.storefront import Storefront
 from node.market.withdrawal import Withdrawal
 from node.post.letters import Letter, LetterOutcome, OutgoingLetter

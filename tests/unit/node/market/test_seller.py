@@ -13,7 +13,7 @@ import pytest
 from node.errors import StorageError
 from node.keystore import PROFILE_CONTEXT
 from node.market.desk import read_reply
-from node.market.seller import Skipped
+from node.market.shop import Skipped
 from node.post.letters import Discard, Recorded
 from node.storage import deals, offers_sent, threads
 from node.storage.outbox import Priority

@@ -11,7 +11,7 @@ import pytest
 
 from node.clock import ManualClock
 from node.errors import RefusedError
-from node.market.seller import Skipped
+from node.market.shop import Skipped
 from node.runtime import salesroom as module
 from node.runtime.salesroom import Salesroom
 from node.storage import catalogue

@@ -12,7 +12,7 @@ import pytest
 
 from node.clock import ManualClock
 from node.errors import ConfigError, RefusedError
-from node.market.seller import Promise, Skipped
+from node.market.shop import Promise, Skipped
 from node.storage import catalogue
 from node.storage.database import Storage
 from node.vendor.showcase import shop_files
