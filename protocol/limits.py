@@ -292,3 +292,21 @@ nearby_names_max: Final = 4
 """Announcements remembered of one node, and addresses of one announcement."""
 nearby_txt_bytes_max: Final = 256
 """TXT record of an announcement."""
+
+# --- the network for real (network 2-7) ------------------------------------------------------
+interest_categories_max: Final = 64
+"""Category paths in a leaf's filter; guess."""
+interest_cells_max: Final = 256
+"""H3 cells in a leaf's filter; guess."""
+interest_regions_max: Final = 64
+"""Region codes in a leaf's filter; guess."""
+region_chars_max: Final = 6
+"""Characters of a region code, ISO 3166-2."""
+outbound_told_max: Final = 1_024
+"""Most outbound links a node may say it has."""
+ranges_bytes_max: Final = 16 * 1024
+"""Ranges in one round of reconciliation."""
+stem_per_message_max: Final = 16
+"""Objects in one stem message; guess."""
+tunnel_piece_bytes_max: Final = 32 * 1024
+"""A piece of an inner frame; two carry the largest."""

@@ -26,9 +26,8 @@ from node.storage import mailbox as rows
 from node.storage.database import Storage
 from node.storage.mailbox import ServedLetter
 from protocol import limits
-from protocol.channel.messages import (
-    Answer,
-    Ask,
+from protocol.channel.messages import Answer, Ask, Refused
+from protocol.channel.post import (
     BoxChallenge,
     BoxNonce,
     BoxOpen,
@@ -41,7 +40,6 @@ from protocol.channel.messages import (
     ReceiptAnswer,
     ReceiptQuery,
     ReceiptStored,
-    Refused,
 )
 from protocol.errors import Reason, RemoteProtocolError
 from protocol.ids import LetterHash, NodeId

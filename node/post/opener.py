@@ -14,7 +14,8 @@ from node.post.labour import labour
 from node.storage import boxes_own
 from node.storage.database import Storage
 from protocol import signing, work
-from protocol.channel.messages import BoxOpen, BoxOpened, Refused
+from protocol.channel.messages import Refused
+from protocol.channel.post import BoxOpen, BoxOpened
 from protocol.errors import Reason
 from protocol.ids import NodeId
 from protocol.post.mailbox import BoxRecord, sign_box_record

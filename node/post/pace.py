@@ -13,7 +13,8 @@ import asyncio
 from typing import Final, Protocol
 
 from protocol import limits
-from protocol.channel.messages import Answer, Ask, BoxChallenge, BoxRead
+from protocol.channel.messages import Answer, Ask
+from protocol.channel.post import BoxChallenge, BoxRead
 from protocol.ids import NodeId
 
 _READER_ASKS_MAX: Final = limits.post_questions_max // 4

@@ -24,7 +24,8 @@ from node.post.opener import Opened, Opener
 from node.post.retry import Backoff
 from node.storage.boxes_own import OwnBox
 from protocol import limits
-from protocol.channel.messages import Answer, BoxChallenge, BoxNonce, BoxRead, Letters, Refused
+from protocol.channel.messages import Answer, Refused
+from protocol.channel.post import BoxChallenge, BoxNonce, BoxRead, Letters
 from protocol.errors import IntentcastError, Reason
 from protocol.ids import NodeId
 from protocol.post.mailbox import ReadProof

@@ -18,7 +18,8 @@ from node.entropy import Entropy
 from node.errors import TransportError
 from node.post.carrier import ASK_MS, Carrier, Spawner
 from node.post.retry import Backoff
-from protocol.channel.messages import Receipt, Refused
+from protocol.channel.messages import Refused
+from protocol.channel.post import Receipt
 from protocol.errors import Reason
 from protocol.ids import LetterHash, NodeId
 

@@ -28,7 +28,8 @@ from node.storage.database import Storage
 from node.storage.outbox import Outgoing
 from node.storage.wanted import Wanted
 from protocol import limits
-from protocol.channel.messages import Put, PutDone, ReceiptAnswer, ReceiptQuery, Refused
+from protocol.channel.messages import Refused
+from protocol.channel.post import Put, PutDone, ReceiptAnswer, ReceiptQuery
 from protocol.errors import LocalProtocolError, Reason, RemoteProtocolError
 from protocol.ids import NodeId, ObjectId
 from protocol.post.mailbox import put_digest

@@ -13,17 +13,15 @@ from weakref import WeakKeyDictionary
 from node.post.carrier import Channel, Spawner
 from node.post.mailbox import Mailbox, Session
 from protocol import limits
-from protocol.channel.messages import (
-    Ask,
+from protocol.channel.messages import Ask, Message, Refused
+from protocol.channel.post import (
     BoxChallenge,
     BoxOpen,
     BoxRead,
     Letters,
-    Message,
     Put,
     Receipt,
     ReceiptQuery,
-    Refused,
 )
 from protocol.errors import Reason
 

@@ -31,19 +31,8 @@ from node.runtime.pump import Pump
 from node.runtime.tasks import Tasks
 from node.storage.database import Storage
 from protocol import limits
-from protocol.channel.messages import (
-    BoxChallenge,
-    BoxOpen,
-    BoxRead,
-    Hello,
-    Join,
-    Message,
-    Put,
-    Receipt,
-    ReceiptQuery,
-    WhoIs,
-    WhoIsAnswer,
-)
+from protocol.channel.messages import Hello, Join, Message, WhoIs, WhoIsAnswer
+from protocol.channel.post import BoxChallenge, BoxOpen, BoxRead, Put, Receipt, ReceiptQuery
 from protocol.engine import Engine
 from protocol.errors import LocalProtocolError, Reason
 from protocol.ids import NodeId, ObjectId, PeerId, from_text, to_text

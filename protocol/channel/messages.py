@@ -14,46 +14,52 @@ from __future__ import annotations
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from protocol import limits
+from protocol.channel.fields import (
+    PLAIN_TEXT,
+    CategoryText,
+    Cell,
+    Count,
+    Detail,
+    Envelope,
+    Fields,
+    IdPrefix,
+    IdPrefixes,
+    Key,
+    LevelNumber,
+    Ms,
+    Nonce,
+    Ranges,
+    Record,
+    RegionText,
+    RequestId,
+    Salt,
+    Version,
+)
+from protocol.channel.post import (
+    BoxChallenge,
+    BoxNonce,
+    BoxOpen,
+    BoxOpened,
+    BoxRead,
+    Letters,
+    Put,
+    PutDone,
+    Receipt,
+    ReceiptAnswer,
+    ReceiptQuery,
+    ReceiptStored,
+)
+from protocol.channel.tunnel import TunnelData, TunnelEnd, TunnelOpen, TunnelOpened
 from protocol.encoding import decode
 from protocol.errors import LocalProtocolError, MessageError, ObjectError, Reason
-
-ID_PREFIX_BYTES: Final = 16
-"""Announcements name an object by the first 16 bytes of its id."""
-_MS_MAX: Final = 2**53 - 1
-_REQUEST_MAX: Final = 2**32 - 1
-# Control characters and marks that turn text around could forge a line of a log or terminal.
-_PLAIN_TEXT: Final = r"\A[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]*\Z"
-
-RequestId = Annotated[int, Meta(ge=0, le=_REQUEST_MAX)]
-"""Chosen by the asker, unique among its open questions on this link."""
-Count = Annotated[int, Meta(ge=1, le=limits.ids_per_message_max)]
-Ms = Annotated[int, Meta(ge=0, le=_MS_MAX)]
-Nonce = Annotated[int, Meta(ge=0, le=_REQUEST_MAX)]
-Version = Annotated[int, Meta(ge=1, le=65_535)]
-Key = Annotated[bytes, Meta(min_length=32, max_length=32)]
-Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
-Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
-Work = Annotated[bytes, Meta(min_length=limits.pow_bytes, max_length=limits.pow_bytes)]
-IdPrefix = Annotated[bytes, Meta(min_length=ID_PREFIX_BYTES, max_length=ID_PREFIX_BYTES)]
-IdPrefixes = Annotated[list[IdPrefix], Meta(max_length=limits.ids_per_message_max)]
-Envelope = Annotated[bytes, Meta(min_length=1, max_length=limits.public_bytes_max)]
-Record = Annotated[bytes, Meta(min_length=1, max_length=limits.node_record_bytes_max)]
-Letter = Annotated[bytes, Meta(min_length=1, max_length=limits.letter_bytes_max)]
-SealedReceipt = Annotated[bytes, Meta(min_length=1, max_length=limits.receipt_bytes_max)]
-Detail = Annotated[str, Meta(max_length=limits.detail_chars_max, pattern=_PLAIN_TEXT)]
-
-
-class _Fields(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """An array of exactly its fields, in their order."""
-
 
 # --- the link itself ---------------------------------------------------------------------------
 
 
-class LinkLimits(_Fields, frozen=True, kw_only=True):
+class LinkLimits(Fields, frozen=True, kw_only=True):
     """What the sender of a `Hello` bears on this link."""
 
     frame_bytes: Annotated[int, Meta(ge=limits.frame_bytes_min, le=limits.frame_bytes_max)] = (
@@ -62,7 +68,18 @@ class LinkLimits(_Fields, frozen=True, kw_only=True):
     """Largest ciphertext it reads, bytes."""
 
 
-class Hello(_Fields, frozen=True, kw_only=True, tag=1):
+class Interest(Fields, frozen=True, kw_only=True):
+    """What a leaf wants of its relays; an object that fits every non-empty list is wanted."""
+
+    categories: Annotated[list[CategoryText], Meta(max_length=limits.interest_categories_max)]
+    """Category paths; each stands for all below it. Empty for any."""
+    cells: Annotated[list[Cell], Meta(max_length=limits.interest_cells_max)]
+    """H3 cells; with `regions` the places wanted. Both empty for any."""
+    regions: Annotated[list[RegionText], Meta(max_length=limits.interest_regions_max)]
+    """Region codes such as `US-UT`."""
+
+
+class Hello(Fields, frozen=True, kw_only=True, tag=1):
     """The first message of each end, once per link."""
 
     versions: Annotated[list[Version], Meta(min_length=1, max_length=limits.versions_max)]
@@ -73,11 +90,15 @@ class Hello(_Fields, frozen=True, kw_only=True, tag=1):
     """Its wall clock, Unix ms."""
     limits: LinkLimits = LinkLimits()
     """What it bears."""
-    agent: Annotated[str, Meta(max_length=limits.agent_chars_max, pattern=_PLAIN_TEXT)] = ""
+    agent: Annotated[str, Meta(max_length=limits.agent_chars_max, pattern=PLAIN_TEXT)] = ""
     """Name and version of its software; shown, never believed."""
+    outbound: Annotated[int, Meta(ge=0, le=limits.outbound_told_max)] = 0
+    """Outbound links it has at the moment; a full relay lets go of who has most."""
+    interest: Interest | None = None
+    """What it wants pushed and announced; None for everything. A relay never narrows."""
 
 
-class Bye(_Fields, frozen=True, kw_only=True, tag=2):
+class Bye(Fields, frozen=True, kw_only=True, tag=2):
     """The last message of a link, where there is time for one."""
 
     reason: Reason
@@ -86,21 +107,21 @@ class Bye(_Fields, frozen=True, kw_only=True, tag=2):
     """A sentence for the log of the other end."""
 
 
-class Ping(_Fields, frozen=True, kw_only=True, tag=3):
+class Ping(Fields, frozen=True, kw_only=True, tag=3):
     """Are you there? Answered by `Pong` with the same number."""
 
     nonce: Nonce
     """Any number."""
 
 
-class Pong(_Fields, frozen=True, kw_only=True, tag=4):
+class Pong(Fields, frozen=True, kw_only=True, tag=4):
     """Yes."""
 
     nonce: Nonce
     """The number of the `Ping`."""
 
 
-class Refused(_Fields, frozen=True, kw_only=True, tag=5):
+class Refused(Fields, frozen=True, kw_only=True, tag=5):
     """The answer to any question that will not be served; on a good day no fault of anybody."""
 
     request: RequestId
@@ -114,35 +135,35 @@ class Refused(_Fields, frozen=True, kw_only=True, tag=5):
 # --- public objects ----------------------------------------------------------------------------
 
 
-class Objects(_Fields, frozen=True, kw_only=True, tag=16):
+class Objects(Fields, frozen=True, kw_only=True, tag=16):
     """Envelopes, pushed or asked for."""
 
     raws: Annotated[list[Envelope], Meta(min_length=1, max_length=limits.objects_per_message_max)]
     """Each as its author signed it."""
 
 
-class Ids(_Fields, frozen=True, kw_only=True, tag=17):
+class Ids(Fields, frozen=True, kw_only=True, tag=17):
     """Announcement: the sender holds these and serves them."""
 
     ids: IdPrefixes
     """First 16 bytes of each object's id."""
 
 
-class Want(_Fields, frozen=True, kw_only=True, tag=18):
+class Want(Fields, frozen=True, kw_only=True, tag=18):
     """Asks for these objects; answered by `Objects` and `Missing`."""
 
     ids: IdPrefixes
     """First 16 bytes of each object's id."""
 
 
-class Missing(_Fields, frozen=True, kw_only=True, tag=19):
+class Missing(Fields, frozen=True, kw_only=True, tag=19):
     """These were wanted and are not served any more."""
 
     ids: IdPrefixes
     """First 16 bytes of each object's id."""
 
 
-class IdsQuery(_Fields, frozen=True, kw_only=True, tag=20):
+class IdsQuery(Fields, frozen=True, kw_only=True, tag=20):
     """Asks for a page of what the peer holds, in the order of (`at`, id)."""
 
     request: RequestId = 0
@@ -155,7 +176,7 @@ class IdsQuery(_Fields, frozen=True, kw_only=True, tag=20):
     """Most ids in the answer."""
 
 
-class IdsAnswer(_Fields, frozen=True, kw_only=True, tag=21):
+class IdsAnswer(Fields, frozen=True, kw_only=True, tag=21):
     """One page of ids."""
 
     request: RequestId = 0
@@ -168,10 +189,58 @@ class IdsAnswer(_Fields, frozen=True, kw_only=True, tag=21):
     """Whether another page follows."""
 
 
+class Level(Fields, frozen=True, kw_only=True, tag=23):
+    """The receiver's choice for this link: how new objects are to come."""
+
+    level: LevelNumber
+    """0 quiet, 1 ids, 2 push."""
+
+
+class LevelGiven(Fields, frozen=True, kw_only=True, tag=24):
+    """The sender's word on it, where it gives less than was asked, or takes back what it gave."""
+
+    level: LevelNumber
+    """As in `Level`."""
+
+
+class Stem(Fields, frozen=True, kw_only=True, tag=25):
+    """Objects on their way from an author: passed on to one peer, neither stored nor announced."""
+
+    raws: Annotated[list[Envelope], Meta(min_length=1, max_length=limits.stem_per_message_max)]
+    """Each as its author signed it."""
+
+
+class Wants(Fields, frozen=True, kw_only=True, tag=22):
+    """A leaf's interest has changed."""
+
+    interest: Interest | None
+    """In place of that of its `Hello`."""
+
+
+class RangesQuery(Fields, frozen=True, kw_only=True, tag=26):
+    """One round of comparing what both ends hold."""
+
+    request: RequestId = 0
+    """Chosen by the asker."""
+    salt: Salt
+    """Keys the fingerprints of this comparison; random."""
+    ranges: Ranges
+    """Ranges, as in docs/protocol/07-sync.md."""
+
+
+class RangesAnswer(Fields, frozen=True, kw_only=True, tag=27):
+    """The answerer's side of the same ranges."""
+
+    request: RequestId = 0
+    """The question's number."""
+    ranges: Ranges
+    """Ranges; empty when nothing is left to compare."""
+
+
 # --- nodes -------------------------------------------------------------------------------------
 
 
-class RecordsQuery(_Fields, frozen=True, kw_only=True, tag=32):
+class RecordsQuery(Fields, frozen=True, kw_only=True, tag=32):
     """Asks for node records the peer believes live."""
 
     request: RequestId = 0
@@ -180,7 +249,7 @@ class RecordsQuery(_Fields, frozen=True, kw_only=True, tag=32):
     """Most records in the answer."""
 
 
-class RecordsAnswer(_Fields, frozen=True, kw_only=True, tag=33):
+class RecordsAnswer(Fields, frozen=True, kw_only=True, tag=33):
     """Some node records."""
 
     request: RequestId = 0
@@ -189,7 +258,7 @@ class RecordsAnswer(_Fields, frozen=True, kw_only=True, tag=33):
     """Signed node records."""
 
 
-class WhoIs(_Fields, frozen=True, kw_only=True, tag=34):
+class WhoIs(Fields, frozen=True, kw_only=True, tag=34):
     """Asks for the node record of one transport key."""
 
     request: RequestId = 0
@@ -198,7 +267,7 @@ class WhoIs(_Fields, frozen=True, kw_only=True, tag=34):
     """The node's transport key."""
 
 
-class WhoIsAnswer(_Fields, frozen=True, kw_only=True, tag=35):
+class WhoIsAnswer(Fields, frozen=True, kw_only=True, tag=35):
     """The newest record known, if any."""
 
     request: RequestId = 0
@@ -207,7 +276,7 @@ class WhoIsAnswer(_Fields, frozen=True, kw_only=True, tag=35):
     """Signed node record."""
 
 
-class Join(_Fields, frozen=True, kw_only=True, tag=36):
+class Join(Fields, frozen=True, kw_only=True, tag=36):
     """Hands in the token of an invite for one; the key proved on this link is the one invited."""
 
     request: RequestId = 0
@@ -219,148 +288,23 @@ class Join(_Fields, frozen=True, kw_only=True, tag=36):
     """As it stands in the invite."""
 
 
-class Joined(_Fields, frozen=True, kw_only=True, tag=37):
+class Joined(Fields, frozen=True, kw_only=True, tag=37):
     """The token is used up, and the asker is known here as a guest."""
 
     request: RequestId = 0
     """The question's number."""
 
 
-# --- the post ----------------------------------------------------------------------------------
+class Outbound(Fields, frozen=True, kw_only=True, tag=38):
+    """How many outbound links the sender has now, in place of the number in its `Hello`."""
 
-
-class BoxOpen(_Fields, frozen=True, kw_only=True, tag=48):
-    """Asks a mailbox to open a box."""
-
-    request: RequestId = 0
-    """Chosen by the asker."""
-    open: Annotated[bytes, Meta(min_length=1, max_length=limits.box_open_bytes_max)]
-    """Signed record: reader, mailbox key, until."""
-    work: Work
-    """Proof of work over that record."""
-
-
-class BoxOpened(_Fields, frozen=True, kw_only=True, tag=49):
-    """The box is open."""
-
-    request: RequestId = 0
-    """The question's number."""
-    until: Ms
-    """Until when, Unix ms."""
-
-
-class BoxChallenge(_Fields, frozen=True, kw_only=True, tag=50):
-    """Asks for a challenge, to prove being a box's reader on this link."""
-
-    request: RequestId = 0
-    """Chosen by the asker."""
-    reader: Key
-    """The box's reader key."""
-
-
-class BoxNonce(_Fields, frozen=True, kw_only=True, tag=51):
-    """The challenge to sign."""
-
-    request: RequestId = 0
-    """The question's number."""
-    challenge: Hash
-    """Fresh random bytes, good once."""
-
-
-class BoxRead(_Fields, frozen=True, kw_only=True, tag=52):
-    """Asks for the letters of a box: at once when some wait, else when one comes."""
-
-    request: RequestId = 0
-    """Chosen by the asker."""
-    reader: Key
-    """The box's reader key."""
-    signature: Signature
-    """By the reader, over network, mailbox key, reader, channel hash and challenge."""
-    wait_ms: Annotated[int, Meta(ge=0, le=limits.read_wait_ms_max)] = 0
-    """How long to wait for a letter before an empty answer."""
-
-
-class Letters(_Fields, frozen=True, kw_only=True, tag=53):
-    """Letters waiting in a box; they stay until receipted."""
-
-    request: RequestId = 0
-    """The question's number."""
-    letters: Annotated[list[Letter], Meta(max_length=limits.letters_per_message_max)]
-    """Sealed letters, oldest first."""
-    more: bool = False
-    """Whether more wait."""
-    other_read_ms: Ms = 0
-    """When another node than the asker's last proved to be this reader, Unix ms; 0 for never."""
-
-
-class Put(_Fields, frozen=True, kw_only=True, tag=54):
-    """Leaves a letter in an open box."""
-
-    request: RequestId = 0
-    """Chosen by the asker."""
-    reader: Key
-    """The box's reader key."""
-    letter: Letter
-    """The sealed letter."""
-    work: Work
-    """Proof of work over mailbox key, reader and letter hash."""
-
-
-class PutDone(_Fields, frozen=True, kw_only=True, tag=55):
-    """The letter is kept on disk until its receipt."""
-
-    request: RequestId = 0
-    """The question's number."""
-    letter_hash: Hash
-    """BLAKE2b-256 of the sealed letter."""
-
-
-class Receipt(_Fields, frozen=True, kw_only=True, tag=56):
-    """The reader hands in the receipt of a letter; the letter is dropped."""
-
-    request: RequestId = 0
-    """Chosen by the asker."""
-    reader: Key
-    """The box's reader key, proved on this link."""
-    letter_hash: Hash
-    """The letter it is for."""
-    receipt: Annotated[bytes, Meta(max_length=limits.receipt_bytes_max)]
-    """Sealed to the letter's author; empty to let the letter go without a receipt."""
-
-
-class ReceiptStored(_Fields, frozen=True, kw_only=True, tag=57):
-    """The receipt is kept until the box closes."""
-
-    request: RequestId = 0
-    """The question's number."""
-
-
-class ReceiptQuery(_Fields, frozen=True, kw_only=True, tag=58):
-    """Asks which of these letters have a receipt; anybody who knows box and hash may ask."""
-
-    request: RequestId = 0
-    """Chosen by the asker."""
-    reader: Key
-    """The box they were put into: receipts left in other boxes are no answer."""
-    letter_hashes: Annotated[
-        list[Hash], Meta(min_length=1, max_length=limits.receipts_per_message_max)
-    ]
-    """Letters put earlier."""
-
-
-class ReceiptAnswer(_Fields, frozen=True, kw_only=True, tag=59):
-    """The receipts there are."""
-
-    request: RequestId = 0
-    """The question's number."""
-    receipts: Annotated[
-        list[tuple[Hash, SealedReceipt]], Meta(max_length=limits.receipts_per_message_max)
-    ]
-    """Letter hash and sealed receipt."""
+    count: Annotated[int, Meta(ge=0, le=limits.outbound_told_max)]
+    """Open ones."""
 
 
 Ask: TypeAlias = (
     IdsQuery
+    | RangesQuery
     | RecordsQuery
     | WhoIs
     | Join
@@ -370,10 +314,12 @@ Ask: TypeAlias = (
     | Put
     | Receipt
     | ReceiptQuery
+    | TunnelOpen
 )
 """A question."""
 Answer: TypeAlias = (
     IdsAnswer
+    | RangesAnswer
     | RecordsAnswer
     | WhoIsAnswer
     | Joined
@@ -383,14 +329,34 @@ Answer: TypeAlias = (
     | PutDone
     | ReceiptStored
     | ReceiptAnswer
+    | TunnelOpened
     | Refused
 )
 """What comes back."""
-Message: TypeAlias = Hello | Bye | Ping | Pong | Objects | Ids | Want | Missing | Ask | Answer
+Message: TypeAlias = (
+    Hello
+    | Bye
+    | Ping
+    | Pong
+    | Objects
+    | Ids
+    | Want
+    | Missing
+    | Wants
+    | Level
+    | LevelGiven
+    | Stem
+    | Outbound
+    | TunnelData
+    | TunnelEnd
+    | Ask
+    | Answer
+)
 """Anything that travels in a frame."""
 
 ANSWER_TO: Final[dict[type[Ask], type[Answer]]] = {
     IdsQuery: IdsAnswer,
+    RangesQuery: RangesAnswer,
     RecordsQuery: RecordsAnswer,
     WhoIs: WhoIsAnswer,
     Join: Joined,
@@ -400,6 +366,7 @@ ANSWER_TO: Final[dict[type[Ask], type[Answer]]] = {
     Put: PutDone,
     Receipt: ReceiptStored,
     ReceiptQuery: ReceiptAnswer,
+    TunnelOpen: TunnelOpened,
 }
 """Each question and its answer; `Refused` answers any."""
 

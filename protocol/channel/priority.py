@@ -9,18 +9,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from protocol.channel.messages import (
-    Ids,
-    IdsAnswer,
-    Letters,
-    Message,
-    Objects,
-    Put,
-    Receipt,
-    ReceiptAnswer,
-    RecordsAnswer,
-    WhoIsAnswer,
-)
+from protocol.channel.messages import Ids, IdsAnswer, Message, Objects, RecordsAnswer, WhoIsAnswer
+from protocol.channel.post import Letters, Put, Receipt, ReceiptAnswer
 
 
 class Priority(IntEnum):

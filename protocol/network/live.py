@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocol import limits
-from protocol.channel.messages import ID_PREFIX_BYTES
+from protocol.channel.fields import ID_PREFIX_BYTES
 from protocol.errors import ObjectError, Reason
 from protocol.ids import ObjectId, blake2b_256
 from protocol.objects.envelope import Verified

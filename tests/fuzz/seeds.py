@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from protocol import limits, sealing, work
-from protocol.channel import messages
+from protocol.channel import messages, post
 from protocol.channel.frames import pack_frames
 from protocol.channel.messages import encode_message
 from protocol.channel.noise import HandshakeState, prologue_for
@@ -135,18 +135,18 @@ def all_messages() -> list[bytes]:
         messages.RecordsAnswer(request=2, records=records()),
         messages.WhoIs(request=3, key=key),
         messages.WhoIsAnswer(request=3, record=record),
-        messages.BoxOpen(request=4, open=box_record(), work=done),
-        messages.BoxOpened(request=4, until=NOW_MS),
-        messages.BoxChallenge(request=5, reader=key),
-        messages.BoxNonce(request=5, challenge=key),
-        messages.BoxRead(request=6, reader=key, signature=bytes(64), wait_ms=60_000),
-        messages.Letters(request=6, letters=[b"letter"], more=True),
-        messages.Put(request=7, reader=key, letter=bytes(560), work=done),
-        messages.PutDone(request=7, letter_hash=key),
-        messages.Receipt(request=8, reader=key, letter_hash=key, receipt=b""),
-        messages.ReceiptStored(request=8),
-        messages.ReceiptQuery(request=9, reader=key, letter_hashes=[key]),
-        messages.ReceiptAnswer(request=9, receipts=[(key, b"sealed")]),
+        post.BoxOpen(request=4, open=box_record(), work=done),
+        post.BoxOpened(request=4, until=NOW_MS),
+        post.BoxChallenge(request=5, reader=key),
+        post.BoxNonce(request=5, challenge=key),
+        post.BoxRead(request=6, reader=key, signature=bytes(64), wait_ms=60_000),
+        post.Letters(request=6, letters=[b"letter"], more=True),
+        post.Put(request=7, reader=key, letter=bytes(560), work=done),
+        post.PutDone(request=7, letter_hash=key),
+        post.Receipt(request=8, reader=key, letter_hash=key, receipt=b""),
+        post.ReceiptStored(request=8),
+        post.ReceiptQuery(request=9, reader=key, letter_hashes=[key]),
+        post.ReceiptAnswer(request=9, receipts=[(key, b"sealed")]),
     ]
     return [encode_message(each) for each in made]
 

@@ -13,16 +13,9 @@ from typing import Any
 
 from protocol import limits, sealing, signing, work
 from protocol.channel.frames import pack_frames, unpack_frame
-from protocol.channel.messages import (
-    BoxOpen,
-    Hello,
-    Objects,
-    Put,
-    RecordsAnswer,
-    decode_message,
-    encode_message,
-)
+from protocol.channel.messages import Hello, Objects, RecordsAnswer, decode_message, encode_message
 from protocol.channel.noise import HandshakeState, prologue_for
+from protocol.channel.post import BoxOpen, Put
 from protocol.encoding import decode, encode
 from protocol.engine import meanings
 from protocol.errors import RemoteProtocolError

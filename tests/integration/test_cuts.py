@@ -19,15 +19,8 @@ from node.testnet.crossing import Crossing
 from node.testnet.fault import Change, Fault
 from node.testnet.passage import Link
 from node.testnet.proxy import Proxy, straight
-from protocol.channel.messages import (
-    BoxChallenge,
-    BoxOpen,
-    BoxRead,
-    Message,
-    Put,
-    Receipt,
-    ReceiptQuery,
-)
+from protocol.channel.messages import Message
+from protocol.channel.post import BoxChallenge, BoxOpen, BoxRead, Put, Receipt, ReceiptQuery
 from protocol.market.deal import DealState
 from tests.integration.fair import HOST, Fair, accept, cast, eventually, offers
 from tests.integration.node.network.conftest import Citizen

@@ -12,7 +12,8 @@ import pytest
 from node.errors import ConfigError, TransportError
 from node.storage import objects
 from protocol import work
-from protocol.channel.messages import Objects, Put, PutDone
+from protocol.channel.messages import Objects
+from protocol.channel.post import Put, PutDone
 from protocol.encoding import decode, encode
 from protocol.errors import Reason
 from protocol.ids import NodeId, PeerId, blake2b_256, to_text

@@ -21,17 +21,8 @@ from node.runtime.network import Network
 from node.storage import mailbox as served
 from node.storage.outbox import OutgoingState
 from protocol import limits, signing, work
-from protocol.channel.messages import (
-    BoxChallenge,
-    BoxNonce,
-    BoxRead,
-    Letters,
-    Message,
-    Put,
-    PutDone,
-    Receipt,
-    Refused,
-)
+from protocol.channel.messages import Message, Refused
+from protocol.channel.post import BoxChallenge, BoxNonce, BoxRead, Letters, Put, PutDone, Receipt
 from protocol.errors import Reason
 from protocol.ids import NodeId, blake2b_256
 from protocol.post import letters

@@ -13,21 +13,16 @@ from hypothesis import strategies as st
 from protocol import limits
 from protocol.channel.frames import PLAINTEXT_BYTES_MAX, pack_frames, unpack_frame
 from protocol.channel.messages import (
-    BoxRead,
     Bye,
     Hello,
     Ids,
     IdsAnswer,
     IdsQuery,
     Join,
-    Letters,
     LinkLimits,
     Message,
     Objects,
     Ping,
-    Put,
-    ReceiptAnswer,
-    ReceiptQuery,
     RecordsAnswer,
     Refused,
     WhoIsAnswer,
@@ -35,6 +30,7 @@ from protocol.channel.messages import (
     encode_message,
 )
 from protocol.channel.noise import CipherState, HandshakeState, prologue_for
+from protocol.channel.post import BoxRead, Letters, Put, ReceiptAnswer, ReceiptQuery
 from protocol.encoding import encode
 from protocol.errors import FrameError, MessageError, Reason, RemoteProtocolError
 

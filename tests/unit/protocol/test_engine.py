@@ -13,7 +13,6 @@ from protocol.channel.messages import (
     IdsQuery,
     Missing,
     Objects,
-    PutDone,
     RecordsAnswer,
     RecordsQuery,
     Refused,
@@ -21,6 +20,7 @@ from protocol.channel.messages import (
     WhoIs,
     WhoIsAnswer,
 )
+from protocol.channel.post import PutDone
 from protocol.engine import Engine, meanings
 from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId

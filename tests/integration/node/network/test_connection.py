@@ -22,13 +22,13 @@ from protocol.channel.messages import (
     Objects,
     Ping,
     Pong,
-    PutDone,
     Refused,
     WhoIs,
     WhoIsAnswer,
     decode_message,
     encode_message,
 )
+from protocol.channel.post import PutDone
 from protocol.channel.priority import Priority
 from protocol.errors import LocalProtocolError, Reason, RemoteProtocolError
 

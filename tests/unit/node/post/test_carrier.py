@@ -8,7 +8,7 @@ import pytest
 
 from node.errors import TransportError
 from node.post.carrier import Carrier, LocalLink
-from protocol.channel.messages import BoxChallenge, BoxNonce
+from protocol.channel.post import BoxChallenge, BoxNonce
 from protocol.ids import NodeId
 from tests.unit.node.post.town import Town
 

@@ -16,13 +16,13 @@ from node.post.mailbox import Mailbox, Session
 from node.storage import mailbox as rows
 from node.storage.database import Storage
 from protocol import limits, sealing, signing, work
-from protocol.channel.messages import (
+from protocol.channel.messages import IdsQuery, Refused
+from protocol.channel.post import (
     BoxChallenge,
     BoxNonce,
     BoxOpen,
     BoxOpened,
     BoxRead,
-    IdsQuery,
     Letters,
     Put,
     PutDone,
@@ -30,7 +30,6 @@ from protocol.channel.messages import (
     ReceiptAnswer,
     ReceiptQuery,
     ReceiptStored,
-    Refused,
 )
 from protocol.errors import Reason
 from protocol.ids import NodeId, SigningKey

@@ -6,7 +6,7 @@ import pytest
 
 from node.errors import TransportError
 from node.post.opener import NotOpened, Opened
-from protocol.channel.messages import BoxOpened
+from protocol.channel.post import BoxOpened
 from protocol.errors import Reason
 from protocol.ids import NodeId
 from tests.unit.node.post.town import DAY_MS, Town

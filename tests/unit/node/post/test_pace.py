@@ -7,7 +7,7 @@ from typing import Any
 
 from node.post.pace import PacedLink
 from protocol import limits
-from protocol.channel.messages import BoxChallenge, BoxRead, Put, ReceiptQuery
+from protocol.channel.post import BoxChallenge, BoxRead, Put, ReceiptQuery
 from protocol.ids import NodeId
 
 READER = b"r" * 32

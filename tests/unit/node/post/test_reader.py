@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from node.errors import TransportError
 from node.storage import boxes_own
-from protocol.channel.messages import BoxChallenge, BoxRead, Letters, Refused
+from protocol.channel.messages import Refused
+from protocol.channel.post import BoxChallenge, BoxRead, Letters
 from protocol.errors import Reason
 from tests.unit.node.post.town import DAY_MS, Citizen, Town, eventually
 

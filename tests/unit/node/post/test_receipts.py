@@ -12,7 +12,8 @@ from node.errors import TransportError
 from node.post.receipts import Receipts
 from node.post.retry import Backoff
 from node.runtime.tasks import Tasks
-from protocol.channel.messages import Receipt, ReceiptStored, Refused
+from protocol.channel.messages import Refused
+from protocol.channel.post import Receipt, ReceiptStored
 from protocol.errors import Reason
 from protocol.ids import LetterHash
 from tests.unit.node.post.town import eventually

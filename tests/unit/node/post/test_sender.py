@@ -11,7 +11,8 @@ from node.post.sender import PUTS_PER_MAILBOX, is_put
 from node.storage import audit, outbox, wanted
 from node.storage.outbox import Outgoing, OutgoingState
 from protocol import limits, sealing
-from protocol.channel.messages import Put, PutDone, ReceiptAnswer, ReceiptQuery, Refused
+from protocol.channel.messages import Refused
+from protocol.channel.post import Put, PutDone, ReceiptAnswer, ReceiptQuery
 from protocol.errors import Reason
 from protocol.ids import LetterHash, NodeId, ObjectId
 from protocol.post.receipt import Receipt, seal_receipt

@@ -12,15 +12,8 @@ from node.post.mailbox import Session
 from node.post.window import Window
 from node.runtime.tasks import Tasks
 from protocol import limits
-from protocol.channel.messages import (
-    BoxChallenge,
-    BoxNonce,
-    BoxRead,
-    Letters,
-    Message,
-    Ping,
-    Refused,
-)
+from protocol.channel.messages import Message, Ping, Refused
+from protocol.channel.post import BoxChallenge, BoxNonce, BoxRead, Letters
 from protocol.errors import Reason
 from protocol.ids import NodeId
 

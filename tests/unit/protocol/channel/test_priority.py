@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from protocol.channel.messages import Bye, Ids, Letters, Message, Objects, Put, WhoIs
+from protocol.channel.messages import Bye, Ids, Message, Objects, WhoIs
+from protocol.channel.post import Letters, Put
 from protocol.channel.priority import Priority, priority_of
 from protocol.errors import Reason
 
