@@ -7,6 +7,7 @@ the tables and the few words said about them by more than one stage.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 from protocol import limits
@@ -68,6 +69,14 @@ class Carried:
             or prefix in self.declined
             or prefix in self.rejected
         )
+
+    def note_names(self, names: Iterable[bytes], peer: PeerId) -> None:
+        """Take a peer's word that it holds objects: what is not here is wanted."""
+        for prefix in names:
+            if prefix in self.live:
+                self.note_holder(prefix, peer)
+            elif not self.knows(prefix):
+                self.wanted.note(prefix, peer)
 
     def note_holder(self, prefix: bytes, peer: PeerId) -> None:
         """Remember that a linked peer holds an object."""

@@ -1,8 +1,8 @@
-"""The exchange of names: who holds what, who wants what, page by page and heartbeat by heartbeat.
+"""The exchange of names: who holds what, and who wants what, from heartbeat to heartbeat.
 
-Enters: announcements, wants, pages, peers that come and go, timers. Leaves: questions, answers,
-objects to serve. Never here: bytes from peers; what a want brings goes the whole way in (`intake`).
-Source: docs/protocol/06-gossip.md, "The way on" and "Catching up".
+Enters: announcements, wants, peers that come and go, timers. Leaves: questions, answers, objects to
+serve. Never here: bytes from peers; what a want brings goes the whole way in (`intake`).
+Source: docs/protocol/06-gossip.md, "The way on".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from protocol import limits
-from protocol.channel.messages import Ids, IdsAnswer, Missing, Want
+from protocol.channel.messages import Ids, Missing, Want
 from protocol.channel.priority import Priority
 from protocol.errors import Reason
 from protocol.ids import ObjectId, PeerId
@@ -26,14 +26,9 @@ from protocol.network.actions import (
 )
 from protocol.network.admission import PROMISE_POINTS
 from protocol.network.carried import Carried, objects_messages
-from protocol.network.catch_up import CatchUp
-from protocol.network.chance import Chance
 from protocol.network.events import (
     IdsReceived,
     MissingReceived,
-    PageAsked,
-    PageReceived,
-    PageRefused,
     PeerJoined,
     PeerLost,
     Started,
@@ -46,16 +41,13 @@ from protocol.now import Now
 class Exchange:
     """What one node says and asks about ids, over the tables it shares with the intake."""
 
-    def __init__(self, carried: Carried, *, chance: Chance) -> None:
+    def __init__(self, carried: Carried) -> None:
         """Begin with no question open.
 
         Args:
             carried: the tables.
-            chance: which peer to compare ids with.
         """
         self._carried = carried
-        self._chance = chance
-        self._catch_up = CatchUp()
 
     # --- names --------------------------------------------------------------------------------
 
@@ -65,7 +57,7 @@ class Exchange:
         """Take names: announced, missing, or wanted."""
         match event:
             case IdsReceived(peer=peer, ids=ids):
-                self._note(peer, ids)
+                self._carried.note_names(ids, peer)
                 return []
             case MissingReceived(peer=peer, ids=ids):
                 for prefix in ids:
@@ -76,13 +68,6 @@ class Exchange:
                 return self._serve(peer, ids, now)
             case _:
                 assert_never(event)
-
-    def _note(self, peer: PeerId, ids: tuple[bytes, ...]) -> None:
-        for prefix in ids:
-            if prefix in self._carried.live:
-                self._carried.note_holder(prefix, peer)
-            elif not self._carried.knows(prefix):
-                self._carried.wanted.note(prefix, peer)
 
     def _serve(self, peer: PeerId, ids: tuple[bytes, ...], now: Now) -> list[GossipAction]:
         """Answer a want: from memory what is not on disk yet, from disk the rest."""
@@ -126,46 +111,15 @@ class Exchange:
             for peer, names in self._carried.wanted.asks(now.mono_ms)
         ]
 
-    # --- pages --------------------------------------------------------------------------------
-
-    def paged(self, event: PageAsked | PageReceived | PageRefused, now: Now) -> list[GossipAction]:
-        """Answer a question for a page, or take one."""
-        match event:
-            case PageAsked(peer=peer, query=query):
-                after = (query.after_at, query.after_id or b"")
-                page = self._carried.live.page(after, query.limit, now.wall_ms)
-                answer = IdsAnswer(
-                    request=query.request, ids=page.ids, last_at=page.last_at, more=page.more
-                )
-                return [SendMessage(peer=peer, message=answer, priority=Priority.PULL)]
-            case PageReceived(peer=peer, answer=answer):
-                if self._catch_up.take(peer, answer):
-                    self._note(peer, tuple(answer.ids))
-                return self._next_pages()
-            case PageRefused(peer=peer, request=request):
-                self._catch_up.refused(peer, request)
-                return []
-            case _:
-                assert_never(event)
-
-    def _next_pages(self) -> list[GossipAction]:
-        """Ask for further pages of peers that have served most of the earlier ones."""
-        return [
-            SendMessage(peer=peer, message=query, priority=Priority.CONTROL)
-            for peer, query in self._catch_up.queries(self._carried.wanted.waiting_at)
-        ]
-
     # --- peers --------------------------------------------------------------------------------
 
-    def joined(self, event: PeerJoined, now: Now) -> list[GossipAction]:
-        """Welcome a peer: ask it for what is sought, and compare all ids."""
+    def joined(self, event: PeerJoined, now: Now) -> None:
+        """Welcome a peer: ask it for what is sought."""
         self._carried.peers[event.peer] = None
         self._carried.firsts[event.peer] = 0
         for prefix, until_ms in self._carried.sought.items():
             if now.mono_ms < until_ms:
                 self._carried.wanted.note(prefix, event.peer)
-        self._catch_up.begin(event.peer)
-        return self._next_pages()
 
     def lost(self, event: PeerLost) -> None:
         """Forget what was open with a peer."""
@@ -174,7 +128,6 @@ class Exchange:
         self._carried.firsts.pop(event.peer, None)
         self._carried.wanted.lose(event.peer)
         self._carried.queue.lose(event.peer)
-        self._catch_up.lose(event.peer)
 
     # --- time ---------------------------------------------------------------------------------
 
@@ -185,7 +138,6 @@ class Exchange:
         return [
             SetTimer(timer=Timer.HEARTBEAT, delay_ms=limits.heartbeat_ms),
             SetTimer(timer=Timer.SWEEP, delay_ms=limits.sweep_ms),
-            SetTimer(timer=Timer.CATCH_UP, delay_ms=self._chance.around(limits.catch_up_ms)),
         ]
 
     def timed(self, timer: Timer, now: Now) -> list[GossipAction]:
@@ -195,15 +147,13 @@ class Exchange:
                 return self._heartbeat(now)
             case Timer.SWEEP:
                 return self._sweep(now)
-            case Timer.CATCH_UP:
-                return self._compare()
-            case Timer.DIAL:
+            case Timer.CATCH_UP | Timer.DIAL:
                 return []
             case _:
                 assert_never(timer)
 
     def _heartbeat(self, now: Now) -> list[GossipAction]:
-        """Tell suppliers that we hold what they sent; look after promises and pages."""
+        """Tell suppliers that we hold what they sent; look after promises."""
         actions: list[GossipAction] = []
         for peer, names in self._carried.thanks.items():
             for start in range(0, len(names), limits.ids_per_message_max):
@@ -214,7 +164,6 @@ class Exchange:
             BlamePeer(peer=peer, reason=Reason.STALLED, points=PROMISE_POINTS)
             for peer in self._carried.wanted.broken(now.mono_ms)
         ]
-        actions += self._next_pages()
         actions.append(SetTimer(timer=Timer.HEARTBEAT, delay_ms=limits.heartbeat_ms))
         return actions
 
@@ -230,9 +179,3 @@ class Exchange:
             DropExpired(wall_ms=before_ms),
             SetTimer(timer=Timer.SWEEP, delay_ms=limits.sweep_ms),
         ]
-
-    def _compare(self) -> list[GossipAction]:
-        for peer in self._chance.sample(list(self._carried.peers), 1):
-            self._catch_up.begin(peer)
-        delay_ms = self._chance.around(limits.catch_up_ms)
-        return [*self._next_pages(), SetTimer(timer=Timer.CATCH_UP, delay_ms=delay_ms)]

@@ -23,6 +23,7 @@ from protocol.network.actions import GossipAction
 from protocol.network.admission import PUBLIC_KINDS
 from protocol.network.carried import Carried
 from protocol.network.chance import Chance
+from protocol.network.comparison import Comparison
 from protocol.network.events import (
     CandidateReceived,
     GossipEvent,
@@ -78,7 +79,8 @@ class Gossip:
             net=net, objects_max=objects_max, pending_max=pending_max, rejected_max=rejected_max
         )
         self._intake = Intake(self._carried, kinds=kinds)
-        self._exchange = Exchange(self._carried, chance=chance)
+        self._exchange = Exchange(self._carried)
+        self._comparison = Comparison(self._carried, chance=chance)
 
     # --- what others may ask ------------------------------------------------------------------
 
@@ -143,7 +145,7 @@ class Gossip:
             case IdsReceived() | MissingReceived() | WantReceived():
                 actions = self._exchange.named(event, now)
             case PageAsked() | PageReceived() | PageRefused():
-                actions = self._exchange.paged(event, now)
+                actions = self._comparison.handle(event, now)
             case _:
                 actions = self._turn(event, now)
         return actions
@@ -153,17 +155,19 @@ class Gossip:
     ) -> list[GossipAction]:
         match event:
             case Started():
-                actions = self._exchange.started(event)
+                actions = [*self._exchange.started(event), *self._comparison.started()]
             case SeekObject(id=object_id):
                 self._exchange.seek(object_id, now)
                 actions = []
             case PeerJoined():
-                actions = self._exchange.joined(event, now)
+                self._exchange.joined(event, now)
+                actions = self._comparison.joined(event)
             case PeerLost():
                 self._exchange.lost(event)
+                self._comparison.lost(event)
                 actions = []
             case TimerFired(timer=timer):
-                actions = self._exchange.timed(timer, now)
+                actions = [*self._exchange.timed(timer, now), *self._comparison.timed(timer)]
             case _:
                 assert_never(event)
         return actions
