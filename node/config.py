@@ -56,6 +56,10 @@ class Settings:
     """Names besides loopback's that the local API answers to."""
     open_browser: bool = True
     """Open the page in a browser at the first start, where somebody sits at a screen."""
+    push_links: int = limits.push_links
+    """Links that push whole objects to this node; fewer save bytes and cost time."""
+    uplink_kbit: int = 0
+    """What this node may send, kbit/s, for the number of peers it pushes to; 0 where unknown."""
     receipt_jitter_ms: int = 5_000
     """Longest random wait before a receipt leaves."""
     retry_base_ms: int = 2_000
@@ -79,6 +83,8 @@ class Settings:
 _RANGES: dict[str, tuple[int, int]] = {
     "listen_port": (0, _PORT_MAX),
     "api_port": (0, _PORT_MAX),
+    "push_links": (1, 8),
+    "uplink_kbit": (0, 100_000_000),
     "receipt_jitter_ms": (0, 60_000),
     "retry_base_ms": (10, 60_000),
     "retry_max_ms": (100, _MS_DAY),

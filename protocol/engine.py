@@ -13,6 +13,8 @@ from protocol.channel.messages import (
     Ids,
     IdsAnswer,
     IdsQuery,
+    Level,
+    LevelGiven,
     Message,
     Missing,
     Objects,
@@ -32,6 +34,8 @@ from protocol.network.events import (
     EngineEvent,
     GossipEvent,
     IdsReceived,
+    LevelAsked,
+    LevelReceived,
     LinkEvent,
     MessageReceived,
     MissingReceived,
@@ -51,6 +55,7 @@ from protocol.network.events import (
     TimerFired,
     WantReceived,
 )
+from protocol.network.flow import Flow
 from protocol.network.gossip import Gossip
 from protocol.network.links import Links
 from protocol.now import Now
@@ -72,6 +77,8 @@ class Engine:
         seed: bytes,
         outbound_max: int = limits.outbound_links,
         objects_max: int = limits.objects_live_max,
+        pushers: int = limits.push_links,
+        uplink_bps: int | None = None,
     ) -> None:
         """Start empty; `Started` is the first event.
 
@@ -81,10 +88,19 @@ class Engine:
             seed: 32 random bytes; the same seed and events give the same actions.
             outbound_max: outbound links to keep.
             objects_max: live objects of others.
+            pushers: links that push to us, K.
+            uplink_bps: what this node may send, bit/s; None where nothing is known.
         """
         chance = Chance(seed)
-        self.gossip = Gossip(net=net, chance=chance, objects_max=objects_max)
         self.links = Links(net=net, own=own, chance=chance, outbound_max=outbound_max)
+        self.gossip = Gossip(
+            net=net,
+            chance=chance,
+            objects_max=objects_max,
+            pushers=pushers,
+            uplink_bps=uplink_bps,
+            is_trusted=self.links.may_push,
+        )
 
     def handle(self, event: EngineEvent, now: Now) -> list[EngineAction]:
         """Take one event; perform every returned action, in order.
@@ -145,12 +161,16 @@ def meanings(peer: PeerId, message: Message) -> list[EngineEvent]:
         case Missing(ids=ids):
             return [MissingReceived(peer=peer, ids=tuple(ids))]
         case _:
-            return [_question_or_answer(peer, message)]
+            return [_single(peer, message)]
 
 
-def _question_or_answer(peer: PeerId, message: Message) -> EngineEvent:
+def _single(peer: PeerId, message: Message) -> EngineEvent:
     event: EngineEvent
     match message:
+        case Level(level=level):
+            event = LevelAsked(peer=peer, flow=Flow(level))
+        case LevelGiven(level=level):
+            event = LevelReceived(peer=peer, flow=Flow(level))
         case IdsQuery():
             event = PageAsked(peer=peer, query=message)
         case IdsAnswer():

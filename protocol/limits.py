@@ -227,6 +227,8 @@ catch_up_ms: Final = 5 * 60_000
 """Period of comparing all ids with one peer."""
 fault_half_life_ms: Final = 30 * 60_000
 """Fault points halve in this time."""
+fault_points_no_push: Final = 20
+"""Fault points at which a peer holds no push place."""
 fault_points_max: Final = 100
 """Fault points at which a peer is disconnected and its key refused."""
 ban_ms: Final = 3_600_000
@@ -310,3 +312,55 @@ stem_per_message_max: Final = 16
 """Objects in one stem message; guess."""
 tunnel_piece_bytes_max: Final = 32 * 1024
 """A piece of an inner frame; two carry the largest."""
+push_links: Final = 3
+"""Links that push whole objects to us, K; 2 where every byte counts."""
+ids_links: Final = 9
+"""Further links that name what is new."""
+push_slots: Final = 32
+"""Peers a node pushes to, unless its uplink bears fewer ..."""
+push_slots_min: Final = 8
+"""... and at least so many."""
+lag_unknown_ms: Final = 200
+"""What a new link's lag is taken to be; guess."""
+lag_silent_ms: Final = 500
+"""The lag of a link that did not show an object at all; guess."""
+choice_hysteresis_ms: Final = 30
+"""How much sooner another link must be before it takes a push place."""
+choice_tie_ms: Final = 5
+"""Links that differ by less are alike, and address groups decide; guess."""
+promise_penalty_ms: Final = 200
+"""What a broken promise adds to a link's lag."""
+penalty_ms_max: Final = 5_000
+"""The most that broken promises add; guess."""
+penalty_half_life_ms: Final = 60_000
+"""What was added halves in this time; guess."""
+push_refused_ms: Final = 60_000
+"""How long a link that would not push is not asked again; guess."""
+redraw_ms: Final = 10_000
+"""Shortest time between two draws of the link that is kept by lot; guess."""
+arrivals_watched_max: Final = 4_096
+"""Accepted objects watched for who else shows them; guess."""
+arrivals_weighed_max: Final = 64
+"""Of them weighed in one turn; guess."""
+arrival_window_ms: Final = 1_000
+"""How long an accepted object is watched; guess."""
+recent_ids_ms: Final = 60_000
+"""How long an object is news for quiet links."""
+recent_ids_max: Final = 65_536
+"""Names kept for that; guess."""
+batch_ms_min: Final = 5
+"""Names wait at least this long for company ..."""
+batch_ms_max: Final = 20
+"""... and at most this long."""
+quiet_sample: Final = 6
+"""Quiet links that hear the news with one heartbeat, and at least a quarter of them."""
+heartbeat_idle_ms: Final = 10_000
+"""Period of heartbeats when nothing goes on."""
+pull_wait_ms_min: Final = 150
+"""A named object is waited for at least this long before it is asked for ..."""
+pull_wait_ms_max: Final = 500
+"""... and at most this long; guess."""
+pull_late_ms_max: Final = 2_000
+"""A peer that serves nothing for this long at most is passed over for the next; guess."""
+rtt_unknown_ms: Final = 200
+"""What a round trip is taken to be before it is measured; guess."""

@@ -341,6 +341,7 @@ class Connection:
             case Pong(nonce=nonce):
                 if nonce == self._ping_nonce:
                     self.rtt_ms = self._now_ms() - self._ping_sent_ms
+                    self._endpoint.handlers.on_rtt(self)
             case Bye(reason=reason, detail=detail):
                 self._end(Ending(reason=reason, detail=detail, by_peer=True))
             case Hello():

@@ -63,6 +63,8 @@ class Handlers:
     """A message that answers no `request`; may raise RemoteProtocolError, which ends the link."""
     on_closed: Callable[[Connection, Reason], None]
     """The link has ended; the details stand in `connection.ending`."""
+    on_rtt: Callable[[Connection], None] = lambda _link: None
+    """A round trip was measured: `connection.rtt_ms`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

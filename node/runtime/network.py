@@ -49,6 +49,7 @@ from protocol.network.events import (
     PublishObject,
     RecordFound,
     RecordSigned,
+    RttMeasured,
     SeekObject,
     Started,
 )
@@ -175,7 +176,7 @@ class Network:
         self._card = Card(
             settings, clock=clock, transport_seed=transport_seed, record_seed=record_seed
         )
-        self._engine = Engine(net=settings.net, own=self.node_id, seed=entropy.bytes(32))
+        self._engine = self._make_engine(entropy)
         endpoint = self._endpoint(transport_seed, entropy)
         self._links = Links(self.node_id)
         self._dialer = Dialer(endpoint, self._links)
@@ -196,6 +197,15 @@ class Network:
         self._on_demand: OrderedDict[NodeId, None] = OrderedDict()
         self.port: int | None = None
 
+    def _make_engine(self, entropy: Entropy) -> Engine:
+        return Engine(
+            net=self._settings.net,
+            own=self.node_id,
+            seed=entropy.bytes(32),
+            pushers=self._settings.push_links,
+            uplink_bps=self._settings.uplink_kbit * 1_000 or None,
+        )
+
     def _endpoint(self, transport_seed: bytes, entropy: Entropy) -> Endpoint:
         return Endpoint(
             net=self._settings.net,
@@ -203,7 +213,10 @@ class Network:
             hello=self._card.hello,
             check_hello=self._check_hello,
             handlers=Handlers(
-                on_open=self._opened, on_message=self._received, on_closed=self._closed
+                on_open=self._opened,
+                on_message=self._received,
+                on_closed=self._closed,
+                on_rtt=self._measured,
             ),
             clock=self._clock,
             entropy=entropy,
@@ -544,6 +557,10 @@ class Network:
             self._on_message(link, message)
         else:
             self._pump.feed(MessageReceived(peer=PeerId(link.peer_id), message=message))
+
+    def _measured(self, link: Connection) -> None:
+        if link.rtt_ms is not None:
+            self._pump.feed(RttMeasured(peer=PeerId(link.peer_id), rtt_ms=link.rtt_ms))
 
     def _closed(self, link: Connection, _reason: Reason) -> None:
         peer = PeerId(link.peer_id)

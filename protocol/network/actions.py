@@ -27,6 +27,10 @@ class Timer(StrEnum):
     """Forget what has expired."""
     CATCH_UP = "catch-up"
     """Compare all ids with one peer."""
+    BATCH = "batch"
+    """Send the names that wait for company."""
+    PULL = "pull"
+    """Ask for what was not pushed, and others for what does not come."""
     DIAL = "dial"
     """Look after the number of links."""
 

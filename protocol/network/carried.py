@@ -31,7 +31,8 @@ class Carried:
 
     Attributes:
         net: network id.
-        peers: linked peers, in the order they came.
+        peers: linked peers with their address groups, in the order they came.
+        rtts: round trips measured, ms.
         live: public objects held.
         queue: candidates between admission and verdict.
         rejected: names provably bad for ever.
@@ -48,12 +49,13 @@ class Carried:
     def __init__(self, *, net: str, objects_max: int, pending_max: int, rejected_max: int) -> None:
         """Start empty."""
         self.net = net
-        self.peers: dict[PeerId, None] = {}
+        self.peers: dict[PeerId, str] = {}
+        self.rtts: dict[PeerId, int] = {}
         self.live = LiveTable(net=net, entries_max=objects_max)
         self.queue = VerifyQueue(pending_max=pending_max)
         self.rejected = Recent(rejected_max)
         self.declined = Recent(limits.declined_ids_max)
-        self.wanted = Wanted()
+        self.wanted = Wanted(groups=self.peers)
         self.holders = Holders(limits.holders_ids_max)
         self.storing: dict[bytes, Verified[Any]] = {}
         self.sought: OrderedDict[bytes, int] = OrderedDict()
@@ -70,13 +72,26 @@ class Carried:
             or prefix in self.rejected
         )
 
-    def note_names(self, names: Iterable[bytes], peer: PeerId) -> None:
-        """Take a peer's word that it holds objects: what is not here is wanted."""
+    def note_names(
+        self, names: Iterable[bytes], peer: PeerId, mono_ms: int = 0, wait_ms: int = 0
+    ) -> None:
+        """Take a peer's word that it holds objects: what is not here is wanted.
+
+        Args:
+            names: 16-byte names.
+            peer: whose word.
+            mono_ms: the moment.
+            wait_ms: how long a push may still be waited for.
+        """
         for prefix in names:
             if prefix in self.live:
                 self.note_holder(prefix, peer)
             elif not self.knows(prefix):
-                self.wanted.note(prefix, peer)
+                self.wanted.note(prefix, peer, mono_ms, wait_ms)
+
+    def is_wanted_by(self, peer: PeerId, prefix: bytes) -> bool:
+        """Tell whether a linked peer wants an object that is held."""
+        return peer in self.peers and prefix in self.live
 
     def note_holder(self, prefix: bytes, peer: PeerId) -> None:
         """Remember that a linked peer holds an object."""
@@ -100,27 +115,3 @@ def objects_messages(peer: PeerId, raws: list[bytes], priority: Priority) -> lis
         messages.append(SendMessage(peer=peer, message=message, priority=priority))
         start += count
     return messages
-
-
-class Pushes:
-    """Envelopes to be pushed at the end of one event, gathered by peer."""
-
-    def __init__(self, carried: Carried) -> None:
-        """Start with none."""
-        self._carried = carried
-        self._raws: dict[PeerId, list[bytes]] = {}
-
-    def add(self, prefix: bytes, raw: bytes) -> None:
-        """Push an object to every linked peer that is not known to hold it."""
-        holders = self._carried.holders.of(prefix)
-        for peer in self._carried.peers:
-            if peer not in holders:
-                self._raws.setdefault(peer, []).append(raw)
-
-    def actions(self) -> list[SendMessage]:
-        """Give the messages."""
-        return [
-            action
-            for peer, raws in self._raws.items()
-            for action in objects_messages(peer, raws, Priority.PUSH)
-        ]

@@ -22,6 +22,7 @@ from protocol.errors import Reason
 from protocol.ids import NodeId, ObjectId, PeerId
 from protocol.network.actions import Timer
 from protocol.network.addresses import NodeRecord
+from protocol.network.flow import Flow
 from protocol.network.live import LiveEntry
 from protocol.objects.envelope import Verified
 
@@ -220,6 +221,36 @@ class TimerFired:
     """Its token."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelAsked:
+    """A peer chose how new objects are to come to it."""
+
+    peer: PeerId
+    """Who."""
+    flow: Flow
+    """What it wants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelReceived:
+    """A peer gives another level than this node asked for."""
+
+    peer: PeerId
+    """Who."""
+    flow: Flow
+    """What it gives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RttMeasured:
+    """A round trip to a peer was measured."""
+
+    peer: PeerId
+    """Who."""
+    rtt_ms: int
+    """How long it took."""
+
+
 GossipEvent: TypeAlias = (
     Started
     | PeerJoined
@@ -235,6 +266,9 @@ GossipEvent: TypeAlias = (
     | PageAsked
     | WantReceived
     | MissingReceived
+    | LevelAsked
+    | LevelReceived
+    | RttMeasured
     | PublishObject
     | SeekObject
     | TimerFired

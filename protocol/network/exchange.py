@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from protocol import limits
-from protocol.channel.messages import Ids, Missing, Want
+from protocol.channel.messages import Missing, Want
 from protocol.channel.priority import Priority
 from protocol.errors import Reason
 from protocol.ids import ObjectId, PeerId
@@ -25,6 +25,7 @@ from protocol.network.actions import (
     Timer,
 )
 from protocol.network.admission import PROMISE_POINTS
+from protocol.network.announcements import ids_messages
 from protocol.network.carried import Carried, objects_messages
 from protocol.network.events import (
     IdsReceived,
@@ -35,19 +36,24 @@ from protocol.network.events import (
     WantReceived,
 )
 from protocol.network.live import prefix_of
+from protocol.network.spread import Spread
 from protocol.now import Now
 
 
 class Exchange:
     """What one node says and asks about ids, over the tables it shares with the intake."""
 
-    def __init__(self, carried: Carried) -> None:
+    def __init__(self, carried: Carried, spread: Spread) -> None:
         """Begin with no question open.
 
         Args:
             carried: the tables.
+            spread: the way on, which hears who showed what.
         """
         self._carried = carried
+        self._spread = spread
+        self._pull_ms: int | None = None
+        self._is_idle = False
 
     # --- names --------------------------------------------------------------------------------
 
@@ -57,7 +63,7 @@ class Exchange:
         """Take names: announced, missing, or wanted."""
         match event:
             case IdsReceived(peer=peer, ids=ids):
-                self._carried.note_names(ids, peer)
+                self._hear(peer, ids, now)
                 return []
             case MissingReceived(peer=peer, ids=ids):
                 for prefix in ids:
@@ -68,6 +74,13 @@ class Exchange:
                 return self._serve(peer, ids, now)
             case _:
                 assert_never(event)
+
+    def _hear(self, peer: PeerId, ids: tuple[bytes, ...], now: Now) -> None:
+        """Take an announcement: what we have shows how far behind the peer is."""
+        carried = self._carried
+        for prefix in ids:
+            self._spread.choice.named(prefix, peer, now.mono_ms)
+        carried.note_names(ids, peer, now.mono_ms, carried.wanted.wait_ms)
 
     def _serve(self, peer: PeerId, ids: tuple[bytes, ...], now: Now) -> list[GossipAction]:
         """Answer a want: from memory what is not on disk yet, from disk the rest."""
@@ -105,27 +118,49 @@ class Exchange:
             carried.wanted.note(prefix, peer)
 
     def asks(self, now: Now) -> list[GossipAction]:
-        """Ask for what is wanted, as far as peers have room."""
-        return [
+        """Ask for what is ripe, as far as peers have room, and wind the clock for the rest."""
+        wanted = self._carried.wanted
+        if not len(wanted):
+            return []
+        actions: list[GossipAction] = [
             SendMessage(peer=peer, message=Want(ids=names), priority=Priority.CONTROL)
-            for peer, names in self._carried.wanted.asks(now.mono_ms)
+            for peer, names in wanted.asks(
+                now.mono_ms, lambda peer: self._spread.choice.penalty_ms(peer, now.mono_ms)
+            )
         ]
+        due_ms = wanted.due_ms(self._patience_ms)
+        if due_ms is not None and (self._pull_ms is None or due_ms < self._pull_ms):
+            self._pull_ms = due_ms
+            delay_ms = max(1, due_ms - now.mono_ms)
+            actions.append(SetTimer(timer=Timer.PULL, delay_ms=delay_ms))
+        return actions
+
+    def _patience_ms(self, peer: PeerId) -> int:
+        """Give half as long again as a round trip takes."""
+        rtt_ms = self._carried.rtts.get(peer, limits.rtt_unknown_ms)
+        return max(limits.pull_wait_ms_min, min(rtt_ms * 3 // 2, limits.pull_late_ms_max))
 
     # --- peers --------------------------------------------------------------------------------
 
     def joined(self, event: PeerJoined, now: Now) -> None:
         """Welcome a peer: ask it for what is sought."""
-        self._carried.peers[event.peer] = None
+        self._carried.peers[event.peer] = event.address.rpartition(":")[0] or event.address
         self._carried.firsts[event.peer] = 0
         for prefix, until_ms in self._carried.sought.items():
             if now.mono_ms < until_ms:
                 self._carried.wanted.note(prefix, event.peer)
+
+    def measured(self, peer: PeerId, rtt_ms: int) -> None:
+        """Note how long a round trip to a linked peer takes."""
+        if peer in self._carried.peers:
+            self._carried.rtts[peer] = rtt_ms
 
     def lost(self, event: PeerLost) -> None:
         """Forget what was open with a peer."""
         self._carried.peers.pop(event.peer, None)
         self._carried.thanks.pop(event.peer, None)
         self._carried.firsts.pop(event.peer, None)
+        self._carried.rtts.pop(event.peer, None)
         self._carried.wanted.lose(event.peer)
         self._carried.queue.lose(event.peer)
 
@@ -147,7 +182,12 @@ class Exchange:
                 return self._heartbeat(now)
             case Timer.SWEEP:
                 return self._sweep(now)
-            case Timer.CATCH_UP | Timer.DIAL:
+            case Timer.PULL:
+                self._pull_ms = None
+                for peer in self._carried.wanted.late(now.mono_ms, self._patience_ms):
+                    self._spread.choice.broke(peer, now.mono_ms)
+                return []
+            case Timer.BATCH | Timer.CATCH_UP | Timer.DIAL:
                 return []
             case _:
                 assert_never(timer)
@@ -156,16 +196,27 @@ class Exchange:
         """Tell suppliers that we hold what they sent; look after promises."""
         actions: list[GossipAction] = []
         for peer, names in self._carried.thanks.items():
-            for start in range(0, len(names), limits.ids_per_message_max):
-                message = Ids(ids=names[start : start + limits.ids_per_message_max])
-                actions.append(SendMessage(peer=peer, message=message, priority=Priority.PULL))
+            actions += ids_messages(peer, names)
         self._carried.thanks.clear()
         actions += [
             BlamePeer(peer=peer, reason=Reason.STALLED, points=PROMISE_POINTS)
             for peer in self._carried.wanted.broken(now.mono_ms)
         ]
-        actions.append(SetTimer(timer=Timer.HEARTBEAT, delay_ms=limits.heartbeat_ms))
+        self._is_idle = not self._is_busy
+        delay_ms = limits.heartbeat_idle_ms if self._is_idle else limits.heartbeat_ms
+        actions.append(SetTimer(timer=Timer.HEARTBEAT, delay_ms=delay_ms))
         return actions
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(len(self._carried.wanted) or self._carried.thanks or self._spread.is_busy)
+
+    def wake(self) -> list[GossipAction]:
+        """Bring the heartbeat forward when something begins after a quiet time."""
+        if not self._is_idle or not self._is_busy:
+            return []
+        self._is_idle = False
+        return [SetTimer(timer=Timer.HEARTBEAT, delay_ms=limits.heartbeat_ms)]
 
     def _sweep(self, now: Now) -> list[GossipAction]:
         # Kept a little past expiry: a peer whose clock is behind may still offer it.

@@ -13,7 +13,7 @@ Source: docs/protocol/06-gossip.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from protocol import limits
@@ -23,11 +23,14 @@ from protocol.network.actions import GossipAction
 from protocol.network.admission import PUBLIC_KINDS
 from protocol.network.carried import Carried
 from protocol.network.chance import Chance
+from protocol.network.choice import SupplyView
 from protocol.network.comparison import Comparison
 from protocol.network.events import (
     CandidateReceived,
     GossipEvent,
     IdsReceived,
+    LevelAsked,
+    LevelReceived,
     MissingReceived,
     ObjectLost,
     ObjectStored,
@@ -37,6 +40,7 @@ from protocol.network.events import (
     PeerJoined,
     PeerLost,
     PublishObject,
+    RttMeasured,
     SeekObject,
     Started,
     StoreFailed,
@@ -45,8 +49,10 @@ from protocol.network.events import (
     WantReceived,
 )
 from protocol.network.exchange import Exchange
+from protocol.network.flow import Flow
 from protocol.network.intake import Intake
 from protocol.network.live import LiveTable, prefix_of
+from protocol.network.spread import Spread
 from protocol.network.verdicts import Verdict
 from protocol.now import Now
 from protocol.objects.header import Kind
@@ -64,6 +70,9 @@ class Gossip:
         objects_max: int = limits.objects_live_max,
         pending_max: int = limits.pending_objects_max,
         rejected_max: int = limits.rejected_ids_max,
+        pushers: int = limits.push_links,
+        uplink_bps: int | None = None,
+        is_trusted: Callable[[PeerId, int], bool] = lambda _peer, _ms: True,
     ) -> None:
         """Start empty; `Started` is the first event.
 
@@ -74,12 +83,22 @@ class Gossip:
             objects_max: live objects of others.
             pending_max: candidates between admission and verdict.
             rejected_max: ids remembered as provably bad.
+            pushers: links that push to us.
+            uplink_bps: what this node may send, bit/s; None where nothing is known.
+            is_trusted: whether a peer may hold a push place at a moment.
         """
         self._carried = Carried(
             net=net, objects_max=objects_max, pending_max=pending_max, rejected_max=rejected_max
         )
-        self._intake = Intake(self._carried, kinds=kinds)
-        self._exchange = Exchange(self._carried)
+        self._spread = Spread(
+            self._carried,
+            chance=chance,
+            pushers=pushers,
+            uplink_bps=uplink_bps,
+            is_trusted=is_trusted,
+        )
+        self._intake = Intake(self._carried, self._spread, kinds=kinds)
+        self._exchange = Exchange(self._carried, self._spread)
         self._comparison = Comparison(self._carried, chance=chance)
 
     # --- what others may ask ------------------------------------------------------------------
@@ -119,6 +138,14 @@ class Gossip:
         peers = self._carried.peers
         return sum(1 for peer in peers if peer in holders), len(peers)
 
+    def supply_view(self, peer: PeerId, now: Now) -> SupplyView | None:
+        """Tell what is thought of a link as a source; None for one that is not there."""
+        return self._spread.choice.view(peer, now.mono_ms)
+
+    def flow_to(self, peer: PeerId) -> Flow:
+        """Tell how new objects go to a peer."""
+        return self._spread.slots.of(peer)
+
     def first_from(self, peer: PeerId) -> int:
         """Count the objects a linked peer was the first to supply."""
         return self._carried.firsts.get(peer, 0)
@@ -130,6 +157,8 @@ class Gossip:
         actions = self._dispatch(event, now)
         actions += self._intake.next_run()
         actions += self._exchange.asks(now)
+        actions += self._spread.batch()
+        actions += self._exchange.wake()
         return actions
 
     def _dispatch(self, event: GossipEvent, now: Now) -> list[GossipAction]:
@@ -144,6 +173,11 @@ class Gossip:
                 actions = self._intake.publish(verified, now)
             case IdsReceived() | MissingReceived() | WantReceived():
                 actions = self._exchange.named(event, now)
+            case LevelAsked() | LevelReceived():
+                actions = self._spread.handle(event, now)
+            case RttMeasured(peer=peer, rtt_ms=rtt_ms):
+                self._exchange.measured(peer, rtt_ms)
+                actions = []
             case PageAsked() | PageReceived() | PageRefused():
                 actions = self._comparison.handle(event, now)
             case _:
@@ -161,13 +195,17 @@ class Gossip:
                 actions = []
             case PeerJoined():
                 self._exchange.joined(event, now)
-                actions = self._comparison.joined(event)
+                actions = [*self._spread.joined(event, now), *self._comparison.joined(event)]
             case PeerLost():
                 self._exchange.lost(event)
                 self._comparison.lost(event)
-                actions = []
+                actions = self._spread.lost(event, now)
             case TimerFired(timer=timer):
-                actions = [*self._exchange.timed(timer, now), *self._comparison.timed(timer)]
+                actions = [
+                    *self._spread.timed(timer, now),
+                    *self._exchange.timed(timer, now),
+                    *self._comparison.timed(timer),
+                ]
             case _:
                 assert_never(event)
         return actions

@@ -16,7 +16,7 @@ from protocol.errors import ObjectError, Reason
 from protocol.ids import NodeId, ObjectId, PeerId
 from protocol.network.actions import DropObject, GossipAction, Notify, StoreObject, VerifyBatch
 from protocol.network.admission import Memory, check_admissible, memory_of, points_of
-from protocol.network.carried import Carried, Pushes, blame
+from protocol.network.carried import Carried, blame
 from protocol.network.events import (
     ObjectLost,
     ObjectStored,
@@ -25,6 +25,7 @@ from protocol.network.events import (
     VerifyFinished,
 )
 from protocol.network.live import entry_of, prefix_of, text_digest
+from protocol.network.spread import Pushes, Spread
 from protocol.network.verdicts import Verdict
 from protocol.now import Now
 from protocol.objects.envelope import Candidate, Verified, read_candidate
@@ -34,14 +35,16 @@ from protocol.objects.header import Kind
 class Intake:
     """The stages of one node, over the tables they share with the exchange of ids."""
 
-    def __init__(self, carried: Carried, *, kinds: frozenset[Kind]) -> None:
+    def __init__(self, carried: Carried, spread: Spread, *, kinds: frozenset[Kind]) -> None:
         """Begin with nothing being verified.
 
         Args:
             carried: the tables.
+            spread: the way on.
             kinds: what this node carries.
         """
         self._carried = carried
+        self._spread = spread
         self._kinds = kinds
         self._is_verifying = False
 
@@ -60,6 +63,7 @@ class Intake:
             return self._admit(candidate, prefix, peer, now)
         carried.verdicts.note(Verdict.DUPLICATE)
         carried.wanted.arrived(prefix, peer, now.mono_ms)
+        self._spread.choice.pushed(prefix, peer, now.mono_ms)
         if prefix in carried.live:
             carried.note_holder(prefix, peer)
         elif prefix in carried.queue:
@@ -81,6 +85,8 @@ class Intake:
         except ObjectError as error:
             return self._refuse(prefix, error.reason, [peer], now)
         if carried.queue.put(candidate, peer):
+            announcers = carried.wanted.announcers(prefix)
+            self._spread.choice.arrived(prefix, peer, announcers, now.mono_ms)
             carried.wanted.arrived(prefix, peer, now.mono_ms)
         else:
             # It is asked for again when there is room.
@@ -120,7 +126,7 @@ class Intake:
         """Take the verdicts of a run: what holds is settled, the rest remembered."""
         self._is_verifying = False
         actions: list[GossipAction] = []
-        pushes = Pushes(self._carried)
+        pushes = self._spread.begin(now)
         for outcome in event.outcomes:
             prefix = prefix_of(outcome.id)
             pending = self._carried.queue.finish(prefix)
@@ -145,6 +151,7 @@ class Intake:
         if placement.replaced is not None:
             carried.declined.add(prefix_of(placement.replaced))
         carried.verdicts.note(Verdict.ACCEPTED)
+        self._spread.choice.accepted(prefix)
         carried.storing[prefix] = verified
         carried.sought.pop(prefix, None)
         actions.append(StoreObject(verified=verified, replaced=placement.replaced))
@@ -178,7 +185,7 @@ class Intake:
                 carried.declined.add(prefix_of(placement.replaced))
         carried.holders.pin(prefix)
         carried.wanted.arrived(prefix, PeerId(b""), now.mono_ms)
-        pushes = Pushes(carried)
+        pushes = self._spread.begin(now)
         pushes.add(prefix, verified.raw)
         return actions + pushes.actions()
 

@@ -108,6 +108,10 @@ class Links:
         """Give the fault points a key has left."""
         return self._faults.points(peer, now.mono_ms)
 
+    def may_push(self, peer: PeerId, mono_ms: int) -> bool:
+        """Tell whether a key's faults leave it a push place at a moment."""
+        return self._faults.points(peer, mono_ms) < limits.fault_points_no_push
+
     def clock_offset_ms(self, now: Now) -> int | None:
         """Give the median of the peers' clocks against ours; None while too few are linked.
 
@@ -309,7 +313,7 @@ class Links:
                 self._book.sweep(now.wall_ms)
                 # Records are believed for a day; asking keeps them fresh on links that last.
                 return [self._ask(peer) for peer in self._chance.sample(list(self._links), 1)]
-            case Timer.HEARTBEAT | Timer.CATCH_UP:
+            case Timer.HEARTBEAT | Timer.CATCH_UP | Timer.BATCH | Timer.PULL:
                 return []
             case _:
                 assert_never(timer)

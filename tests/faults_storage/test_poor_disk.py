@@ -250,8 +250,8 @@ def test_a_disk_that_errs_promises_nothing(relay: str, tmp_path: Path, call: str
 
 
 @contextlib.contextmanager
-def held(database: Path, seconds: float) -> Iterator[None]:
-    """Another program holds the file for writing."""
+def held(database: Path, seconds: float | None = None) -> Iterator[None]:
+    """Another program holds the file for writing, for a while or as long as the block lasts."""
     conn = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
     conn.execute("BEGIN EXCLUSIVE")
 
@@ -259,12 +259,16 @@ def held(database: Path, seconds: float) -> Iterator[None]:
         conn.execute("ROLLBACK")
         conn.close()
 
-    timer = threading.Timer(seconds, let_go)
-    timer.start()
+    timer = threading.Timer(seconds, let_go) if seconds is not None else None
+    if timer is not None:
+        timer.start()
     try:
         yield
     finally:
-        timer.join()
+        if timer is not None:
+            timer.join()
+        else:
+            let_go()
 
 
 def test_a_file_held_for_a_moment_is_waited_for(relay: str, tmp_path: Path):
@@ -284,15 +288,10 @@ def test_a_file_held_for_long_is_refused_and_reads_go_on(relay: str, tmp_path: P
     warehouse = Warehouse(tmp_path / "home", flags=["--peer", relay])
     with running(warehouse):
         assert warehouse.keep(0).status == 200
-        with held(warehouse.home / "node.db", 11.0):
-            began = time.monotonic()
-            said = warehouse.keep(1)
-            waited = time.monotonic() - began
-            said_well(said, 503, "E-DB-BUSY")
-            assert waited < 10.0
-            began = time.monotonic()
+        with held(warehouse.home / "node.db"):
+            said_well(warehouse.keep(1), 503, "E-DB-BUSY")
+            # Whoever reads does not wait for whoever writes: the file is still held.
             assert len(warehouse.listed()) == 1
-            assert time.monotonic() - began < 2.0, "reading does not wait for writing"
         assert warehouse.keep(2).status == 200
         warehouse.check()
         no_traceback(warehouse)

@@ -57,6 +57,8 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         api_port="0",
         api_names="box.local",
         open_browser="no",
+        push_links="2",
+        uplink_kbit="5000",
         receipt_jitter_ms="0",
         retry_base_ms="10",
         retry_max_ms="100",

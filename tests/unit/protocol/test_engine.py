@@ -11,6 +11,8 @@ from protocol.channel.messages import (
     Ids,
     IdsAnswer,
     IdsQuery,
+    Level,
+    LevelGiven,
     Missing,
     Objects,
     RecordsAnswer,
@@ -49,6 +51,8 @@ def say(made: Engine, message: Any) -> list[Any]:
         (Ids(ids=[bytes(16)]), events.IdsReceived),
         (Want(ids=[bytes(16)]), events.WantReceived),
         (Missing(ids=[bytes(16)]), events.MissingReceived),
+        (Level(level=2), events.LevelAsked),
+        (LevelGiven(level=1), events.LevelReceived),
         (IdsQuery(), events.PageAsked),
         (IdsAnswer(ids=[]), events.PageReceived),
         (Refused(request=1, reason=Reason.QUOTA), events.PageRefused),
@@ -91,7 +95,7 @@ def test_blame_that_gossip_finds_closes_the_link():
 def test_both_machines_hear_of_peers_and_timers():
     made = engine()
     sent = [a.message for a in of(SendMessage, made.handle(joined("one"), NOW))]
-    assert {type(message) for message in sent} == {RecordsQuery, IdsQuery}
+    assert {type(message) for message in sent} == {Level, RecordsQuery, IdsQuery}
     done = made.handle(events.TimerFired(timer=Timer.SWEEP), NOW)
     assert len(of(SendMessage, done)) == 1
     assert [action.timer for action in of(SetTimer, done)] == [Timer.SWEEP]

@@ -310,7 +310,7 @@ async def test_peer_is_never_sent_larger_frames_than_it_takes(town, stranger):
     bo = await town("bo").listen()
     narrow = await stranger(bo)
     await narrow.shake(
-        msgpack.packb([[1, [1], b"r", 0, [limits.frame_bytes_min], ""]], use_bin_type=True)
+        msgpack.packb([[1, [1], b"r", 0, [limits.frame_bytes_min], "", 0, None]], use_bin_type=True)
     )
     await bo.until(lambda: bo.opened)
     for _ in range(30):
@@ -341,7 +341,7 @@ BAD_FRAMES = {
     "out of range": (msgpack.packb([[3, 2**40]]), Reason.OUT_OF_RANGE),
     "bad shape": (msgpack.packb([[3]]), Reason.BAD_SHAPE),
     "second hello": (
-        msgpack.packb([[1, [1], b"r", 0, [65_536], ""]], use_bin_type=True),
+        msgpack.packb([[1, [1], b"r", 0, [65_536], "", 0, None]], use_bin_type=True),
         Reason.UNEXPECTED,
     ),
 }

@@ -1,4 +1,4 @@
-"""What the stages share: messages that fit, and pushes that skip who has it."""
+"""What the stages share: messages that fit, and what is known of a name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from protocol.channel.messages import Objects, encode_message
 from protocol.channel.priority import Priority
 from protocol.errors import Reason
 from protocol.network.actions import BlamePeer
-from protocol.network.carried import Carried, Pushes, blame, objects_messages
+from protocol.network.carried import Carried, blame, objects_messages
 from tests.parties import NET
 from tests.unit.protocol.network.driver import peer
 
@@ -37,28 +37,6 @@ def test_blame_is_for_provable_faults():
         BlamePeer(peer=ONE, reason=Reason.BAD_SIGNATURE, points=10)
     ]
     assert blame(ONE, Reason.QUOTA) == []
-
-
-def test_pushes_skip_who_is_known_to_hold_it():
-    state = carried()
-    for who in ("one", "two", "three"):
-        state.peers[peer(who)] = None
-    state.note_holder(b"x", peer("two"))
-    state.note_holder(b"x", peer("stranger"))
-    pushes = Pushes(state)
-    pushes.add(b"x", b"first")
-    pushes.add(b"y", b"second")
-    sent = {
-        action.peer: action.message.raws
-        for action in pushes.actions()
-        if isinstance(action.message, Objects)
-    }
-    assert sent == {
-        peer("one"): [b"first", b"second"],
-        peer("two"): [b"second"],
-        peer("three"): [b"first", b"second"],
-    }
-    assert state.holders.of(b"x") == {peer("two")}
 
 
 def test_a_name_is_known_wherever_it_stands():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from protocol import limits
 from protocol.channel.messages import Ids, Missing, Objects, Want
-from protocol.network.actions import DropExpired, Timer
+from protocol.network.actions import DropExpired, SetTimer, Timer
 from protocol.network.events import (
     IdsReceived,
     MissingReceived,
     PeerLost,
     PublishObject,
+    RttMeasured,
     SeekObject,
     Started,
     TimerFired,
@@ -33,6 +34,11 @@ def announce(bench: Bench, who: str, *names: bytes) -> None:
     bench.feed(IdsReceived(peer=peer(who), ids=names))
 
 
+def ripen(bench: Bench) -> None:
+    """Let the moment pass in which a push is waited for."""
+    tick(bench, Timer.PULL, limits.pull_wait_ms_min)
+
+
 # --- wants ---------------------------------------------------------------------------------------
 
 
@@ -41,6 +47,8 @@ def test_announced_objects_are_asked_for_once():
     bench.join("a", "b")
     announce(bench, "a", CAST_NAME, UNKNOWN)
     announce(bench, "b", CAST_NAME)
+    assert bench.sent("a", Want) == []
+    ripen(bench)
     assert [m.ids for m in bench.sent("a", Want)] == [[CAST_NAME, UNKNOWN]]
     assert bench.sent("b", Want) == []
 
@@ -61,6 +69,7 @@ def test_what_is_missing_at_one_is_asked_of_the_next():
     bench.join("a", "b")
     for who in ("a", "b"):
         announce(bench, who, CAST_NAME)
+    ripen(bench)
     bench.feed(MissingReceived(peer=peer("a"), ids=(CAST_NAME,)))
     assert [m.ids for m in bench.sent("b", Want)] == [[CAST_NAME]]
     assert bench.blamed("a") == []
@@ -71,6 +80,7 @@ def test_an_answer_with_bad_work_counts_as_none():
     bench.join("a", "b")
     for who in ("a", "b"):
         announce(bench, who, CAST_NAME)
+    ripen(bench)
     bench.receive("a", CAST.raw[:-10] + b"\xc0")
     assert bench.blamed("a") == ["bad_work"]
     assert [m.ids for m in bench.sent("b", Want)] == [[CAST_NAME]]
@@ -79,13 +89,64 @@ def test_an_answer_with_bad_work_counts_as_none():
 def test_announcing_and_not_serving_breaks_a_promise():
     bench = Bench()
     bench.join("teaser", "b")
-    for who in ("teaser", "b"):
-        announce(bench, who, CAST_NAME)
+    announce(bench, "teaser", CAST_NAME)
+    ripen(bench)
     tick(bench, Timer.HEARTBEAT, limits.want_silence_ms_max - 1)
     assert bench.blamed("teaser") == []
+    announce(bench, "b", CAST_NAME)
     tick(bench, Timer.HEARTBEAT, 1)
     assert bench.blamed("teaser") == ["stalled"]
     assert [m.ids for m in bench.sent("b", Want)] == [[CAST_NAME]]
+
+
+def test_who_is_late_is_passed_over_and_thought_less_of():
+    bench = Bench()
+    bench.join("slow", "b")
+    bench.feed(RttMeasured(peer=peer("slow"), rtt_ms=400))
+    bench.feed(RttMeasured(peer=peer("stranger"), rtt_ms=400))
+    for who in ("slow", "b"):
+        announce(bench, who, CAST_NAME)
+    ripen(bench)
+    tick(bench, Timer.PULL, 599)
+    assert bench.sent("b", Want) == []
+    tick(bench, Timer.PULL, 1)
+    assert [m.ids for m in bench.sent("b", Want)] == [[CAST_NAME]]
+    assert bench.blamed("slow") == []
+    view = bench.gossip.supply_view(peer("slow"), bench.now)
+    assert view is not None
+    assert view.penalty_ms == limits.promise_penalty_ms
+    bench.receive("slow", CAST.raw)
+    assert bench.stored() == [CAST.id]
+
+
+def test_the_clock_of_pulls_is_wound_once():
+    bench = Bench()
+    bench.join("a", "b")
+    announce(bench, "a", CAST_NAME)
+    announce(bench, "b", CAST_NAME)
+    bench.receive("a", PROFILE.raw)
+    wound = [each.delay_ms for each in of(SetTimer, bench.actions) if each.timer is Timer.PULL]
+    assert wound == [limits.pull_wait_ms_min]
+
+
+def test_the_heart_beats_slowly_when_nothing_goes_on():
+    bench = Bench()
+    bench.join("a")
+
+    def beat() -> int:
+        tick(bench, Timer.HEARTBEAT, limits.heartbeat_ms)
+        beats = [each for each in of(SetTimer, bench.actions) if each.timer is Timer.HEARTBEAT]
+        return beats[-1].delay_ms
+
+    assert beat() == limits.heartbeat_idle_ms
+    bench.actions.clear()
+    bench.receive("a", CAST.raw)
+    assert [
+        each.delay_ms for each in of(SetTimer, bench.actions) if each.timer is Timer.HEARTBEAT
+    ] == [limits.heartbeat_ms]
+    assert beat() == limits.heartbeat_ms
+    bench.now = later(limits.recent_ids_ms, bench.now)
+    assert beat() == limits.heartbeat_idle_ms
 
 
 def test_who_leaves_owes_nothing():
@@ -93,6 +154,7 @@ def test_who_leaves_owes_nothing():
     bench.join("a", "b")
     for who in ("a", "b"):
         announce(bench, who, CAST_NAME)
+    ripen(bench)
     bench.feed(PeerLost(peer=peer("a")))
     assert [m.ids for m in bench.sent("b", Want)] == [[CAST_NAME]]
     bench.feed(PeerLost(peer=peer("a")))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocol.channel.messages import Ids, IdsAnswer, IdsQuery, Missing, Objects, Want
+from protocol.channel.messages import Ids, IdsAnswer, IdsQuery, Level, Missing, Objects, Want
+from protocol.ids import PeerId
 from protocol.network.actions import SendMessage, ServeObjects
 from protocol.network.events import (
     CandidateReceived,
     GossipEvent,
     IdsReceived,
+    LevelAsked,
     MissingReceived,
     PageAsked,
     PageReceived,
     PublishObject,
     WantReceived,
 )
+from protocol.network.flow import Flow
 from tests.parties import make_cast, make_profile
 from tests.unit.protocol.network.driver import Bench, joined, later, make_revoke, peer
 
@@ -31,10 +34,18 @@ def meaning(sender: str, message: Any) -> list[GossipEvent]:
             return [WantReceived(peer=who, ids=tuple(ids))]
         case Missing(ids=ids):
             return [MissingReceived(peer=who, ids=tuple(ids))]
+        case _:
+            return [rare(who, message)]
+
+
+def rare(who: PeerId, message: Any) -> GossipEvent:
+    match message:
+        case Level(level=level):
+            return LevelAsked(peer=who, flow=Flow(level))
         case IdsQuery():
-            return [PageAsked(peer=who, query=message)]
+            return PageAsked(peer=who, query=message)
         case IdsAnswer():
-            return [PageReceived(peer=who, answer=message)]
+            return PageReceived(peer=who, answer=message)
         case _:
             raise AssertionError(message)
 

@@ -7,6 +7,16 @@ from protocol.network.wanted import Wanted
 from tests.unit.protocol.network.driver import peer
 
 SILENCE = limits.want_silence_ms_max
+ONE, TWO = peer("one"), peer("two")
+
+
+def name(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def always(ms: int):
+    """The same patience with everybody."""
+    return lambda _peer: ms
 
 
 def names(count: int, start: int = 0) -> list[bytes]:
@@ -189,3 +199,93 @@ def test_names_announced_and_taken_back_leave_nothing_behind():
             wanted.note(name, peer("liar"))
             wanted.failed(name, peer("liar"))
     assert wanted.waiting_at(peer("liar")) < 4 * limits.wants_open_max
+
+
+def test_a_named_object_is_waited_for_then_asked():
+    wanted = Wanted()
+    wanted.note(name(1), ONE, 0, 150)
+    assert wanted.asks(149) == []
+    assert wanted.due_ms(always(300)) == 150
+    assert wanted.asks(150) == [(ONE, [name(1)])]
+    assert wanted.due_ms(always(300)) == 450
+
+
+def test_a_name_that_is_to_be_asked_at_once_waits_no_longer():
+    wanted = Wanted()
+    wanted.note(name(1), ONE, 0, 150)
+    wanted.note(name(1), TWO, 10)
+    assert wanted.announcers(name(1)) == [ONE, TWO]
+    assert wanted.asks(10) == [(ONE, [name(1)])]
+    assert wanted.announcers(name(2)) == []
+
+
+def test_settled_names_do_not_wait_for_their_time():
+    wanted = Wanted()
+    for number in range(5_000):
+        wanted.note(name(number), ONE, 0, 150)
+        wanted.arrived(name(number), TWO, 1)
+    assert len(wanted._unripe) < 1_100
+    assert wanted.asks(150) == []
+    wanted.note(name(1), ONE, 200, 150)
+    wanted.arrived(name(1), TWO, 201)
+    assert wanted.due_ms(always(300)) is None
+
+
+def test_the_wait_follows_how_long_pushes_take_behind_names():
+    wanted = Wanted()
+    assert wanted.wait_ms == limits.pull_wait_ms_min
+    for number in range(100):
+        wanted.note(name(number), ONE, 0, 150)
+        wanted.arrived(name(number), TWO, 120)
+    assert 220 <= wanted.wait_ms <= 290
+    for number in range(100):
+        wanted.note(name(number), ONE, 0, 150)
+        wanted.arrived(name(number), TWO, 1_000)
+    assert wanted.wait_ms == limits.pull_wait_ms_max
+
+
+def test_whoever_is_late_is_the_last_to_be_asked_again():
+    wanted = Wanted()
+    for who in (ONE, TWO, peer("three")):
+        wanted.note(name(1), who)
+    wanted.note(name(2), ONE)
+    assert wanted.asks(0) == [(ONE, [name(1), name(2)])]
+    assert wanted.late(299, always(300)) == []
+    assert wanted.late(300, always(300)) == [ONE]
+    assert wanted.asks(300) == [(TWO, [name(1)])]
+    assert wanted.announcers(name(1)) == [TWO, peer("three"), ONE]
+    # What nobody else has is still waited for.
+    assert wanted.late(599, always(300)) == []
+    wanted.failed(name(1), TWO)
+    wanted.failed(name(1), peer("three"))
+    assert wanted.asks(600) == [(ONE, [name(1)])]
+
+
+def test_those_who_kept_their_word_are_asked_first():
+    wanted = Wanted()
+    wanted.note(name(1), ONE)
+    wanted.note(name(1), TWO)
+    assert wanted.asks(0, lambda who: 1 if who == ONE else 0) == [(TWO, [name(1)])]
+
+
+def test_another_address_group_finds_a_place_among_the_suppliers():
+    crowd = [peer(str(number)) for number in range(limits.suppliers_max)]
+    groups = dict.fromkeys(crowd, "a") | {TWO: "b", ONE: "a", crowd[0]: "c"}
+    wanted = Wanted(groups=groups)
+    for who in crowd:
+        wanted.note(name(1), who)
+    wanted.note(name(1), ONE)
+    assert ONE not in wanted.announcers(name(1))
+    wanted.note(name(1), TWO)
+    assert wanted.announcers(name(1)) == [*crowd[:-1], TWO]
+    wanted.failed(name(1), crowd[-1])
+    assert wanted.asks(0)[0][0] == crowd[0]
+
+
+def test_where_every_supplier_is_of_its_own_group_no_place_is_made():
+    crowd = [peer(str(number)) for number in range(limits.suppliers_max)]
+    wanted = Wanted(groups={who: who.hex() for who in crowd} | {TWO: "b"})
+    for who in crowd:
+        wanted.note(name(1), who)
+    wanted.note(name(1), TWO)
+    assert wanted.announcers(name(1)) == crowd

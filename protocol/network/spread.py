@@ -1,0 +1,197 @@
+"""The way on: to whom a new object goes whole, to whom by name, and what we ask of our own links.
+
+A stage of gossip between the intake and the links. Enters: accepted objects, levels asked and
+given, peers that come and go, timers. Leaves: pushes, names in batches, levels. Never here: bytes
+of peers, and anything forwarded that is not held.
+Source: docs/protocol/06-gossip.md, "The way on".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from protocol import limits
+from protocol.channel.messages import Level, LevelGiven
+from protocol.channel.priority import Priority
+from protocol.ids import PeerId
+from protocol.network.actions import GossipAction, SendMessage, SetTimer, Timer
+from protocol.network.announcements import Announcements
+from protocol.network.carried import Carried, objects_messages
+from protocol.network.chance import Chance
+from protocol.network.choice import Choice
+from protocol.network.events import LevelAsked, LevelReceived, PeerJoined, PeerLost
+from protocol.network.flow import Flow
+from protocol.network.slots import Slots
+from protocol.now import Now
+
+
+class Spread:
+    """Both directions of every link of one node, as far as new objects go.
+
+    Attributes:
+        choice: what we ask of our links; to be read only.
+        slots: what we give to our peers; to be read only.
+    """
+
+    def __init__(
+        self,
+        carried: Carried,
+        *,
+        chance: Chance,
+        pushers: int,
+        uplink_bps: int | None,
+        is_trusted: Callable[[PeerId, int], bool],
+    ) -> None:
+        """Start without links.
+
+        Args:
+            carried: the tables.
+            chance: which link is drawn, which quiet peers hear the news.
+            pushers: links that push to us.
+            uplink_bps: what this node may send, bit/s; None where nothing is known.
+            is_trusted: whether a peer may hold a push place, for what it did wrong.
+        """
+        self._carried = carried
+        self._chance = chance
+        self._announcements = Announcements()
+        self._is_batching = False
+        self.choice = Choice(chance=chance, pushers=pushers, is_trusted=is_trusted)
+        self.slots = Slots(
+            uplink_bps=uplink_bps, merit=lambda peer: self._carried.firsts.get(peer, 0)
+        )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is news, or still watched."""
+        return bool(len(self._announcements) or self.choice.watched)
+
+    # --- objects ------------------------------------------------------------------------------
+
+    def begin(self, now: Now) -> Pushes:
+        """Gather what goes on at the end of one event."""
+        return Pushes(self._carried, self.slots, self._announcements, now)
+
+    def batch(self) -> list[GossipAction]:
+        """Wind the clock of the next batch of names, if one waits and none is wound."""
+        if self._is_batching or not self._announcements.is_waiting:
+            return []
+        self._is_batching = True
+        spread_ms = limits.batch_ms_max - limits.batch_ms_min + 1
+        delay_ms = limits.batch_ms_min + self._chance.below(spread_ms)
+        return [SetTimer(timer=Timer.BATCH, delay_ms=delay_ms)]
+
+    # --- links --------------------------------------------------------------------------------
+
+    def handle(self, event: LevelAsked | LevelReceived, now: Now) -> list[GossipAction]:
+        """Take a peer's wish, or its word on ours."""
+        match event:
+            case LevelAsked(peer=peer, flow=flow):
+                given = self.slots.asked(peer, flow)
+                return [_given(peer, given)] if given is not None else []
+            case LevelReceived(peer=peer, flow=flow):
+                self.choice.refused(peer, flow, now.mono_ms)
+                return self._levels(now)
+            case _:
+                assert_never(event)
+
+    def joined(self, event: PeerJoined, now: Now) -> list[GossipAction]:
+        """Weigh a new link, and take it for one that wants all until it says otherwise."""
+        self.slots.joined(event.peer)
+        self.choice.joined(event.peer, self._carried.peers[event.peer])
+        return self._levels(now)
+
+    def lost(self, event: PeerLost, now: Now) -> list[GossipAction]:
+        """Forget a link; another takes its place."""
+        self.slots.lost(event.peer)
+        self.choice.lost(event.peer)
+        self._announcements.lost(event.peer)
+        return self._levels(now)
+
+    def _levels(self, now: Now) -> list[GossipAction]:
+        return [
+            SendMessage(peer=peer, message=Level(level=int(flow)), priority=Priority.CONTROL)
+            for peer, flow in self.choice.turn(now.mono_ms)
+        ]
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def timed(self, timer: Timer, now: Now) -> list[GossipAction]:
+        """Send the batch; weigh links and tell quiet peers the news with every heartbeat."""
+        if timer is Timer.BATCH:
+            self._is_batching = False
+            return [*self._announcements.flush()]
+        if timer is not Timer.HEARTBEAT:
+            return []
+        self._announcements.forget(now.mono_ms)
+        actions = self._levels(now)
+        actions += [_given(peer, flow) for peer, flow in self.slots.turn(now.mono_ms)]
+        return actions + self._news()
+
+    def _news(self) -> list[GossipAction]:
+        """Name to some quiet peers what they may have missed."""
+        if not len(self._announcements):
+            return []
+        quiet = [peer for peer, flow in self.slots if flow is Flow.QUIET]
+        count = max(limits.quiet_sample, len(quiet) // 4)
+        actions: list[GossipAction] = []
+        for peer in self._chance.sample(quiet, count):
+            actions += self._announcements.news_for(peer, self._is_no_news_for(peer))
+        return actions
+
+    def _is_no_news_for(self, peer: PeerId) -> Callable[[bytes], bool]:
+        carried = self._carried
+        return lambda name: (
+            name not in carried.live
+            or peer in carried.holders.of(name)
+            or not carried.is_wanted_by(peer, name)
+        )
+
+
+def _given(peer: PeerId, flow: Flow) -> SendMessage:
+    message = LevelGiven(level=int(flow))
+    return SendMessage(peer=peer, message=message, priority=Priority.CONTROL)
+
+
+class Pushes:
+    """Objects that go on at the end of one event, gathered by peer."""
+
+    def __init__(
+        self, carried: Carried, slots: Slots, announcements: Announcements, now: Now
+    ) -> None:
+        """Start with none."""
+        self._carried = carried
+        self._slots = slots
+        self._announcements = announcements
+        self._now = now
+        self._raws: dict[PeerId, list[bytes]] = {}
+
+    def add(self, prefix: bytes, raw: bytes) -> None:
+        """Send an object on to every linked peer that wants it and is not known to hold it."""
+        carried = self._carried
+        holders = carried.holders.of(prefix)
+        self._slots.forwarded(len(raw))
+        self._announcements.happened(prefix, self._now.mono_ms)
+        for peer, flow in self._slots:
+            if flow is Flow.QUIET or peer in holders or not carried.is_wanted_by(peer, prefix):
+                continue
+            if flow is Flow.PUSH:
+                self._raws.setdefault(peer, []).append(raw)
+            else:
+                self._announcements.add(peer, prefix)
+
+    def actions(self) -> list[SendMessage]:
+        """Give the messages; peers that get the same get one and the same record of it."""
+        made: dict[tuple[bytes, ...], list[SendMessage]] = {}
+        actions: list[SendMessage] = []
+        for peer, raws in self._raws.items():
+            alike = made.setdefault(tuple(raws), [])
+            if not alike:
+                alike += objects_messages(peer, raws, Priority.PUSH)
+                actions += alike
+                continue
+            actions += [
+                SendMessage(peer=peer, message=each.message, priority=each.priority)
+                for each in alike
+            ]
+        return actions
