@@ -61,10 +61,10 @@ async def measure_ingest(raws: Sequence[bytes], folder: Path) -> Ingest:
         for peer in peers:
             await peer.join(node.facts.listen or "")
         feeder, *sinks = peers
-        await _through(raws[:WARM], feeder, sinks, node.home, before=0)
+        await push_through(raws[:WARM], peers, node.home, before=0)
         pid = pid_of(node)
         seen, cpu, start = sum(sink.objects for sink in sinks), cpu_s(pid), time.perf_counter()
-        await _through(raws[WARM:], feeder, sinks, node.home, before=WARM)
+        await push_through(raws[WARM:], peers, node.home, before=WARM)
         wall, used = time.perf_counter() - start, cpu_s(pid) - cpu
         rss = rss_bytes(pid)
         copies, copies_cpu = await _again(raws, feeder, pid)
@@ -83,10 +83,18 @@ async def measure_ingest(raws: Sequence[bytes], folder: Path) -> Ingest:
         await node.stop()
 
 
-async def _through(
-    raws: Sequence[bytes], feeder: Peer, sinks: Sequence[Peer], home: Path, *, before: int
+async def push_through(
+    raws: Sequence[bytes], peers: Sequence[Peer], home: Path, *, before: int
 ) -> None:
-    """Push casts, never more than a window ahead, and wait until the last is forwarded and kept."""
+    """Push casts, never more than a window ahead, and wait until the last is forwarded and kept.
+
+    Args:
+        raws: the casts.
+        peers: the first pushes, the others count what comes.
+        home: the node's.
+        before: how many objects it held.
+    """
+    feeder, *sinks = peers
     base = min(sink.objects for sink in sinks)
 
     def reached(count: int) -> bool:

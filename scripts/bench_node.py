@@ -25,7 +25,7 @@ from node.network.dialer import Dialer
 from node.network.endpoint import Endpoint, Handlers
 from node.network.links import Links
 from node.runtime.card import Card
-from node.testnet.nodes import ProcessNode, prepare
+from node.testnet.nodes import RESIDENT, ProcessNode, prepare
 from node.testnet.plan import NodePlan, Part
 from protocol.channel.messages import Message, Objects
 from protocol.channel.priority import Priority
@@ -37,12 +37,12 @@ _KIB: Final = 1024
 _PER_MESSAGE: Final = 16
 
 
-def new_node(folder: Path, name: str) -> ProcessNode:
+def new_node(folder: Path, name: str, *, module: str = RESIDENT) -> ProcessNode:
     """Furnish a home for a relay of the measured network; nothing runs yet."""
     home = folder / name
     settings = {"net": NET, "api_port": 0, "listen_host": "127.0.0.1", "listen_port": 0}
     prepare(home, settings, seed=None)
-    return ProcessNode(NodePlan(name=name, part=Part.RELAY, wave=0), home)
+    return ProcessNode(NodePlan(name=name, part=Part.RELAY, wave=0), home, module=module)
 
 
 def pid_of(node: ProcessNode) -> int:

@@ -30,6 +30,8 @@ START_S: Final = 30.0
 """Longest wait for a process to answer; a busy machine needs seconds."""
 GRACE_S: Final = 5.0
 """How long a process may take to end after SIGTERM."""
+RESIDENT: Final = "node.testnet.resident"
+"""What a node's process runs."""
 _LOOK_S: Final = 0.05
 _STDERR_FILE: Final = "stderr.txt"
 _TAIL_CHARS: Final = 300
@@ -156,10 +158,17 @@ class InProcessNode:
 class ProcessNode:
     """A node in a process of its own."""
 
-    def __init__(self, plan: NodePlan, home: Path) -> None:
-        """Keep plan and home; nothing runs before `start`."""
+    def __init__(self, plan: NodePlan, home: Path, *, module: str = RESIDENT) -> None:
+        """Keep plan and home; nothing runs before `start`.
+
+        Args:
+            plan: what it is.
+            home: furnished by `prepare`.
+            module: what the process runs, with the home as its argument.
+        """
         self.plan = plan
         self.home = home
+        self._module = module
         self.facts: Facts
         self.door: Door
         self._http: HttpDoor | None = None
@@ -198,7 +207,7 @@ class ProcessNode:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
-                *("-m", "node.testnet.resident", str(self.home)),
+                *("-m", self._module, str(self.home)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,
