@@ -23,11 +23,12 @@ from node.storage.threads import Thread
 from protocol import limits
 from protocol.encoding import decode, encode
 from protocol.objects.acceptance import Acceptance
-from protocol.objects.envelope import Body, Verified, open_stored
+from protocol.objects.envelope import Verified, open_stored
 from protocol.objects.event import Moved
 from protocol.objects.header import Kind
 from protocol.objects.offer import Offer
 from protocol.objects.reply import Reply
+from protocol.objects.text import Body
 
 if TYPE_CHECKING:
     import sqlite3

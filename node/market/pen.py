@@ -18,8 +18,9 @@ from node.timekeeper import Timekeeper
 from protocol import limits, signing, work
 from protocol.errors import IntentcastError, LocalProtocolError
 from protocol.ids import SigningKey
-from protocol.objects.envelope import Body, SignedText, Verified, open_stored, sign_envelope
+from protocol.objects.envelope import SignedText, Verified, open_stored, sign_envelope
 from protocol.objects.header import STATEMENT_KINDS, Header, Kind
+from protocol.objects.text import Body
 
 _SLICE_TRIES = 2_000
 _TRIES_MAX = 1 << 30

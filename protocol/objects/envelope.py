@@ -8,8 +8,8 @@ made anywhere else. Source: docs/protocol/03-envelope.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -17,40 +17,35 @@ from protocol import limits, signing, work
 from protocol.encoding import decode, encode
 from protocol.errors import LocalProtocolError, ObjectError, Reason, RemoteProtocolError
 from protocol.ids import NodeId, ObjectId, blake2b_256
-from protocol.objects.acceptance import Acceptance
-from protocol.objects.event import Event, Moved, OtherEvent, event_shape
-from protocol.objects.header import Header, Kind, check_header, read_header
-from protocol.objects.intentcast import Intentcast
-from protocol.objects.offer import Offer
-from protocol.objects.profile import Profile
-from protocol.objects.revoke import Revoke
-from protocol.objects.succession import Revocation, Rotation
+from protocol.objects.header import Header, check_header
+from protocol.objects.text import Body, Text, body_of, read_text
 
-Body: TypeAlias = (
-    Intentcast | Offer | Acceptance | Event | OtherEvent | Revoke | Profile | Rotation | Revocation
-)
 T_co = TypeVar("T_co", bound=Body, covariant=True)
 
-_BODY_TYPE: dict[Kind, Any] = {
-    Kind.INTENTCAST: Intentcast,
-    Kind.OFFER: Offer,
-    Kind.ACCEPTANCE: Acceptance,
-    Kind.REVOKE: Revoke,
-    Kind.PROFILE: Profile,
-    Kind.ROTATION: Rotation,
-    Kind.REVOCATION: Revocation,
-}
-# msgspec (seen with 0.22.0) works out a type's fields at its first use, and two threads that do so
-# at once crash the process. Bodies are read by the loop and by writers' threads: it is done here,
-# once, by whoever imports this module first.
-_READY = [msgspec.msgpack.Decoder(shape) for shape in (*_BODY_TYPE.values(), Event, OtherEvent)]
 _PARTS = 3
 _SIGNATURE_BYTES = 64
+_Signature = Annotated[
+    bytes, msgspec.Meta(min_length=_SIGNATURE_BYTES, max_length=_SIGNATURE_BYTES)
+]
+_Work = Annotated[bytes, msgspec.Meta(min_length=limits.pow_bytes, max_length=limits.pow_bytes)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class _Parts(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The array an envelope is."""
+
+    signed: bytes
+    signature: _Signature
+    pow: _Work | None
+
+
+_READER: Final = msgspec.msgpack.Decoder(_Parts)
+_WRITER: Final = msgspec.msgpack.Encoder()
+
+
+class Candidate(msgspec.Struct, kw_only=True):
     """Envelope bytes that have a name and nothing else."""
+
+    # A record of msgspec's: one is made of every copy that comes, and quickly.
 
     id: ObjectId
     """BLAKE2b-256(signed || signature)."""
@@ -64,6 +59,8 @@ class Candidate:
     """8 bytes, or None in sealed objects."""
     peer: NodeId | None
     """Who gave it; None for our own."""
+    text: Text | None = None
+    """What was read of `signed`, once somebody has: see `text_of`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,33 +110,59 @@ def read_candidate(raw: bytes, *, peer: NodeId | None, bytes_max: int) -> Candid
     Raises:
         ObjectError: TOO_LARGE, BAD_ENCODING, NOT_CANONICAL or BAD_SHAPE.
     """
-    parts = decode(raw, bytes_max=bytes_max)
-    if type(parts) is not list or len(parts) != _PARTS:
-        raise ObjectError(Reason.BAD_SHAPE, "an envelope has three parts")
-    signed, signature, nonce = parts
-    if type(signed) is not bytes or type(signature) is not bytes:
-        raise ObjectError(Reason.BAD_SHAPE, "signed and signature are bytes")
-    if len(signature) != _SIGNATURE_BYTES:
-        raise ObjectError(Reason.BAD_SHAPE, "64 bytes", field="signature")
-    if nonce is not None and not (type(nonce) is bytes and len(nonce) == limits.pow_bytes):
-        raise ObjectError(Reason.BAD_SHAPE, "8 bytes or nil", field="pow")
+    if len(raw) > bytes_max:
+        raise ObjectError(Reason.TOO_LARGE, f"{len(raw)} bytes, at most {bytes_max}")
+    try:
+        parts = _READER.decode(raw)
+    except ValueError as error:
+        raise _refusal(raw, bytes_max) from error
+    if _WRITER.encode(parts) != raw:
+        raise _refusal(raw, bytes_max)
     return Candidate(
-        id=ObjectId(blake2b_256(signed, signature)),
+        id=ObjectId(blake2b_256(parts.signed, parts.signature)),
         raw=raw,
-        signed=signed,
-        signature=signature,
-        pow=nonce,
+        signed=parts.signed,
+        signature=parts.signature,
+        pow=parts.pow,
         peer=peer,
     )
 
 
-def read_header_of(candidate: Candidate, *, net: str) -> Header:
-    """Read the signed fields of a candidate, body untouched, signature unchecked.
+def _refusal(raw: bytes, bytes_max: int) -> ObjectError:
+    """Find the reason for bytes that are no envelope; slow, but their sender is leaving."""
+    try:
+        parts = decode(raw, bytes_max=bytes_max)
+    except ObjectError as error:
+        return error
+    if type(parts) is not list or len(parts) != _PARTS:
+        return ObjectError(Reason.BAD_SHAPE, "an envelope has three parts")
+    signed, signature, _nonce = parts
+    if type(signed) is not bytes or type(signature) is not bytes:
+        return ObjectError(Reason.BAD_SHAPE, "signed and signature are bytes")
+    if len(signature) != _SIGNATURE_BYTES:
+        return ObjectError(Reason.BAD_SHAPE, "64 bytes", field="signature")
+    return ObjectError(Reason.BAD_SHAPE, "8 bytes or nil", field="pow")
+
+
+def text_of(candidate: Candidate, *, net: str) -> Text:
+    """Read the signed text of a candidate, signature unchecked; only the first asker waits for it.
 
     Raises:
         ObjectError: any fault of its encoding or header.
     """
-    return read_header(decode(candidate.signed, bytes_max=limits.sealed_bytes_max), net=net)[0]
+    text = candidate.text
+    if text is None or text.header.net != net:
+        text = candidate.text = read_text(candidate.signed, net=net)
+    return text
+
+
+def read_header_of(candidate: Candidate, *, net: str) -> Header:
+    """Read the signed fields of a candidate, signature unchecked.
+
+    Raises:
+        ObjectError: any fault of its encoding or header.
+    """
+    return text_of(candidate, net=net).header
 
 
 def check_work(candidate: Candidate, header: Header) -> None:
@@ -171,50 +194,6 @@ def check_time(header: Header, wall_ms: int) -> None:
         raise ObjectError(Reason.EXPIRED, field="exp")
 
 
-def _must_understand(value: Any) -> None:
-    stack = [value]
-    while stack:
-        node = stack.pop()
-        if type(node) is dict:
-            for key in node:
-                if key.startswith("!"):
-                    raise ObjectError(Reason.MUST_UNDERSTAND, "unknown", field=key[:40])
-            stack.extend(node.values())
-        elif type(node) is list:
-            stack.extend(node)
-
-
-def _typed_body(header: Header, tree: dict[str, Any]) -> Body:
-    _must_understand(tree)
-    try:
-        # Naming bytes as native keeps text from being taken for base64.
-        shape = event_shape(tree) if header.kind is Kind.EVENT else _BODY_TYPE[header.kind]
-        body: Body = msgspec.convert(tree, shape, strict=True, builtin_types=(bytes,))
-    except msgspec.ValidationError as error:
-        raise ObjectError(Reason.BAD_SHAPE, str(error)[:200], field="body") from error
-    if isinstance(body, Intentcast | Offer | Acceptance | Profile):
-        body.check()
-    elif isinstance(body, Moved):
-        body.reply.check()
-    _check_body_against_header(header, body)
-    return body
-
-
-def _check_body_against_header(header: Header, body: Body) -> None:
-    if isinstance(body, Intentcast):
-        if (body.supersedes is None) != (header.thread is None):
-            raise ObjectError(Reason.BAD_SHAPE, "an amendment names its root", field="thread")
-        if not header.at < body.decide_by <= header.exp:
-            raise ObjectError(Reason.OUT_OF_RANGE, "between at and exp", field="decide_by")
-    elif isinstance(body, Offer):
-        if header.thread is None or not header.at < body.valid_until <= header.exp:
-            raise ObjectError(Reason.OUT_OF_RANGE, "between at and exp", field="valid_until")
-    elif isinstance(body, Revoke) and header.target == 0 and header.public:
-        raise ObjectError(Reason.BAD_WORK, "a public revoke pays", field="target")
-    elif isinstance(body, Rotation):
-        body.check(header)
-
-
 def open_envelope(candidate: Candidate, *, net: str) -> Verified[Any]:
     """Check the signature, then the body, and let the object through.
 
@@ -223,8 +202,8 @@ def open_envelope(candidate: Candidate, *, net: str) -> Verified[Any]:
     Raises:
         RemoteProtocolError: SignatureError or ObjectError with the reason.
     """
-    tree = decode(candidate.signed, bytes_max=limits.sealed_bytes_max)
-    header, body = read_header(tree, net=net)
+    text = text_of(candidate, net=net)
+    header = text.header
     signing.verify(
         signing.Tag(header.kind.value), candidate.signed, candidate.signature, header.key
     )
@@ -234,7 +213,7 @@ def open_envelope(candidate: Candidate, *, net: str) -> Verified[Any]:
         signed=candidate.signed,
         signature=candidate.signature,
         header=header,
-        body=_typed_body(header, body),
+        body=body_of(text),
     )
 
 
@@ -263,8 +242,7 @@ def sign_envelope(header: Header, body: Body, seed: bytes) -> SignedText:
         final = _with_target(header, target)
         signed = encode(final.fields(tree))
         check_header(final)
-        read_header(decode(signed, bytes_max=limits.sealed_bytes_max), net=header.net)
-        _typed_body(final, tree)
+        body_of(read_text(signed, net=header.net))
         _check_size(signed, public=header.public)
         if signing.public_key(seed) != header.key:
             raise ObjectError(Reason.NOT_PARTY, "the seed is not the signer's", field="key")
@@ -291,14 +269,4 @@ def _check_size(signed: bytes, *, public: bool) -> None:
 
 
 def _with_target(header: Header, target: int) -> Header:
-    return Header(
-        net=header.net,
-        kind=header.kind,
-        key=header.key,
-        at=header.at,
-        exp=header.exp,
-        to=header.to,
-        thread=header.thread,
-        prev=header.prev,
-        target=target,
-    )
+    return replace(header, target=target)

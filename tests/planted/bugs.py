@@ -61,8 +61,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="take any spelling of the same value",
         file="protocol/encoding.py",
-        old="    if msgpack.packb(value, use_bin_type=True) != raw:",
-        new="    if msgpack.packb(value, use_bin_type=True) == b'':",
+        old="        if _is_in_model(value) and _WRITER.encode(value) == raw:",
+        new="        if _is_in_model(value):",
         tests=("tests/unit/protocol/test_encoding.py", "tests/vectors/test_own_vectors.py"),
     ),
     Bug(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from protocol import limits
@@ -56,7 +56,8 @@ def test_a_sealed_object_does_not_belong_here():
 
 
 def test_work_is_asked_for():
-    assert refusal(replace(candidate_of(make_cast().raw), pow=None)) is Reason.BAD_WORK
+    unpaid = msgspec.structs.replace(candidate_of(make_cast().raw), pow=None)
+    assert refusal(unpaid) is Reason.BAD_WORK
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from protocol.objects.envelope import (
     read_candidate,
     read_header_of,
     sign_envelope,
+    text_of,
 )
 from protocol.objects.event import Moved
 from protocol.objects.header import Kind
@@ -340,3 +341,14 @@ def test_an_acceptance_is_checked_in_itself_at_the_gate():
     acceptance = make_acceptance(OFFER)
     raw = with_body(acceptance, options=[7])
     assert refused(raw) == (Reason.BAD_SHAPE, "lines")
+
+
+def test_an_envelope_has_one_spelling():
+    assert split_refused(b"\xdc\x00\x03" + CAST.raw[1:]) == (Reason.NOT_CANONICAL, "")
+
+
+def test_a_text_is_read_once_and_its_net_is_asked_each_time():
+    candidate = read_candidate(CAST.raw, peer=None, bytes_max=PUBLIC)
+    assert text_of(candidate, net=NET) is text_of(candidate, net=NET)
+    with pytest.raises(ObjectError, match="network"):
+        open_envelope(candidate, net="other")
