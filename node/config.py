@@ -74,6 +74,8 @@ class Settings:
     """Minutes without a command that signs after which the keys lock by themselves; 0 never."""
     backups_kept: int = 7
     """Daily backups kept in the home; 0 makes none."""
+    private: str = "normal"
+    """How hard it is to tell who asked: `off`, `normal`, or `careful`, which is slower."""
     dial_through: str = ""
     """host:port of an HTTP proxy that every dial to a peer goes through; empty dials directly."""
     log_level: str = "WARNING"
@@ -97,8 +99,11 @@ _NET_SHAPE = re.compile(r"^[a-z0-9][a-z0-9-]{0,31}$")
 _LISTS_MAX = 64
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_LAN_MODES = ("off", "look", "on")
+_CHOICES = {
+    "lan": ("off", "look", "on"),
+    "private": ("off", "normal", "careful"),
+    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+}
 
 
 def default_home(environ: Mapping[str, str]) -> Path:
@@ -173,12 +178,10 @@ def _check_whole(settings: Settings, where: str) -> None:
         raise _bad(where, "api_host", "is not loopback", "Use 127.0.0.1; reach it by ssh -L")
     if settings.clock_offset_ms and settings.net == "main":
         raise _bad(where, "clock_offset_ms", "is refused on net=main", "Use another net")
-    if settings.lan not in _LAN_MODES:
-        raise _bad(where, "lan", f"is '{settings.lan[:20]}'", "Use " + ", ".join(_LAN_MODES))
-    if settings.log_level not in _LEVELS:
-        raise _bad(
-            where, "log_level", f"is '{settings.log_level[:20]}'", "Use " + ", ".join(_LEVELS)
-        )
+    for key, choices in _CHOICES.items():
+        value = getattr(settings, key)
+        if value not in choices:
+            raise _bad(where, key, f"is '{value[:20]}'", "Use " + ", ".join(choices))
 
 
 def _known(key: str, where: str) -> None:

@@ -21,6 +21,7 @@ from protocol.channel.messages import (
     RecordsAnswer,
     RecordsQuery,
     Refused,
+    Stem,
     Want,
     WhoIs,
 )
@@ -52,12 +53,14 @@ from protocol.network.events import (
     RecordsAsked,
     RecordSigned,
     Started,
+    StemReceived,
     TimerFired,
     WantReceived,
 )
 from protocol.network.flow import Flow
 from protocol.network.gossip import Gossip
 from protocol.network.links import Links
+from protocol.network.stem import Private
 from protocol.now import Now
 
 
@@ -79,6 +82,7 @@ class Engine:
         objects_max: int = limits.objects_live_max,
         pushers: int = limits.push_links,
         uplink_bps: int | None = None,
+        private: Private = Private.NORMAL,
     ) -> None:
         """Start empty; `Started` is the first event.
 
@@ -90,6 +94,7 @@ class Engine:
             objects_max: live objects of others.
             pushers: links that push to us, K.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
+            private: how our own objects begin their way.
         """
         chance = Chance(seed)
         self.links = Links(net=net, own=own, chance=chance, outbound_max=outbound_max)
@@ -100,6 +105,8 @@ class Engine:
             pushers=pushers,
             uplink_bps=uplink_bps,
             is_trusted=self.links.may_push,
+            around=self.links,
+            private=private,
         )
 
     def handle(self, event: EngineEvent, now: Now) -> list[EngineAction]:
@@ -154,6 +161,8 @@ def meanings(peer: PeerId, message: Message) -> list[EngineEvent]:
     match message:
         case Objects(raws=raws):
             return [CandidateReceived(peer=peer, raw=raw) for raw in raws]
+        case Stem(raws=raws):
+            return [StemReceived(peer=peer, raw=raw) for raw in raws]
         case Ids(ids=ids):
             return [IdsReceived(peer=peer, ids=tuple(ids))]
         case Want(ids=ids):

@@ -364,3 +364,41 @@ pull_late_ms_max: Final = 2_000
 """A peer that serves nothing for this long at most is passed over for the next; guess."""
 rtt_unknown_ms: Final = 200
 """What a round trip is taken to be before it is measured; guess."""
+
+# --- stem (network 7) -------------------------------------------------------------------------
+stem_successors: Final = 2
+"""Peers that get what travels by stem."""
+stem_epoch_ms: Final = 10 * 60_000
+"""How long successors and routes stay."""
+stem_epoch_jitter_ms: Final = 30_000
+"""By how much an epoch is longer at most, so that nodes do not change together."""
+stem_fluff_tenths: Final = 2
+"""Of ten objects that come by stem, how many end it here ..."""
+stem_fluff_tenths_careful: Final = 1
+"""... and how many at a careful node."""
+stem_embargo_permille: Final = 4_746
+"""-1000 / (2 ln(1 - e)), e = 0.1: of ten stems at most one is cut short by an embargo."""
+stem_hop_ms: Final = 150
+"""A hop's delay while no round trip is measured; guess."""
+stem_hop_ms_min: Final = 20
+"""Least delay believed of a hop; guess."""
+stem_hop_ms_max: Final = 2_000
+"""Most delay believed of a hop; guess."""
+stem_pause_ms_main: Final = 360_000
+"""One object of a peer by stem in this time on `main`: 10 an hour ..."""
+stem_pause_ms: Final = 1_000
+"""... and on other networks; guess."""
+stem_burst_main: Final = 5
+"""Objects of a peer by stem at once on `main`."""
+stem_burst: Final = 300
+"""Objects of a peer by stem at once on other networks; guess."""
+stem_kept_max: Final = 1_024
+"""Objects of others on their way by stem; guess."""
+stem_kept_bytes_max: Final = 4 * 1024 * 1024
+"""Their bytes; guess."""
+stem_edge_max: Final = 320
+"""Of one peer; guess, above every burst."""
+stem_edge_bytes_max: Final = 1024 * 1024
+"""Bytes of one peer; guess."""
+stem_own_max: Final = 256
+"""Objects of our own on their way by stem; one more is published at once; guess."""

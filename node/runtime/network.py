@@ -53,6 +53,7 @@ from protocol.network.events import (
     SeekObject,
     Started,
 )
+from protocol.network.stem import Private
 from protocol.network.verdicts import Verdict
 from protocol.objects.envelope import Verified
 
@@ -204,6 +205,7 @@ class Network:
             seed=entropy.bytes(32),
             pushers=self._settings.push_links,
             uplink_bps=self._settings.uplink_kbit * 1_000 or None,
+            private=Private(self._settings.private),
         )
 
     def _endpoint(self, transport_seed: bytes, entropy: Entropy) -> Endpoint:
@@ -559,8 +561,9 @@ class Network:
             self._pump.feed(MessageReceived(peer=PeerId(link.peer_id), message=message))
 
     def _measured(self, link: Connection) -> None:
-        if link.rtt_ms is not None:
-            self._pump.feed(RttMeasured(peer=PeerId(link.peer_id), rtt_ms=link.rtt_ms))
+        peer = PeerId(link.peer_id)
+        if self._link_of(peer) is link and link.rtt_ms is not None:
+            self._pump.feed(RttMeasured(peer=peer, rtt_ms=link.rtt_ms))
 
     def _closed(self, link: Connection, _reason: Reason) -> None:
         peer = PeerId(link.peer_id)

@@ -9,7 +9,15 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from protocol.channel.messages import Ids, IdsAnswer, Message, Objects, RecordsAnswer, WhoIsAnswer
+from protocol.channel.messages import (
+    Ids,
+    IdsAnswer,
+    Message,
+    Objects,
+    RecordsAnswer,
+    Stem,
+    WhoIsAnswer,
+)
 from protocol.channel.post import Letters, Put, Receipt, ReceiptAnswer
 
 
@@ -35,6 +43,7 @@ _PRIORITY: Final[dict[type[Message], Priority]] = {
     IdsAnswer: Priority.PULL,
     RecordsAnswer: Priority.PULL,
     WhoIsAnswer: Priority.PULL,
+    Stem: Priority.PULL,
     Objects: Priority.PUSH,
 }
 

@@ -31,6 +31,8 @@ class Timer(StrEnum):
     """Send the names that wait for company."""
     PULL = "pull"
     """Ask for what was not pushed, and others for what does not come."""
+    EMBARGO = "embargo"
+    """Publish what travelled by stem and was not seen since."""
     DIAL = "dial"
     """Look after the number of links."""
 

@@ -16,6 +16,10 @@ T = TypeVar("T")
 _BLOCK_BYTES = 64
 _NUMBER_BYTES = 8
 _NUMBERS = 1 << (8 * _NUMBER_BYTES)
+_LOG_BITS = 32
+_FRACTION_BITS = 16
+_LN_2 = 45_426
+"""ln 2 in parts of 2^16."""
 
 
 class Chance:
@@ -58,6 +62,25 @@ class Chance:
             pool[place], pool[-1] = pool[-1], pool[place]
             chosen.append(pool.pop())
         return chosen
+
+    def exponential(self, mean: int) -> int:
+        """Choose a wait whose length says nothing about when it ends, 0..23 times `mean`.
+
+        Whole numbers throughout, so that every machine draws the same.
+        """
+        drawn = self.below(1 << _LOG_BITS) + 1
+        whole = drawn.bit_length() - 1
+        # The logarithm's fraction, bit by bit: squaring doubles it.
+        square = (drawn << _LOG_BITS) >> whole
+        fraction = 0
+        for _ in range(_FRACTION_BITS):
+            square = square * square >> _LOG_BITS
+            fraction <<= 1
+            if square >> (_LOG_BITS + 1):
+                square >>= 1
+                fraction |= 1
+        halvings = (_LOG_BITS << _FRACTION_BITS) - ((whole << _FRACTION_BITS) + fraction)
+        return mean * halvings * _LN_2 >> 2 * _FRACTION_BITS
 
     def around(self, middle: int, fifth: int = 5) -> int:
         """Choose evenly from `middle` give or take a `fifth` part of it, so that timers spread."""

@@ -92,6 +92,16 @@ class CandidateReceived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StemReceived:
+    """A peer sent the bytes of an object that is not public yet."""
+
+    peer: PeerId
+    """Who."""
+    raw: bytes
+    """An envelope, perhaps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unverified:
     """A candidate that is no object."""
 
@@ -256,6 +266,7 @@ GossipEvent: TypeAlias = (
     | PeerJoined
     | PeerLost
     | CandidateReceived
+    | StemReceived
     | VerifyFinished
     | ObjectStored
     | StoreFailed

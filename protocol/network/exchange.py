@@ -187,7 +187,7 @@ class Exchange:
                 for peer in self._carried.wanted.late(now.mono_ms, self._patience_ms):
                     self._spread.choice.broke(peer, now.mono_ms)
                 return []
-            case Timer.BATCH | Timer.CATCH_UP | Timer.DIAL:
+            case Timer.BATCH | Timer.CATCH_UP | Timer.DIAL | Timer.EMBARGO:
                 return []
             case _:
                 assert_never(timer)

@@ -19,7 +19,7 @@ from typing import assert_never
 from protocol import limits
 from protocol.errors import Reason
 from protocol.ids import PeerId
-from protocol.network.actions import GossipAction
+from protocol.network.actions import GossipAction, Timer
 from protocol.network.admission import PUBLIC_KINDS
 from protocol.network.carried import Carried
 from protocol.network.chance import Chance
@@ -43,6 +43,7 @@ from protocol.network.events import (
     RttMeasured,
     SeekObject,
     Started,
+    StemReceived,
     StoreFailed,
     TimerFired,
     VerifyFinished,
@@ -53,6 +54,7 @@ from protocol.network.flow import Flow
 from protocol.network.intake import Intake
 from protocol.network.live import LiveTable, prefix_of
 from protocol.network.spread import Spread
+from protocol.network.stem import Alone, Around, Private, Stem
 from protocol.network.verdicts import Verdict
 from protocol.now import Now
 from protocol.objects.header import Kind
@@ -73,6 +75,8 @@ class Gossip:
         pushers: int = limits.push_links,
         uplink_bps: int | None = None,
         is_trusted: Callable[[PeerId, int], bool] = lambda _peer, _ms: True,
+        around: Around | None = None,
+        private: Private = Private.OFF,
     ) -> None:
         """Start empty; `Started` is the first event.
 
@@ -86,6 +90,8 @@ class Gossip:
             pushers: links that push to us.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             is_trusted: whether a peer may hold a push place at a moment.
+            around: the links, for what travels by stem; nobody when None.
+            private: how our own objects begin their way.
         """
         self._carried = Carried(
             net=net, objects_max=objects_max, pending_max=pending_max, rejected_max=rejected_max
@@ -97,7 +103,8 @@ class Gossip:
             uplink_bps=uplink_bps,
             is_trusted=is_trusted,
         )
-        self._intake = Intake(self._carried, self._spread, kinds=kinds)
+        self.stem = Stem(net=net, chance=chance, around=around or Alone(), private=private)
+        self._intake = Intake(self._carried, self._spread, kinds=kinds, stem=self.stem)
         self._exchange = Exchange(self._carried, self._spread)
         self._comparison = Comparison(self._carried, chance=chance)
 
@@ -165,6 +172,8 @@ class Gossip:
         match event:
             case CandidateReceived(peer=peer, raw=raw):
                 actions = self._intake.receive(peer, raw, now)
+            case StemReceived(peer=peer, raw=raw):
+                actions = self._intake.receive_stem(peer, raw, now)
             case VerifyFinished():
                 actions = self._intake.verified(event, now)
             case ObjectStored() | StoreFailed() | ObjectLost():
@@ -177,6 +186,7 @@ class Gossip:
                 actions = self._spread.handle(event, now)
             case RttMeasured(peer=peer, rtt_ms=rtt_ms):
                 self._exchange.measured(peer, rtt_ms)
+                self.stem.timed(peer, rtt_ms)
                 actions = []
             case PageAsked() | PageReceived() | PageRefused():
                 actions = self._comparison.handle(event, now)
@@ -199,7 +209,10 @@ class Gossip:
             case PeerLost():
                 self._exchange.lost(event)
                 self._comparison.lost(event)
+                self.stem.lost(event.peer)
                 actions = self._spread.lost(event, now)
+            case TimerFired(timer=Timer.EMBARGO):
+                actions = self._intake.embargo(now)
             case TimerFired(timer=timer):
                 actions = [
                     *self._spread.timed(timer, now),

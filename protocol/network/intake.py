@@ -26,25 +26,31 @@ from protocol.network.events import (
 )
 from protocol.network.live import entry_of, prefix_of, text_digest
 from protocol.network.spread import Pushes, Spread
+from protocol.network.stem import Stem
 from protocol.network.verdicts import Verdict
 from protocol.now import Now
 from protocol.objects.envelope import Candidate, Verified, read_candidate
 from protocol.objects.header import Kind
+from protocol.objects.revoke import Revoke
 
 
 class Intake:
     """The stages of one node, over the tables they share with the exchange of ids."""
 
-    def __init__(self, carried: Carried, spread: Spread, *, kinds: frozenset[Kind]) -> None:
+    def __init__(
+        self, carried: Carried, spread: Spread, *, kinds: frozenset[Kind], stem: Stem
+    ) -> None:
         """Begin with nothing being verified.
 
         Args:
             carried: the tables.
             spread: the way on.
             kinds: what this node carries.
+            stem: what is not public yet.
         """
         self._carried = carried
         self._spread = spread
+        self._stem = stem
         self._kinds = kinds
         self._is_verifying = False
 
@@ -72,8 +78,28 @@ class Intake:
             return blame(peer, Reason.BAD_SIGNATURE)
         return []
 
+    def receive_stem(self, peer: PeerId, raw: bytes, now: Now) -> list[GossipAction]:
+        """Take bytes of a peer that are not public yet; beyond its budget they are."""
+        try:
+            candidate = read_candidate(raw, peer=NodeId(peer), bytes_max=limits.public_bytes_max)
+        except ObjectError as error:
+            self._carried.verdicts.note(Verdict.REJECTED, error.reason)
+            return blame(peer, error.reason)
+        prefix = prefix_of(candidate.id)
+        if not self._stem.is_open:
+            self._carried.verdicts.note(Verdict.IGNORED, Reason.POLICY)
+            return []
+        if self._carried.knows(prefix):
+            self._carried.verdicts.note(Verdict.DUPLICATE)
+            return []
+        if prefix in self._stem:
+            return self._end_stem(prefix, now) if self._stem.is_loop(prefix, peer) else []
+        if not self._stem.admits(peer, now):
+            return self.receive(peer, raw, now)
+        return self._admit(candidate, prefix, peer, now, by_stem=True)
+
     def _admit(
-        self, candidate: Candidate, prefix: bytes, peer: PeerId, now: Now
+        self, candidate: Candidate, prefix: bytes, peer: PeerId, now: Now, *, by_stem: bool = False
     ) -> list[GossipAction]:
         carried = self._carried
         try:
@@ -84,7 +110,12 @@ class Intake:
             check_admissible(candidate, net=carried.net, wall_ms=now.wall_ms, kinds=self._kinds)
         except ObjectError as error:
             return self._refuse(prefix, error.reason, [peer], now)
-        if carried.queue.put(candidate, peer):
+        is_taken = carried.queue.put(candidate, peer, by_stem=by_stem)
+        if by_stem:
+            # Whoever announces it has it in public: it is fetched from there all the same. What
+            # finds no room is published by those it passed before.
+            return []
+        if is_taken:
             announcers = carried.wanted.announcers(prefix)
             self._spread.choice.arrived(prefix, peer, announcers, now.mono_ms)
             carried.wanted.arrived(prefix, peer, now.mono_ms)
@@ -133,10 +164,40 @@ class Intake:
             if pending is None:
                 continue
             if isinstance(outcome, Unverified):
-                actions += self._refuse(prefix, outcome.reason, pending.suppliers, now)
+                blamed = [*pending.suppliers, *([pending.stem] if pending.stem else [])]
+                actions += self._refuse(prefix, outcome.reason, blamed, now)
+            elif pending.stem is not None and not pending.suppliers:
+                actions += self._pass_on(outcome, pending.stem, pushes, now)
             else:
                 actions += self._settle(outcome, pending.suppliers, pushes, now)
         return actions + pushes.actions()
+
+    def _pass_on(
+        self, verified: Verified[Any], peer: PeerId, pushes: Pushes, now: Now
+    ) -> list[GossipAction]:
+        """Give an object of a stem to the next peer, or to everybody where the stem ends."""
+        actions = self._stem.take(verified, peer, now)
+        if actions is not None:
+            return actions
+        self._count_first(peer)
+        return self._settle(verified, [], pushes, now)
+
+    def embargo(self, now: Now) -> list[GossipAction]:
+        """Publish what went on by stem and was not seen in public since."""
+        actions: list[GossipAction] = []
+        for kept in self._stem.due(now):
+            actions += self._end_stem(prefix_of(kept.verified.id), now)
+        return actions + self._stem.wind(now)
+
+    def _end_stem(self, prefix: bytes, now: Now) -> list[GossipAction]:
+        kept = self._stem.forget(prefix)
+        if kept is None:
+            return []
+        if kept.edge is None:
+            return self._make_public(kept.verified, [], now)
+        self._count_first(kept.edge.peer)
+        pushes = self._spread.begin(now)
+        return self._settle(kept.verified, [], pushes, now) + pushes.actions()
 
     def _settle(
         self, verified: Verified[Any], suppliers: list[PeerId], pushes: Pushes, now: Now
@@ -144,6 +205,9 @@ class Intake:
         """Give an object of others its place, and its way to everybody else."""
         carried = self._carried
         prefix = prefix_of(verified.id)
+        kept = self._stem.forget(prefix)
+        if kept is not None and kept.edge is None:
+            return self._make_public(verified, suppliers, now)
         placement = carried.live.place(entry_of(verified))
         actions = self._drop(placement.removed)
         if placement.refused is not None:
@@ -155,14 +219,23 @@ class Intake:
         carried.storing[prefix] = verified
         carried.sought.pop(prefix, None)
         actions.append(StoreObject(verified=verified, replaced=placement.replaced))
-        if suppliers[0] in carried.firsts:
-            carried.firsts[suppliers[0]] += 1
+        self._credit(prefix, suppliers)
+        pushes.add(prefix, verified.raw)
+        return actions
+
+    def _credit(self, prefix: bytes, suppliers: list[PeerId]) -> None:
+        """Note who holds an object that has come, and let them know with the next heartbeat."""
+        carried = self._carried
+        for peer in suppliers[:1]:
+            self._count_first(peer)
         for supplier in suppliers:
             carried.note_holder(prefix, supplier)
             if supplier in carried.peers:
                 carried.thanks.setdefault(supplier, []).append(prefix)
-        pushes.add(prefix, verified.raw)
-        return actions
+
+    def _count_first(self, peer: PeerId) -> None:
+        if peer in self._carried.firsts:
+            self._carried.firsts[peer] += 1
 
     def _drop(self, ids: tuple[ObjectId, ...]) -> list[GossipAction]:
         """Let go of revokes that turned out to be none, or gave way to another."""
@@ -172,6 +245,29 @@ class Intake:
         return [DropObject(id=object_id) for object_id in ids]
 
     def publish(self, verified: Verified[Any], now: Now) -> list[GossipAction]:
+        """Give an object of our own to everybody: by stem, where its author is to be hidden."""
+        prefix = prefix_of(verified.id)
+        if prefix in self._stem:
+            return []
+        if prefix not in self._carried.live and self._is_hidden(verified):
+            actions = self._stem.publish(verified, now)
+            if actions is not None:
+                return actions
+        return self._make_public(verified, [], now)
+
+    def _is_hidden(self, verified: Verified[Any]) -> bool:
+        """Tell whether the author of an object is nobody's business: a cast's, or its revoke's."""
+        if not isinstance(verified.body, Revoke):
+            return verified.header.kind is Kind.INTENTCAST
+        name = prefix_of(verified.body.target)
+        # A wish taken back before it was seen need not be published by us; those it passed may.
+        self._stem.forget(name)
+        target = self._carried.live.get(name)
+        return target is None or target.kind is Kind.INTENTCAST
+
+    def _make_public(
+        self, verified: Verified[Any], suppliers: list[PeerId], now: Now
+    ) -> list[GossipAction]:
         """Give an object of our own its place, whatever the quotas, and push it to everybody."""
         carried = self._carried
         prefix = prefix_of(verified.id)
@@ -186,6 +282,8 @@ class Intake:
         carried.holders.pin(prefix)
         carried.wanted.arrived(prefix, PeerId(b""), now.mono_ms)
         pushes = self._spread.begin(now)
+        # As with an object of others, or whoever supplies it could tell the author.
+        self._credit(prefix, suppliers)
         pushes.add(prefix, verified.raw)
         return actions + pushes.actions()
 

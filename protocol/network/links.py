@@ -104,6 +104,19 @@ class Links:
         """Linked peers."""
         return dict(self._links)
 
+    @property
+    def is_relay(self) -> bool:
+        """Whether this node can be dialled, by its own signed word."""
+        return self._own is not None and Role.RELAY in self._own.roles
+
+    def outbound_relays(self) -> list[PeerId]:
+        """List the relays this node dialled, in the order of linking."""
+        return [
+            peer
+            for peer, link in self._links.items()
+            if link.outbound and Role.RELAY in link.record.roles
+        ]
+
     def fault_points(self, peer: PeerId, now: Now) -> float:
         """Give the fault points a key has left."""
         return self._faults.points(peer, now.mono_ms)
@@ -313,7 +326,7 @@ class Links:
                 self._book.sweep(now.wall_ms)
                 # Records are believed for a day; asking keeps them fresh on links that last.
                 return [self._ask(peer) for peer in self._chance.sample(list(self._links), 1)]
-            case Timer.HEARTBEAT | Timer.CATCH_UP | Timer.BATCH | Timer.PULL:
+            case Timer.HEARTBEAT | Timer.CATCH_UP | Timer.BATCH | Timer.PULL | Timer.EMBARGO:
                 return []
             case _:
                 assert_never(timer)

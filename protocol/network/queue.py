@@ -25,6 +25,8 @@ class Pending:
     """The copy whose work was checked."""
     suppliers: list[PeerId]
     """Who sent these bytes, the first one first."""
+    stem: PeerId | None = None
+    """Who sent it by stem; it is public as soon as anybody supplies it otherwise."""
     is_taken: bool = False
     """Whether it is being verified."""
 
@@ -52,7 +54,7 @@ class VerifyQueue:
         if peer not in suppliers and len(suppliers) < limits.suppliers_max:
             suppliers.append(peer)
 
-    def put(self, candidate: Candidate, peer: PeerId) -> bool:
+    def put(self, candidate: Candidate, peer: PeerId, *, by_stem: bool = False) -> bool:
         """Take a new candidate, or say that its peer's queue is full."""
         queue = self._queues.setdefault(peer, OrderedDict())
         if len(queue) >= limits.verify_queue_peer_max:
@@ -61,7 +63,11 @@ class VerifyQueue:
             return False
         prefix = prefix_of(candidate.id)
         queue[prefix] = None
-        self._pending[prefix] = Pending(candidate=candidate, suppliers=[peer])
+        self._pending[prefix] = Pending(
+            candidate=candidate,
+            suppliers=[] if by_stem else [peer],
+            stem=peer if by_stem else None,
+        )
         return True
 
     def _make_room(self, length: int) -> bool:

@@ -38,6 +38,7 @@ from protocol.network.events import (
     PublishObject,
     SeekObject,
     Started,
+    StemReceived,
     StoreFailed,
     TimerFired,
     VerifyFinished,
@@ -45,9 +46,10 @@ from protocol.network.events import (
 )
 from protocol.network.gossip import Gossip
 from protocol.network.live import prefix_of
+from protocol.network.stem import Private
 from protocol.objects.envelope import Verified, open_stored
 from tests.parties import NET, Party, make_cast, make_profile, vendor_bo
-from tests.unit.protocol.network.driver import NOW, joined, later, make_revoke, opened, peer
+from tests.unit.protocol.network.driver import NOW, Street, joined, later, make_revoke, opened, peer
 
 PEERS = ("a", "b", "c", "d")
 LIVE_MAX, PENDING_MAX, REJECTED_MAX = 6, 5, 3
@@ -94,6 +96,8 @@ class GossipMachine(RuleBasedStateMachine):
             objects_max=LIVE_MAX,
             pending_max=PENDING_MAX,
             rejected_max=REJECTED_MAX,
+            around=Street("a", "b"),
+            private=Private.NORMAL,
         )
         self.now = NOW
         self.batch: tuple[Any, ...] = ()
@@ -139,6 +143,15 @@ class GossipMachine(RuleBasedStateMachine):
     def send_truth(self, who: str, verified: Verified[Any]) -> None:
         actions = self.feed(CandidateReceived(peer=peer(who), raw=verified.raw))
         assert not any(isinstance(action, BlamePeer) for action in actions)
+
+    @rule(who=WHO, verified=TRUTHS)
+    def send_by_stem(self, who: str, verified: Verified[Any]) -> None:
+        actions = self.feed(StemReceived(peer=peer(who), raw=verified.raw))
+        assert not any(isinstance(action, BlamePeer) for action in actions)
+
+    @rule(who=WHO, number=st.integers(0, 8))
+    def send_forgery_by_stem(self, who: str, number: int) -> None:
+        self.feed(StemReceived(peer=peer(who), raw=forgeries()[number]))
 
     @rule(who=WHO, number=st.integers(0, 8))
     def send_forgery(self, who: str, number: int) -> None:
@@ -210,6 +223,14 @@ class GossipMachine(RuleBasedStateMachine):
         assert self.gossip.rejected_count <= REJECTED_MAX
         assert self.gossip.wanted_count <= limits.wanted_ids_max
         assert len(self.gossip.live) <= LIVE_MAX + len(self.own)
+
+    @invariant()
+    def what_travels_by_stem_is_true_and_not_public(self) -> None:
+        stem = self.gossip.stem
+        names = {prefix_of(verified.id) for verified in truths()}
+        travelling = {name for name in names if name in stem}
+        assert len(travelling) == len(stem)
+        assert not any(name in self.gossip.live for name in travelling)
 
     @invariant()
     def no_truth_is_burnt(self) -> None:

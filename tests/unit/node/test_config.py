@@ -67,6 +67,7 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         backups_kept="0",
         mailbox_lost_ms="500",
         dial_through="127.0.0.1:9",
+        private="careful",
         log_level="DEBUG",
     )
     assert found.advertise == ["a:1", "b:2"]
@@ -101,6 +102,7 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         ("clock_offset_ms = 1", "clock_offset_ms is refused on net=main"),
         ('log_level = "LOUD"', "log_level is 'LOUD'"),
         ('lan = "yes"', "lan is 'yes'"),
+        ('private = "yes"', "private is 'yes' (E-CONFIG). Use off, normal, careful"),
         ("lan = true", "lan is not a text"),
         ('lan_interfaces = "eth0"', "lan_interfaces is not a list"),
         ("join = 1", "join is not a text"),

@@ -18,16 +18,19 @@ from protocol.channel.messages import (
     RecordsAnswer,
     RecordsQuery,
     Refused,
+    Stem,
     Want,
     WhoIs,
     WhoIsAnswer,
 )
 from protocol.channel.post import PutDone
+from protocol.channel.priority import Priority
 from protocol.engine import Engine, meanings
 from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId
 from protocol.network import events
 from protocol.network.actions import ClosePeer, SendMessage, SetTimer, Timer, VerifyBatch
+from protocol.network.stem import Private
 from tests.parties import NET, make_cast
 from tests.unit.protocol.network.driver import NOW, joined, of, peer, record_of
 
@@ -48,6 +51,7 @@ def say(made: Engine, message: Any) -> list[Any]:
     ("message", "kind"),
     [
         (Objects(raws=[b"x"]), events.CandidateReceived),
+        (Stem(raws=[b"x"]), events.StemReceived),
         (Ids(ids=[bytes(16)]), events.IdsReceived),
         (Want(ids=[bytes(16)]), events.WantReceived),
         (Missing(ids=[bytes(16)]), events.MissingReceived),
@@ -115,3 +119,24 @@ def test_what_concerns_links_alone_goes_there():
     failed = events.DialFailed(key=NodeId(peer("two")), outcome=events.DialOutcome.OTHER_NODE)
     made.handle(failed, NOW)
     assert len(made.links.book) == 0
+
+
+def test_our_own_casts_travel_by_stem_over_links_we_made():
+    made = engine()
+    cast = make_cast()
+    made.handle(joined("in", outbound=False), NOW)
+    made.handle(joined("leaf", addresses=[], roles=[]), NOW)
+    done = made.handle(events.PublishObject(verified=cast), NOW)
+    assert {type(a.message) for a in of(SendMessage, done)} == {Objects}
+    made.handle(joined("relay"), NOW)
+    other = make_cast(nonce=bytes(16))
+    done = made.handle(events.PublishObject(verified=other), NOW)
+    assert of(SendMessage, done) == [
+        SendMessage(peer=peer("relay"), message=Stem(raws=[other.raw]), priority=Priority.PULL)
+    ]
+    (timer,) = of(SetTimer, done)
+    assert timer.timer is Timer.EMBARGO
+    open_made = Engine(net=NET, own=NodeId(peer("own")), seed=b"seed", private=Private.OFF)
+    open_made.handle(joined("relay"), NOW)
+    done = open_made.handle(events.PublishObject(verified=other), NOW)
+    assert {type(a.message) for a in of(SendMessage, done)} == {Objects}

@@ -108,6 +108,17 @@ def of(kind: type[A], actions: list[Any]) -> list[A]:
     return [action for action in actions if isinstance(action, kind)]
 
 
+class Street:
+    """The links as a stem sees them."""
+
+    def __init__(self, *relays: str, is_relay: bool = True) -> None:
+        self.is_relay = is_relay
+        self.relays = [peer(name) for name in relays]
+
+    def outbound_relays(self) -> list[PeerId]:
+        return list(self.relays)
+
+
 class Bench:
     """Feeds a gossip machine; `held` keeps its verify batches and stores back until `release`."""
 

@@ -45,3 +45,28 @@ def test_timers_spread_around_their_middle():
     assert max(waits) <= 1_200
     assert max(waits) - min(waits) > 300
     assert chance.around(3) == 3
+
+
+def test_waits_without_memory_have_their_mean_and_never_run_away():
+    chance = Chance(b"seed")
+    waits = [chance.exponential(1_000) for _ in range(4_000)]
+    assert 950 < sum(waits) / len(waits) < 1_050
+    # Of waits without memory a share of 1/e is longer than the mean.
+    assert 0.35 < sum(wait > 1_000 for wait in waits) / len(waits) < 0.39
+    assert 0 <= min(waits) < 5
+    assert max(waits) < 23_000
+    assert Chance(b"seed").exponential(0) == 0
+
+
+def test_a_wait_is_the_logarithm_of_what_was_drawn():
+    class Fixed(Chance):
+        drawn = 0
+
+        def below(self, bound: int) -> int:
+            assert bound == 1 << 32
+            return self.drawn
+
+    chance = Fixed(b"")
+    for part, expected in ((1, 0), (2, 693), (4, 1_386), (1 << 32, 22_181), (3, 1_099)):
+        chance.drawn = (1 << 32) // part - 1
+        assert abs(chance.exponential(1_000) - expected) <= 1

@@ -346,5 +346,19 @@ def test_the_sweep_forgets_stale_records_and_asks_for_fresh_ones():
 
 def test_the_timers_of_gossip_are_not_ours():
     desk = Desk()
-    for timer in (Timer.HEARTBEAT, Timer.CATCH_UP):
+    for timer in (Timer.HEARTBEAT, Timer.CATCH_UP, Timer.EMBARGO):
         assert desk.feed(TimerFired(timer=timer)) == []
+
+
+def test_stems_go_to_relays_this_node_dialled():
+    desk = Desk()
+    assert not desk.links.is_relay
+    desk.feed(RecordSigned(record=record_of("own", addresses=[], roles=[])))
+    assert not desk.links.is_relay
+    desk.feed(RecordSigned(record=record_of("own")))
+    assert desk.links.is_relay
+    desk.feed(joined("in", outbound=False))
+    desk.feed(joined("one"))
+    desk.feed(joined("leaf", addresses=[], roles=[]))
+    desk.feed(joined("two"))
+    assert desk.links.outbound_relays() == [peer("one"), peer("two")]
