@@ -1,0 +1,250 @@
+"""Scenarios: a population, its troublemakers, what happens, and what must hold; read from TOML.
+
+Enters: a file of `scenarios/`, perhaps with other numbers from the command line. Leaves: a run with
+its tally, and the sentences of the checkers that were not satisfied. A failure names the seed, the
+commit and the one command that repeats it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from protocol.network.events import PublishObject
+from tests.simulation.net import checkers, faults, roles
+from tests.simulation.net.casts import Author
+from tests.simulation.net.nodes import Node
+from tests.simulation.net.population import SECOND_US, Population, Settlement
+from tests.simulation.net.seals import seals
+from tests.simulation.net.tally import Tally
+from tests.simulation.net.terrain import terrain
+from tests.simulation.net.world import NET, World
+
+SCENARIOS = Path(__file__).resolve().parent / "scenarios"
+
+
+class Hostile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Some nodes that are not what they seem."""
+
+    role: str
+    """A name of `roles.ROLES`."""
+    part: float
+    """Part of those it is drawn from."""
+    among: str = "all"
+    """`all` nodes, `relays`, `leaves`; or `only relays`: a part of all nodes, all relays."""
+    settings: dict[str, Any] = {}
+    """What the role wants to know."""
+
+
+class Drive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is published when."""
+
+    begin_s: float = 6.0
+    """When the first object sets out."""
+    warm_up: int = 60
+    """Objects that do not count."""
+    objects: int = 30
+    """Objects that do."""
+    per_second: float = 2.0
+    """How fast."""
+    bytes: int = 800
+    """Size of each."""
+    source: str = "honest"
+    """Who publishes: `honest` nodes, honest `relays` or `leaves`."""
+
+    def at_us(self, number: int) -> int:
+        """Give the moment of one of them."""
+        return int((self.begin_s + number / self.per_second) * SECOND_US)
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that befalls the network."""
+
+    fault: str
+    """A name of `faults.FAULTS`."""
+    at_s: float
+    """When."""
+    settings: dict[str, Any] = {}
+    """What it wants to know."""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that must hold."""
+
+    check: str
+    """A name of `checkers.CHECKERS`."""
+    settings: dict[str, Any] = {}
+    """Its bounds."""
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file."""
+
+    title: str
+    """What is tried, in a sentence."""
+    terrain: str = "wan"
+    """`wan` or `rig`."""
+    seed: int = 1
+    """Everything follows from it."""
+    loss: float = 0.0
+    """Part of the frames that get lost."""
+    real: bool = False
+    """Real signatures."""
+    population: Population = Population()
+    """Who lives there."""
+    hostile: list[Hostile] = []
+    """Who is not what it seems."""
+    drive: Drive = Drive()
+    """What is published."""
+    settle_s: float = 10.0
+    """How long the run goes on after the last object."""
+    faults: list[Fault] = []
+    """What befalls it."""
+    checks: list[Check] = []
+    """What must hold."""
+
+
+def names() -> list[str]:
+    """List the scenarios."""
+    return sorted(path.stem for path in SCENARIOS.glob("*.toml"))
+
+
+def load(name: str, **changes: Any) -> Scenario:
+    """Read a scenario.
+
+    Args:
+        name: of its file.
+        changes: fields in place of its own; `nodes`, `warm_up` and `objects` go where they belong.
+    """
+    tree = tomllib.loads((SCENARIOS / f"{name}.toml").read_text("utf-8"))
+    for key, value in changes.items():
+        if value is None:
+            continue
+        place = {"nodes": "population", "warm_up": "drive", "objects": "drive"}.get(key)
+        (tree.setdefault(place, {}) if place else tree)[key] = value
+    return msgspec.convert(tree, Scenario, strict=False)
+
+
+class Run:
+    """One scenario, lived through once.
+
+    Attributes:
+        world: the network.
+        tally: what was seen.
+        failures: what was found wrong while it ran, and by the checkers afterwards.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Prepare; `live` does it."""
+        self.scenario = scenario
+        self.world = World(
+            seed=scenario.seed, terrain=lambda chance: terrain(scenario.terrain, chance),
+            loss=scenario.loss,
+        )  # fmt: skip
+        self.tally = Tally()
+        self.tally.by_key = self.world.by_key
+        self.world.watch.append(self.tally)
+        self.settlement = Settlement(self.world, scenario.population)
+        self.failures: list[str] = []
+        self.notes: dict[str, float] = {}
+        """Figures of checkers and faults, beside those of the tally."""
+        self._chance = Random(f"{scenario.seed}/drive")
+        self.author = Author(NET, self._chance)
+
+    @property
+    def end_us(self) -> int:
+        """When it is over."""
+        drive = self.scenario.drive
+        last_us = drive.at_us(drive.warm_up + drive.objects)
+        return last_us + int(self.scenario.settle_s * SECOND_US)
+
+    def live(self, *, each: Callable[[int, int], None] | None = None) -> Run:
+        """Let it happen.
+
+        Args:
+            each: called now and then with the moment and the end, microseconds.
+        """
+        with seals(real=self.scenario.real):
+            self.settlement.settle(self._enlist)
+            for fault in self.scenario.faults:
+                act = faults.FAULTS[fault.fault]
+                self._at(fault.at_s, partial(act, self, **fault.settings))
+            self._plan()
+            checks = [
+                (checkers.CHECKERS[each_.check], each_.settings) for each_ in self.scenario.checks
+            ]
+            for check, settings in checks:
+                watch = getattr(check, "watch", None)
+                if watch is not None:
+                    watch(self, **settings)
+            end_us = self.end_us
+            progress = (lambda at_us: each(at_us, end_us)) if each is not None else None
+            self.world.run(end_us, each=progress)
+            for check, settings in checks:
+                self.failures += check(self, **settings)
+        return self
+
+    def _at(self, at_s: float, job: Callable[[], None]) -> None:
+        self.world.later(int(at_s * SECOND_US), job)
+
+    def _enlist(self, nodes: list[Node]) -> None:
+        """Give some nodes another mind."""
+        chance = Random(f"{self.scenario.seed}/roles")
+        for hostile in self.scenario.hostile:
+            for node in roles.drawn(nodes, hostile.among, hostile.part, chance):
+                node.role, node.is_honest = hostile.role, False
+                node.mind = roles.ROLES[hostile.role](self, node, **hostile.settings)
+
+    # --- what is published --------------------------------------------------------------------
+
+    def _plan(self) -> None:
+        drive = self.scenario.drive
+        for number in range(drive.warm_up + drive.objects):
+            is_measured = number >= drive.warm_up
+            self.world.later(drive.at_us(number), partial(self.publish, is_measured=is_measured))
+        self.world.later(drive.at_us(drive.warm_up) - 1, self.tally.begin)
+
+    def sources(self) -> list[Node]:
+        """List who may publish."""
+        wanted = {"honest": (True, False), "relays": (True,), "leaves": (False,)}
+        kinds = wanted[self.scenario.drive.source]
+        return [n for n in self.world.nodes if n.is_honest and n.is_up and n.is_relay in kinds]
+
+    def publish(self, *, is_measured: bool, node: Node | None = None, **facts: Any) -> None:
+        """Let somebody publish a cast."""
+        world = self.world
+        if node is None:
+            sources = self.sources()
+            if not sources:
+                return
+            node = sources[self._chance.randrange(len(sources))]
+        wall_ms = world.now_of(node).wall_ms
+        verified = self.author.cast(wall_ms, size=self.scenario.drive.bytes, **facts)
+        world.shelf[verified.id] = verified.raw
+        self.tally.publish(verified, node, world.at_us, is_measured=is_measured)
+        world.turn(node, [PublishObject(verified=verified)])
+
+    # --- how it is told -----------------------------------------------------------------------
+
+    def story(self, name: str) -> str:
+        """Say how to see the same again."""
+        scenario = self.scenario
+        seed, nodes = scenario.seed, scenario.population.nodes
+        again = f"scripts/simulate run {name} --seed {seed} --nodes {nodes}"
+        return f"seed {seed}, commit {commit()}, repeat with: {again}"
+
+
+def commit() -> str:
+    """Name the commit this was run from."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False,
+        cwd=SCENARIOS,
+    )  # fmt: skip
+    return told.stdout.strip() or "unknown"

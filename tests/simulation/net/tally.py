@@ -1,0 +1,161 @@
+"""What a run gave: who got which object when, and what it cost on the wire.
+
+Enters: what a world's observers see. Leaves: deliveries, copies, bytes, and their percentiles.
+Never here: whether that is good, which the checkers say.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.channel.messages import Ids, Message, Objects, Want
+from protocol.ids import ObjectId, PeerId
+from protocol.objects.envelope import Verified
+from tests.simulation.net.nodes import Node
+from tests.simulation.net.wires import FRAME_BYTES, Wire
+from tests.simulation.net.world import Observer
+
+
+@dataclass(slots=True, kw_only=True)
+class Story:
+    """What became of one object."""
+
+    number: int
+    """Its place in the order of publishing."""
+    verified: Verified[Any]
+    """It."""
+    author: int
+    """Number of the node it came from."""
+    at_us: int
+    """When it was published."""
+    is_measured: bool
+    """Whether it counts; the first ones only warm the network."""
+    nodes: array[int] = field(default_factory=lambda: array("I"))
+    """Who got it, by number, in that order."""
+    after_us: array[int] = field(default_factory=lambda: array("I"))
+    """How long after it was published."""
+    copies: int = 0
+    """How often its bytes went over a wire."""
+    copies_honest: int = 0
+    """Those of them that went to honest nodes."""
+    uploads: Counter[int] = field(default_factory=Counter)
+    """How often each node sent it."""
+
+
+def percentile(values: list[int], part: float) -> int:
+    """Give the value that so large a part does not exceed; 0 of none."""
+    return values[min(len(values) - 1, int(part * len(values)))] if values else 0
+
+
+class Tally(Observer):
+    """Counts one run."""
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self.stories: dict[ObjectId, Story] = {}
+        self._by_raw: dict[bytes, Story] = {}
+        self.bytes = 0
+        self.frames = 0
+        self.messages: Counter[type] = Counter()
+        self.message_bytes: Counter[type] = Counter()
+        self.ids = 0
+        self.wants = 0
+        self.payloads = 0
+        self.new = 0
+        self.parted: Counter[tuple[bool, bool, str]] = Counter()
+        """Links ended for a fault: (an honest node ended it, with an honest one, why)."""
+        self.by_key: dict[PeerId, Node] = {}
+
+    def begin(self) -> None:
+        """Count bytes and messages from here on."""
+        self.bytes = self.frames = self.ids = self.wants = self.payloads = self.new = 0
+        self.messages.clear()
+        self.message_bytes.clear()
+
+    def publish(
+        self, verified: Verified[Any], node: Node, at_us: int, *, is_measured: bool
+    ) -> None:
+        """Take down that an object sets out."""
+        story = Story(
+            number=len(self.stories), verified=verified, author=node.number, at_us=at_us,
+            is_measured=is_measured,
+        )  # fmt: skip
+        self.stories[verified.id] = self._by_raw[verified.raw] = story
+
+    # --- what is seen -------------------------------------------------------------------------
+
+    def on_sent(self, wire: Wire, message: Message, size: int) -> None:
+        """Count a message."""
+        kind = type(message)
+        self.messages[kind] += 1
+        self.message_bytes[kind] += size
+        if isinstance(message, Objects):
+            self.payloads += len(message.raws)
+            for raw in message.raws:
+                story = self._by_raw.get(raw)
+                if story is not None:
+                    story.copies += 1
+                    story.copies_honest += wire.dst.is_honest
+                    story.uploads[wire.src.number] += 1
+        elif isinstance(message, Ids):
+            self.ids += len(message.ids)
+        elif isinstance(message, Want):
+            self.wants += len(message.ids)
+
+    def on_frame(self, wire: Wire, size: int) -> None:
+        """Count a frame."""
+        self.bytes += size
+        self.frames += 1
+
+    def on_new(self, node: Node, object_id: ObjectId, at_us: int) -> None:
+        """Count a delivery."""
+        story = self.stories.get(object_id)
+        if story is not None and node.is_honest:
+            story.nodes.append(node.number)
+            story.after_us.append(at_us - story.at_us)
+            self.new += 1
+
+    def on_blame(self, node: Node, peer: PeerId, reason: str) -> None:
+        """Count a link ended for a fault."""
+        self.parted[node.is_honest, self.by_key[peer].is_honest, reason] += 1
+
+    # --- what came of it ----------------------------------------------------------------------
+
+    @property
+    def measured(self) -> list[Story]:
+        """The objects that count."""
+        return [story for story in self.stories.values() if story.is_measured]
+
+    def figures(self) -> dict[str, float]:
+        """Sum up the measured objects, and the window that `begin` opened."""
+        measured = self.measured
+        after = sorted(value for story in measured for value in story.after_us)
+        deliveries = max(1, len(after))
+        relayed = sorted(count for story in measured for count in story.uploads.values())
+        payload = sum(len(story.verified.raw) for story in measured) / max(1, len(measured))
+        return {
+            "objects": len(measured),
+            "deliveries": len(after),
+            "p50_ms": percentile(after, 0.5) / 1_000,
+            "p99_ms": percentile(after, 0.99) / 1_000,
+            "max_ms": (after[-1] if after else 0) / 1_000,
+            "copies": sum(story.copies for story in measured) / deliveries,
+            "copies_honest": sum(story.copies_honest for story in measured) / deliveries,
+            "ids": self.ids / max(1, self.new),
+            "wants": self.wants / max(1, self.new),
+            "wire": self.bytes / (max(1, self.new) * payload) if payload else 0.0,
+            "upload_p99": percentile(relayed, 0.99),
+            "upload_max": relayed[-1] if relayed else 0,
+        }
+
+    def kinds(self) -> list[tuple[str, int, int]]:
+        """List (message, how many, bytes) of the window, the heaviest first, then frames."""
+        rows = [
+            (kind.__name__, count, self.message_bytes[kind])
+            for kind, count in self.messages.items()
+        ]
+        rows.sort(key=lambda row: (-row[2], row[0]))
+        return [*rows, ("frames", self.frames, self.frames * FRAME_BYTES)]
