@@ -6,14 +6,15 @@ Enters: the dials of minds, and what a scenario does to nodes. Leaves: `PeerJoin
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from protocol.channel.messages import Hello
 from protocol.ids import NodeId, PeerId
 from protocol.network.actions import DialPeer
-from protocol.network.events import DialFailed, DialOutcome, PeerJoined, PeerLost
+from protocol.network.events import DialFailed, DialOutcome, PeerJoined, PeerLost, RttMeasured
 from tests.simulation.net.nodes import Node
-from tests.simulation.net.wires import Wire
+from tests.simulation.net.wires import PROCESSING_US, Wire
 
 if TYPE_CHECKING:
     from tests.simulation.net.world import World
@@ -113,6 +114,7 @@ class Doors:
             world.later(there_us, lambda: self._arrive(out))
         address = node.address.rpartition(":")[0]
         world.turn(target, [self._joined(node, address, outbound=False)])
+        self._time(back)
         if at_once:
             self._arrive(out)
 
@@ -133,6 +135,17 @@ class Doors:
         node.wires[target.key] = out
         node.outbound += 1
         self._world.turn(node, [self._joined(target, target.address, outbound=True)])
+        self._time(out)
+
+    def _time(self, wire: Wire) -> None:
+        """Let a node measure the way there and back, as its first ping would."""
+        rtt_us = 2 * (wire.one_way_us + PROCESSING_US)
+        measured = RttMeasured(peer=wire.dst.key, rtt_ms=rtt_us // 1_000)
+        self._world.later(self._world.at_us + rtt_us, partial(self._measured, wire, measured))
+
+    def _measured(self, wire: Wire, measured: RttMeasured) -> None:
+        if wire.src.is_up and wire.src.wires.get(wire.dst.key) is wire:
+            self._world.turn(wire.src, [measured])
 
     # --- ending -------------------------------------------------------------------------------
 

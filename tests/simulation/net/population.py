@@ -20,6 +20,7 @@ from protocol.engine import Engine
 from protocol.ids import NodeId, PeerId, blake2b_256
 from protocol.network.addresses import Role, sign_record
 from protocol.network.events import RecordSigned, Started
+from protocol.network.stem import Private
 from tests.simulation.net.nodes import Node
 from tests.simulation.net.wires import Uplink
 from tests.simulation.net.world import NET, WALL_MS, World
@@ -130,12 +131,17 @@ class Settlement:
     def engine(self, node: Node) -> Engine:
         """Make the mind of an honest node."""
         population = self._population
+        settings = dict(population.engine)
+        if "private" in settings:
+            settings["private"] = Private(settings["private"])
+        rate = population.relay_uplink if node.is_relay else population.leaf_uplink
         return Engine(
             net=NET,
             own=NodeId(node.key),
             seed=blake2b_256(b"chance", self._world.seed.to_bytes(8, "big"), node.key),
             outbound_max=population.relay_links if node.is_relay else population.leaf_links,
-            **population.engine,
+            uplink_bps=int(rate * 1_000_000) or None,
+            **settings,
         )
 
     def start(self, node: Node, records: tuple[bytes, ...] = ()) -> None:

@@ -148,8 +148,7 @@ class Run:
             seed=scenario.seed, terrain=lambda chance: terrain(scenario.terrain, chance),
             loss=scenario.loss,
         )  # fmt: skip
-        self.tally = Tally()
-        self.tally.by_key = self.world.by_key
+        self.tally = Tally(self.world)
         self.world.watch.append(self.tally)
         self.settlement = Settlement(self.world, scenario.population)
         self.failures: list[str] = []

@@ -16,7 +16,7 @@ from protocol.ids import ObjectId, PeerId
 from protocol.objects.envelope import Verified
 from tests.simulation.net.nodes import Node
 from tests.simulation.net.wires import FRAME_BYTES, Wire
-from tests.simulation.net.world import Observer
+from tests.simulation.net.world import Observer, World
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,19 +30,26 @@ class Story:
     author: int
     """Number of the node it came from."""
     at_us: int
-    """When it was published."""
+    """When its author let it go."""
+    public_us: int = 0
+    """When it was first sent to whoever wants it: its stem, if it had one, ended there."""
     is_measured: bool
     """Whether it counts; the first ones only warm the network."""
     nodes: array[int] = field(default_factory=lambda: array("I"))
     """Who got it, by number, in that order."""
     after_us: array[int] = field(default_factory=lambda: array("I"))
-    """How long after it was published."""
+    """How long after its author let it go."""
     copies: int = 0
     """How often its bytes went over a wire."""
     copies_honest: int = 0
     """Those of them that went to honest nodes."""
     uploads: Counter[int] = field(default_factory=Counter)
     """How often each node sent it."""
+
+    def after_public_us(self) -> list[int]:
+        """Give how long after it became public each got it."""
+        stem_us = max(0, self.public_us - self.at_us)
+        return [max(0, value - stem_us) for value in self.after_us]
 
 
 def percentile(values: list[int], part: float) -> int:
@@ -53,7 +60,7 @@ def percentile(values: list[int], part: float) -> int:
 class Tally(Observer):
     """Counts one run."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
         """Start with nothing seen."""
         self.stories: dict[ObjectId, Story] = {}
         self._by_raw: dict[bytes, Story] = {}
@@ -67,7 +74,7 @@ class Tally(Observer):
         self.new = 0
         self.parted: Counter[tuple[bool, bool, str]] = Counter()
         """Links ended for a fault: (an honest node ended it, with an honest one, why)."""
-        self.by_key: dict[PeerId, Node] = {}
+        self.world = world
 
     def begin(self) -> None:
         """Count bytes and messages from here on."""
@@ -97,6 +104,8 @@ class Tally(Observer):
             for raw in message.raws:
                 story = self._by_raw.get(raw)
                 if story is not None:
+                    if not story.copies:
+                        story.public_us = self.world.at_us
                     story.copies += 1
                     story.copies_honest += wire.dst.is_honest
                     story.uploads[wire.src.number] += 1
@@ -120,7 +129,7 @@ class Tally(Observer):
 
     def on_blame(self, node: Node, peer: PeerId, reason: str) -> None:
         """Count a link ended for a fault."""
-        self.parted[node.is_honest, self.by_key[peer].is_honest, reason] += 1
+        self.parted[node.is_honest, self.world.by_key[peer].is_honest, reason] += 1
 
     # --- what came of it ----------------------------------------------------------------------
 
@@ -132,7 +141,8 @@ class Tally(Observer):
     def figures(self) -> dict[str, float]:
         """Sum up the measured objects, and the window that `begin` opened."""
         measured = self.measured
-        after = sorted(value for story in measured for value in story.after_us)
+        whole = sorted(value for story in measured for value in story.after_us)
+        after = sorted(value for story in measured for value in story.after_public_us())
         deliveries = max(1, len(after))
         relayed = sorted(count for story in measured for count in story.uploads.values())
         payload = sum(len(story.verified.raw) for story in measured) / max(1, len(measured))
@@ -142,6 +152,8 @@ class Tally(Observer):
             "p50_ms": percentile(after, 0.5) / 1_000,
             "p99_ms": percentile(after, 0.99) / 1_000,
             "max_ms": (after[-1] if after else 0) / 1_000,
+            "whole_p50_ms": percentile(whole, 0.5) / 1_000,
+            "whole_p99_ms": percentile(whole, 0.99) / 1_000,
             "copies": sum(story.copies for story in measured) / deliveries,
             "copies_honest": sum(story.copies_honest for story in measured) / deliveries,
             "ids": self.ids / max(1, self.new),
