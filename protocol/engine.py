@@ -8,6 +8,8 @@ Source: docs/internals/architecture.md.
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from protocol import limits
 from protocol.channel.messages import (
     Ids,
@@ -23,6 +25,7 @@ from protocol.channel.messages import (
     Refused,
     Stem,
     Want,
+    Wants,
     WhoIs,
 )
 from protocol.errors import MessageError, Reason
@@ -35,6 +38,7 @@ from protocol.network.events import (
     EngineEvent,
     GossipEvent,
     IdsReceived,
+    InterestReceived,
     LevelAsked,
     LevelReceived,
     LinkEvent,
@@ -59,6 +63,7 @@ from protocol.network.events import (
 )
 from protocol.network.flow import Flow
 from protocol.network.gossip import Gossip
+from protocol.network.interest import check_interest
 from protocol.network.links import Links
 from protocol.network.stem import Private
 from protocol.now import Now
@@ -156,7 +161,8 @@ def meanings(peer: PeerId, message: Message) -> list[EngineEvent]:
     """Say what a peer's message means to the network machines.
 
     Raises:
-        MessageError: UNEXPECTED, a message of the link itself or of the post, which others handle.
+        MessageError: UNEXPECTED, a message of the link itself or of the post, which others handle;
+            BAD_SHAPE or OUT_OF_RANGE, an interest that is none.
     """
     match message:
         case Objects(raws=raws):
@@ -173,13 +179,25 @@ def meanings(peer: PeerId, message: Message) -> list[EngineEvent]:
             return [_single(peer, message)]
 
 
+def _wish(peer: PeerId, message: Level | LevelGiven | Wants) -> EngineEvent:
+    match message:
+        case Level(level=level):
+            return LevelAsked(peer=peer, flow=Flow(level))
+        case LevelGiven(level=level):
+            return LevelReceived(peer=peer, flow=Flow(level))
+        case Wants(interest=interest):
+            if interest is not None:
+                check_interest(interest)
+            return InterestReceived(peer=peer, interest=interest)
+        case _:
+            assert_never(message)
+
+
 def _single(peer: PeerId, message: Message) -> EngineEvent:
     event: EngineEvent
     match message:
-        case Level(level=level):
-            event = LevelAsked(peer=peer, flow=Flow(level))
-        case LevelGiven(level=level):
-            event = LevelReceived(peer=peer, flow=Flow(level))
+        case Level() | LevelGiven() | Wants():
+            event = _wish(peer, message)
         case IdsQuery():
             event = PageAsked(peer=peer, query=message)
         case IdsAnswer():

@@ -300,10 +300,6 @@ interest_categories_max: Final = 64
 """Category paths in a leaf's filter; guess."""
 interest_cells_max: Final = 256
 """H3 cells in a leaf's filter; guess."""
-interest_regions_max: Final = 64
-"""Region codes in a leaf's filter; guess."""
-region_chars_max: Final = 6
-"""Characters of a region code, ISO 3166-2."""
 outbound_told_max: Final = 1_024
 """Most outbound links a node may say it has."""
 ranges_bytes_max: Final = 16 * 1024

@@ -14,10 +14,11 @@ from typing import Any
 from node.storage import nodes, objects
 from node.storage.database import Storage
 from protocol import limits
+from protocol.encoding import decode
 from protocol.errors import RemoteProtocolError
-from protocol.network.live import LiveEntry, entry_of, text_digest
-from protocol.objects.envelope import Verified, open_stored, read_candidate, read_header_of
-from protocol.objects.header import Kind
+from protocol.network.live import NO_AIM, LiveEntry, aim_of, entry_of, text_digest
+from protocol.objects.envelope import Verified, open_stored, read_candidate
+from protocol.objects.header import Kind, read_header
 
 _TOGETHER = 256
 """Bodies read between two turns of the loop."""
@@ -42,9 +43,11 @@ async def load_entries(storage: Storage, *, net: str, wall_ms: int) -> list[Live
 
 def _entry(raw: bytes, net: str) -> LiveEntry:
     candidate = read_candidate(raw, peer=None, bytes_max=limits.public_bytes_max)
-    header = read_header_of(candidate, net=net)
+    header, body = read_header(decode(candidate.signed, bytes_max=len(raw)), net=net)
     if header.kind is Kind.REVOKE:
         return entry_of(open_stored(raw, net=net))
+    is_cast = header.kind is Kind.INTENTCAST
+    category, cell, radius_km = aim_of(body["category"], body["where"]) if is_cast else NO_AIM
     return LiveEntry(
         id=candidate.id,
         kind=header.kind,
@@ -52,6 +55,9 @@ def _entry(raw: bytes, net: str) -> LiveEntry:
         at=header.at,
         exp=header.exp,
         text=text_digest(candidate.signed),
+        category=category,
+        cell=cell,
+        radius_km=radius_km,
     )
 
 

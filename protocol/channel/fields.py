@@ -42,7 +42,6 @@ LevelNumber = Annotated[int, Meta(ge=0, le=2)]
 Salt = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Ranges = Annotated[bytes, Meta(max_length=limits.ranges_bytes_max)]
 CategoryText = Annotated[str, Meta(min_length=1, max_length=limits.category_chars_max)]
-RegionText = Annotated[str, Meta(min_length=2, max_length=limits.region_chars_max)]
 Cell = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 """An H3 cell as the number it is."""
 TunnelId = Annotated[int, Meta(ge=0, le=2**32 - 1)]

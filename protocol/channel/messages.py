@@ -33,7 +33,6 @@ from protocol.channel.fields import (
     Nonce,
     Ranges,
     Record,
-    RegionText,
     RequestId,
     Salt,
     Version,
@@ -69,14 +68,14 @@ class LinkLimits(Fields, frozen=True, kw_only=True):
 
 
 class Interest(Fields, frozen=True, kw_only=True):
-    """What a leaf wants of its relays; an object that fits every non-empty list is wanted."""
+    """Which casts a leaf wants of its relays: those that fit both lists."""
 
-    categories: Annotated[list[CategoryText], Meta(max_length=limits.interest_categories_max)]
-    """Category paths; each stands for all below it. Empty for any."""
-    cells: Annotated[list[Cell], Meta(max_length=limits.interest_cells_max)]
-    """H3 cells; with `regions` the places wanted. Both empty for any."""
-    regions: Annotated[list[RegionText], Meta(max_length=limits.interest_regions_max)]
-    """Region codes such as `US-UT`."""
+    categories: (
+        Annotated[list[CategoryText], Meta(max_length=limits.interest_categories_max)] | None
+    )
+    """Category paths; each stands for all below it. None for any; empty for no cast at all."""
+    cells: Annotated[list[Cell], Meta(max_length=limits.interest_cells_max)] | None
+    """H3 cells that cover the places. None for any; empty for casts that may be met anywhere."""
 
 
 class Hello(Fields, frozen=True, kw_only=True, tag=1):

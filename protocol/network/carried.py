@@ -18,6 +18,7 @@ from protocol.errors import Reason
 from protocol.ids import PeerId
 from protocol.network.actions import BlamePeer, GossipAction, SendMessage
 from protocol.network.admission import points_of
+from protocol.network.interest import Interests
 from protocol.network.live import LiveTable
 from protocol.network.memory import Holders, Recent
 from protocol.network.queue import VerifyQueue
@@ -38,6 +39,7 @@ class Carried:
         rejected: names provably bad for ever.
         declined: names refused by policy, not asked for again.
         wanted: names announced and not here.
+        interests: which peers want what.
         holders: which peers hold what.
         storing: objects on their way to disk.
         sought: names this node itself asks for, with the monotonic ms at which it stops.
@@ -56,6 +58,7 @@ class Carried:
         self.rejected = Recent(rejected_max)
         self.declined = Recent(limits.declined_ids_max)
         self.wanted = Wanted(groups=self.peers)
+        self.interests = Interests()
         self.holders = Holders(limits.holders_ids_max)
         self.storing: dict[bytes, Verified[Any]] = {}
         self.sought: OrderedDict[bytes, int] = OrderedDict()
@@ -91,7 +94,8 @@ class Carried:
 
     def is_wanted_by(self, peer: PeerId, prefix: bytes) -> bool:
         """Tell whether a linked peer wants an object that is held."""
-        return peer in self.peers and prefix in self.live
+        entry = self.live.get(prefix)
+        return peer in self.peers and entry is not None and self.interests.wants(peer, entry)
 
     def note_holder(self, prefix: bytes, peer: PeerId) -> None:
         """Remember that a linked peer holds an object."""

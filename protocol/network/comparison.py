@@ -67,6 +67,12 @@ class Comparison:
         self._catch_up.begin(event.peer)
         return self._questions()
 
+    def anew(self) -> list[GossipAction]:
+        """Compare with every peer: this node wants something else than before."""
+        for peer in self._carried.peers:
+            self._catch_up.begin(peer)
+        return self._questions()
+
     def lost(self, event: PeerLost) -> None:
         """Forget what was open with a peer."""
         self._catch_up.lose(event.peer)

@@ -13,6 +13,7 @@ from protocol.channel.messages import (
     Hello,
     IdsAnswer,
     IdsQuery,
+    Interest,
     Message,
     RecordsAnswer,
     RecordsQuery,
@@ -208,6 +209,24 @@ class MissingReceived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InterestReceived:
+    """A peer wants something else than before."""
+
+    peer: PeerId
+    """Who."""
+    interest: Interest | None
+    """What; None for everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeInterest:
+    """Command: want something else than before, and say so to every peer."""
+
+    interest: Interest | None
+    """What; None for everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishObject:
     """Command: give an object of our own, already on disk, to everybody."""
 
@@ -280,6 +299,8 @@ GossipEvent: TypeAlias = (
     | LevelAsked
     | LevelReceived
     | RttMeasured
+    | InterestReceived
+    | ChangeInterest
     | PublishObject
     | SeekObject
     | TimerFired

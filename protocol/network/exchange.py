@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from protocol import limits
-from protocol.channel.messages import Missing, Want
+from protocol.channel.messages import Missing, Want, Wants
 from protocol.channel.priority import Priority
 from protocol.errors import Reason
 from protocol.ids import ObjectId, PeerId
@@ -28,13 +28,16 @@ from protocol.network.admission import PROMISE_POINTS
 from protocol.network.announcements import ids_messages
 from protocol.network.carried import Carried, objects_messages
 from protocol.network.events import (
+    ChangeInterest,
     IdsReceived,
+    InterestReceived,
     MissingReceived,
     PeerJoined,
     PeerLost,
     Started,
     WantReceived,
 )
+from protocol.network.interest import Filter
 from protocol.network.live import prefix_of
 from protocol.network.spread import Spread
 from protocol.now import Now
@@ -145,6 +148,7 @@ class Exchange:
     def joined(self, event: PeerJoined, now: Now) -> None:
         """Welcome a peer: ask it for what is sought."""
         self._carried.peers[event.peer] = event.address.rpartition(":")[0] or event.address
+        self._carried.interests.put(event.peer, event.hello.interest)
         self._carried.firsts[event.peer] = 0
         for prefix, until_ms in self._carried.sought.items():
             if now.mono_ms < until_ms:
@@ -158,11 +162,26 @@ class Exchange:
     def lost(self, event: PeerLost) -> None:
         """Forget what was open with a peer."""
         self._carried.peers.pop(event.peer, None)
+        self._carried.interests.lose(event.peer)
         self._carried.thanks.pop(event.peer, None)
         self._carried.firsts.pop(event.peer, None)
         self._carried.rtts.pop(event.peer, None)
         self._carried.wanted.lose(event.peer)
         self._carried.queue.lose(event.peer)
+
+    def interest(self, event: InterestReceived | ChangeInterest) -> list[GossipAction]:
+        """Take what a peer wants from now on, or say what this node does."""
+        interests = self._carried.interests
+        if isinstance(event, InterestReceived):
+            if event.peer in self._carried.peers:
+                interests.put(event.peer, event.interest)
+            return []
+        interests.own = Filter(event.interest)
+        message = Wants(interest=event.interest)
+        return [
+            SendMessage(peer=peer, message=message, priority=Priority.CONTROL)
+            for peer in self._carried.peers
+        ]
 
     # --- time ---------------------------------------------------------------------------------
 

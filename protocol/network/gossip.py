@@ -27,8 +27,10 @@ from protocol.network.choice import SupplyView
 from protocol.network.comparison import Comparison
 from protocol.network.events import (
     CandidateReceived,
+    ChangeInterest,
     GossipEvent,
     IdsReceived,
+    InterestReceived,
     LevelAsked,
     LevelReceived,
     MissingReceived,
@@ -195,11 +197,24 @@ class Gossip:
         return actions
 
     def _turn(
-        self, event: Started | SeekObject | PeerJoined | PeerLost | TimerFired, now: Now
+        self,
+        event: Started
+        | InterestReceived
+        | ChangeInterest
+        | SeekObject
+        | PeerJoined
+        | PeerLost
+        | TimerFired,
+        now: Now,
     ) -> list[GossipAction]:
         match event:
             case Started():
                 actions = [*self._exchange.started(event), *self._comparison.started()]
+            case InterestReceived():
+                actions = self._exchange.interest(event)
+            case ChangeInterest():
+                # First said, then compared: what was not wanted before is missing now.
+                actions = [*self._exchange.interest(event), *self._comparison.anew()]
             case SeekObject(id=object_id):
                 self._exchange.seek(object_id, now)
                 actions = []

@@ -43,6 +43,7 @@ from protocol.network.events import (
     Started,
     TimerFired,
 )
+from protocol.network.interest import check_interest
 from protocol.network.standing import Faults
 from protocol.now import Now
 
@@ -148,13 +149,16 @@ class Links:
 
         Raises:
             RemoteProtocolError: the record is no record or of another network; MISMATCH when it is
-                of another key; POLICY when the key is refused for its faults.
+                of another key; POLICY when the key is refused for its faults; BAD_SHAPE or
+                OUT_OF_RANGE for an interest that is none.
         """
         if self._faults.is_banned(PeerId(peer), now.mono_ms):
             raise MessageError(Reason.POLICY, "refused for an hour, for what it sent before")
         record = read_record(hello.record, net=self._net)
         if record.key != peer:
             raise ObjectError(Reason.MISMATCH, "the record of another node", field="record")
+        if hello.interest is not None:
+            check_interest(hello.interest)
         return record
 
     # --- the one way in -----------------------------------------------------------------------

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from sys import intern
+from typing import Any, Final, TypeAlias
 
 from protocol import limits
 from protocol.channel.fields import ID_PREFIX_BYTES
@@ -19,7 +21,9 @@ from protocol.errors import ObjectError, Reason
 from protocol.ids import ObjectId, blake2b_256
 from protocol.objects.envelope import Verified
 from protocol.objects.header import STATEMENT_KINDS, Header, Kind
+from protocol.objects.intentcast import Intentcast
 from protocol.objects.revoke import Revoke
+from protocol.values.place import Where
 
 _EXPIRIES_SPARE = 1_024
 """Dead places among the expiries that are left alone, beyond as many as there are objects."""
@@ -57,6 +61,12 @@ class LiveEntry:
     """The object a revoke takes back, 32 bytes."""
     exempt: bool = False
     """Our own, or kept from an earlier run: no quota turns it away."""
+    category: str = ""
+    """Of a cast, or of the cast a revoke took back where that is known; else empty."""
+    cell: int = 0
+    """Where that cast is to be met, an H3 cell; 0 where the place does not matter."""
+    radius_km: int = 0
+    """How far around it."""
 
     def header(self, net: str) -> Header:
         """Give the part of the signed fields that a revoke is held against."""
@@ -69,6 +79,8 @@ class LiveEntry:
 def entry_of(verified: Verified[Any], *, exempt: bool = False) -> LiveEntry:
     """Make the entry of a verified public object."""
     body = verified.body
+    is_cast = isinstance(body, Intentcast)
+    category, cell, radius_km = aim_of(body.category, body.where) if is_cast else NO_AIM
     return LiveEntry(
         id=verified.id,
         kind=verified.header.kind,
@@ -78,7 +90,32 @@ def entry_of(verified: Verified[Any], *, exempt: bool = False) -> LiveEntry:
         text=text_digest(verified.signed),
         target=body.target if isinstance(body, Revoke) else None,
         exempt=exempt,
+        category=category,
+        cell=cell,
+        radius_km=radius_km,
     )
+
+
+Aim: TypeAlias = tuple[str, int, int]
+"""Category, cell and radius in kilometres, by which an object is wanted or not."""
+NO_AIM: Final[Aim] = ("", 0, 0)
+"""Of what concerns everybody."""
+
+
+def aim_of(category: str, where: Mapping[str, Any] | Where) -> Aim:
+    """Give the aim of a cast, from its body or from the tree its body is made of.
+
+    Hundreds of thousands are kept: each category is kept once.
+    """
+    if isinstance(where, Where):
+        return intern(category), int(where.cell or "0", 16), where.radius_km
+    cell = where.get("cell")
+    return intern(category), int(cell or "0", 16), int(where.get("radius_km", 0))
+
+
+def _aimed_as(revoke: LiveEntry, target: LiveEntry) -> LiveEntry:
+    """Have a revoke go where its target went, and nowhere else."""
+    return replace(revoke, category=target.category, cell=target.cell, radius_km=target.radius_km)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +225,7 @@ class LiveTable:
             if misfit is not None:
                 return Placement(refused=misfit)
             self._drop(name)
-            self._add(revoke)
+            self._add(_aimed_as(revoke, target))
             return Placement(replaced=target.id)
         for prefix in self._revokes.get(name, []):
             other = self._entries[prefix]

@@ -11,6 +11,7 @@ from protocol.channel.messages import (
     Ids,
     IdsAnswer,
     IdsQuery,
+    Interest,
     Level,
     LevelGiven,
     Missing,
@@ -20,6 +21,7 @@ from protocol.channel.messages import (
     Refused,
     Stem,
     Want,
+    Wants,
     WhoIs,
     WhoIsAnswer,
 )
@@ -57,6 +59,8 @@ def say(made: Engine, message: Any) -> list[Any]:
         (Missing(ids=[bytes(16)]), events.MissingReceived),
         (Level(level=2), events.LevelAsked),
         (LevelGiven(level=1), events.LevelReceived),
+        (Wants(interest=None), events.InterestReceived),
+        (Wants(interest=Interest(categories=["a"], cells=[])), events.InterestReceived),
         (IdsQuery(), events.PageAsked),
         (IdsAnswer(ids=[]), events.PageReceived),
         (Refused(request=1, reason=Reason.QUOTA), events.PageRefused),
@@ -79,6 +83,12 @@ def test_messages_without_business_are_a_fault(message: Any):
     with pytest.raises(MessageError) as caught:
         say(engine(), message)
     assert caught.value.reason is Reason.UNEXPECTED
+
+
+def test_an_interest_that_is_none_is_a_fault():
+    with pytest.raises(MessageError) as caught:
+        say(engine(), Wants(interest=Interest(categories=None, cells=[7])))
+    assert caught.value.reason is Reason.OUT_OF_RANGE
 
 
 def test_every_envelope_of_a_message_is_a_candidate():

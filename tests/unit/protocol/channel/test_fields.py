@@ -17,7 +17,6 @@ from protocol.channel import fields
         (fields.Salt, bytes(16), bytes(17)),
         (fields.Ranges, bytes(limits.ranges_bytes_max), bytes(limits.ranges_bytes_max + 1)),
         (fields.CategoryText, "a" * limits.category_chars_max, ""),
-        (fields.RegionText, "US-UT", "U"),
         (fields.Cell, 2**63 - 1, 0),
         (fields.TunnelId, 2**32 - 1, 2**32),
         (fields.Detail, "plain", "a\nforged line"),

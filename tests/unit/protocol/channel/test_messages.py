@@ -72,7 +72,7 @@ SAMPLES: dict[int, Message] = {
         limits=LinkLimits(),
         agent="x 1",
         outbound=3,
-        interest=Interest(categories=["a/b"], cells=[7], regions=["US-UT"]),
+        interest=Interest(categories=["a/b"], cells=[7]),
     ),
     2: Bye(reason=Reason.SHUTDOWN, detail="so long"),
     3: Ping(nonce=2**32 - 1),

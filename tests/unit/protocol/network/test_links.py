@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from protocol import limits
 from protocol.channel.messages import (
     Hello,
+    Interest,
     RecordsAnswer,
     RecordsQuery,
     Refused,
@@ -103,6 +105,16 @@ def test_an_old_record_is_no_reason_to_refuse_its_author():
 def test_a_hello_without_a_record_is_refused(raw: bytes):
     with pytest.raises(RemoteProtocolError):
         Desk().links.check_hello(hello(raw), key("a"), NOW)
+
+
+def test_an_interest_that_is_none_is_refused():
+    desk = Desk()
+    first = hello(record_of("a").raw)
+    good, bad = (Interest(categories=[path], cells=None) for path in ("a/b", "No Path"))
+    desk.links.check_hello(msgspec.structs.replace(first, interest=good), key("a"), NOW)
+    with pytest.raises(RemoteProtocolError) as caught:
+        desk.links.check_hello(msgspec.structs.replace(first, interest=bad), key("a"), NOW)
+    assert caught.value.reason is Reason.BAD_SHAPE
 
 
 def test_a_peer_with_too_many_faults_goes_and_is_refused():

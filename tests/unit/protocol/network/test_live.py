@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from protocol.errors import Reason
 from protocol.ids import ObjectId, blake2b_256
-from protocol.network.live import LiveEntry, LiveTable, entry_of, prefix_of, text_digest
+from protocol.network.live import (
+    LiveEntry,
+    LiveTable,
+    aim_of,
+    entry_of,
+    prefix_of,
+    text_digest,
+)
 from protocol.objects.header import Kind
+from protocol.values.place import Where
 from tests.parties import NET, NOW_MS, make_cast, vendor_bo
 from tests.unit.protocol.network.driver import make_revoke
 
@@ -35,6 +44,15 @@ def revoke(name: str, target: LiveEntry, **facts: Any) -> LiveEntry:
 
 def name_of(of: LiveEntry) -> bytes:
     return prefix_of(of.id)
+
+
+def test_the_aim_of_a_cast_is_the_same_from_its_body_and_from_its_tree():
+    for cast in (make_cast(), make_cast(where=Where(remote=True))):
+        tree = msgspec.to_builtins(cast.body)
+        found = aim_of(tree["category"], tree["where"])
+        assert found == aim_of(cast.body.category, cast.body.where)
+        kept = entry_of(cast)
+        assert (kept.category, kept.cell, kept.radius_km) == found
 
 
 def test_an_object_has_one_place():
