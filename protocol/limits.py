@@ -318,9 +318,13 @@ push_slots_min: Final = 8
 """... and at least so many."""
 lag_unknown_ms: Final = 200
 """What a new link's lag is taken to be; guess."""
+lag_step_percent: Final = 15
+"""How far a lag moves towards the newest, of 100: a third sooner links flip twice as often."""
+lag_lead_ms_max: Final = 300
+"""How far ahead of the object itself its name may count; guess."""
 lag_silent_ms: Final = 500
 """The lag of a link that did not show an object at all; guess."""
-choice_hysteresis_ms: Final = 30
+choice_hysteresis_ms: Final = 40
 """How much sooner another link must be before it takes a push place."""
 choice_tie_ms: Final = 5
 """Links that differ by less are alike, and address groups decide; guess."""
@@ -348,8 +352,10 @@ batch_ms_min: Final = 5
 """Names wait at least this long for company ..."""
 batch_ms_max: Final = 20
 """... and at most this long."""
-quiet_sample: Final = 6
-"""Quiet links that hear the news with one heartbeat, and at least a quarter of them."""
+quiet_beats: Final = 8
+"""With every so manieth heartbeat some quiet links hear the news ..."""
+quiet_part: Final = 16
+"""... one in so many of them, and at least one."""
 heartbeat_idle_ms: Final = 10_000
 """Period of heartbeats when nothing goes on."""
 pull_wait_ms_min: Final = 150

@@ -125,12 +125,13 @@ class Choice:
     # --- what links show ----------------------------------------------------------------------
 
     def arrived(
-        self, prefix: bytes, peer: PeerId, announcers: Iterable[PeerId], mono_ms: int
+        self, prefix: bytes, peer: PeerId, announcers: Iterable[tuple[PeerId, int]], mono_ms: int
     ) -> None:
-        """A new object came over a link; others had named it by then."""
+        """A new object came over a link; others had named it before, at these moments."""
         arrival = _Arrival(first_ms=mono_ms)
         arrival.pushed[peer] = 0
-        arrival.named.update(dict.fromkeys(announcers, 0))
+        for announcer, named_ms in announcers:
+            arrival.named[announcer] = max(named_ms - mono_ms, -limits.lag_lead_ms_max)
         self._arrivals[prefix] = arrival
         if len(self._arrivals) > limits.arrivals_watched_max:
             self._arrivals.popitem(last=False)
@@ -212,7 +213,8 @@ class Choice:
             sample_ms = (
                 limits.lag_silent_ms if lag_ms is None else min(lag_ms, limits.lag_silent_ms)
             )
-            supply.lag += (sample_ms * _FINE - supply.lag) * 3 // 10
+            step = (sample_ms * _FINE - supply.lag) * limits.lag_step_percent
+            supply.lag += step // 100
 
     def _wanted(self, mono_ms: int) -> dict[PeerId, Flow]:
         """Give every link its level, the best links first."""
@@ -225,7 +227,9 @@ class Choice:
         if stable is not None:
             pushers.append(stable)
         flows = dict.fromkeys(pushers, Flow.PUSH)
-        named = [peer for peer in ranked if peer not in flows]
+        rest = [peer for peer in ranked if peer not in flows]
+        # Whoever names already goes on: a link that is quiet shows nothing by which to rank it.
+        named = sorted(rest, key=lambda peer: self._supplies[peer].flow is Flow.QUIET)
         flows.update(dict.fromkeys(named[: limits.ids_links], Flow.IDS))
         flows.update(dict.fromkeys(named[limits.ids_links :], Flow.QUIET))
         return flows

@@ -56,6 +56,7 @@ class Spread:
         self._chance = chance
         self._announcements = Announcements()
         self._is_batching = False
+        self._beats = 0
         self.choice = Choice(chance=chance, pushers=pushers, is_trusted=is_trusted)
         self.slots = Slots(
             uplink_bps=uplink_bps, merit=lambda peer: self._carried.firsts.get(peer, 0)
@@ -132,8 +133,11 @@ class Spread:
         """Name to some quiet peers what they may have missed."""
         if not len(self._announcements):
             return []
+        self._beats += 1
+        if self._beats % limits.quiet_beats:
+            return []
         quiet = [peer for peer, flow in self.slots if flow is Flow.QUIET]
-        count = max(limits.quiet_sample, len(quiet) // 4)
+        count = max(1, len(quiet) // limits.quiet_part)
         actions: list[GossipAction] = []
         for peer in self._chance.sample(quiet, count):
             actions += self._announcements.news_for(peer, self._is_no_news_for(peer))

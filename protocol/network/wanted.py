@@ -34,6 +34,8 @@ class _Want:
     """Who announced it and was not asked in vain, oldest first."""
     noted_ms: int
     """When it was first announced."""
+    named_ms: dict[PeerId, int] = field(default_factory=dict)
+    """When each of them announced it."""
     is_ripe: bool
     """Whether it has waited long enough for a push."""
     asked: PeerId | None = None
@@ -100,10 +102,10 @@ class Wanted:
         source = self._sources.get(peer)
         return len(source.offers) + len(source.open) if source else 0
 
-    def announcers(self, prefix: bytes) -> list[PeerId]:
-        """List who announced an object that is wanted."""
+    def announcers(self, prefix: bytes) -> list[tuple[PeerId, int]]:
+        """List who announced an object that is wanted, and when, monotonic ms."""
         want = self._wants.get(prefix)
-        return list(want.suppliers) if want is not None else []
+        return [(peer, want.named_ms[peer]) for peer in want.suppliers] if want is not None else []
 
     @property
     def wait_ms(self) -> int:
@@ -131,6 +133,7 @@ class Wanted:
         if peer in want.suppliers or not self._is_welcome(prefix, want, peer):
             return
         want.suppliers.append(peer)
+        want.named_ms[peer] = mono_ms
         source = self._sources.setdefault(peer, _Source())
         source.supplies[prefix] = None
         if want.is_ripe:
@@ -149,6 +152,7 @@ class Wanted:
         for each, group in zip(reversed(want.suppliers), reversed(groups), strict=True):
             if each != want.asked and groups.count(group) > 1:
                 want.suppliers.remove(each)
+                del want.named_ms[each]
                 self._sources[each].supplies.pop(prefix)
                 return True
         return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, sqrt
 from random import Random
 from typing import Protocol
 
@@ -49,7 +49,7 @@ class Wan:
 
     jitter = 0.1
     _CLUSTERS = 5
-    _SPREAD = 0.06
+    _SPREAD = 0.02
     _NEAR_US = 5 * MS
     _FAR_US = 150 * MS
 
@@ -66,8 +66,8 @@ class Wan:
         )
 
     def between(self, one: Place, other: Place) -> int:
-        """Let time grow with the distance; the plane's whole width is the far end."""
-        part = min(1.0, hypot(one.x - other.x, one.y - other.y))
+        """Let time grow with the distance; opposite corners are the far ends."""
+        part = hypot(one.x - other.x, one.y - other.y) / sqrt(2)
         return self._NEAR_US + int((self._FAR_US - self._NEAR_US) * part)
 
 

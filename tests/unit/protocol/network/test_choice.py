@@ -52,7 +52,7 @@ class Table:
         prefix = name(self.number)
         order = sorted(lags, key=lambda place: lags[place])
         first = next(place for place in order if place not in named)
-        early = [PEERS[place] for place in order if place in named and not lags[place]]
+        early = [(PEERS[place], self.ms) for place in order if place in named and not lags[place]]
         self.choice.arrived(prefix, PEERS[first], early, self.ms)
         self.choice.accepted(prefix)
         for place in order:
@@ -81,12 +81,12 @@ def test_levels_are_dealt_by_number():
 
 def test_the_two_soonest_push_and_one_that_was_drawn():
     table = Table(8)
-    table.rounds({place: 40 * place for place in range(8)})
+    table.rounds({place: 50 * place for place in range(8)}, 20)
     assert {0, 1} < table.of(Flow.PUSH)
     assert len(table.of(Flow.PUSH)) == 3
     [drawn] = table.of(Flow.PUSH) - {0, 1}
     assert table.view(drawn).is_stable
-    table.rounds({place: 40 * place for place in range(8)}, 20)
+    table.rounds({place: 50 * place for place in range(8)}, 20)
     assert table.of(Flow.PUSH) == {0, 1, drawn}
 
 
@@ -114,7 +114,7 @@ def test_a_little_sooner_is_no_reason_to_change():
 
 def test_who_names_what_it_promised_to_push_is_thought_less_of_for_long():
     table = Table(6)
-    table.rounds({place: 0 if not place else 50 for place in range(6)}, named=(0,))
+    table.rounds({place: 0 if not place else 50 for place in range(6)}, 12, named=(0,))
     assert 0 not in table.of(Flow.PUSH)
     view = table.view(0)
     assert view.penalty_ms >= limits.promise_penalty_ms
@@ -206,7 +206,7 @@ def test_only_so_many_are_watched_and_weighed(monkeypatch: pytest.MonkeyPatch):
     assert table.choice.watched == 4
     table.turn(limits.arrival_window_ms)
     lag_ms = table.view(0).lag_ms
-    assert lag_ms == limits.lag_unknown_ms * 7 // 10
+    assert lag_ms == limits.lag_unknown_ms * (100 - limits.lag_step_percent) // 100
 
 
 def test_with_one_pusher_it_is_the_soonest():
@@ -239,7 +239,8 @@ def test_levels_keep_their_numbers_whatever_happens(data: st.DataObject):
                 choice.lost(each)
                 linked.pop(each, None)
             case "show":
-                choice.arrived(name(number), each, data.draw(st.lists(st.sampled_from(PEERS))), ms)
+                early = data.draw(st.lists(st.sampled_from(PEERS)))
+                choice.arrived(name(number), each, [(who, ms - 9) for who in early], ms)
                 choice.accepted(name(number))
             case "refuse":
                 choice.refused(each, Flow.IDS, ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protocol import limits
+from protocol.ids import PeerId
 from protocol.network.wanted import Wanted
 from tests.unit.protocol.network.driver import peer
 
@@ -12,6 +13,10 @@ ONE, TWO = peer("one"), peer("two")
 
 def name(number: int) -> bytes:
     return number.to_bytes(16, "big")
+
+
+def announcers(wanted: Wanted, prefix: bytes) -> list[PeerId]:
+    return [who for who, _ in wanted.announcers(prefix)]
 
 
 def always(ms: int):
@@ -214,9 +219,9 @@ def test_a_name_that_is_to_be_asked_at_once_waits_no_longer():
     wanted = Wanted()
     wanted.note(name(1), ONE, 0, 150)
     wanted.note(name(1), TWO, 10)
-    assert wanted.announcers(name(1)) == [ONE, TWO]
+    assert wanted.announcers(name(1)) == [(ONE, 0), (TWO, 10)]
     assert wanted.asks(10) == [(ONE, [name(1)])]
-    assert wanted.announcers(name(2)) == []
+    assert announcers(wanted, name(2)) == []
 
 
 def test_settled_names_do_not_wait_for_their_time():
@@ -253,7 +258,7 @@ def test_whoever_is_late_is_the_last_to_be_asked_again():
     assert wanted.late(299, always(300)) == []
     assert wanted.late(300, always(300)) == [ONE]
     assert wanted.asks(300) == [(TWO, [name(1)])]
-    assert wanted.announcers(name(1)) == [TWO, peer("three"), ONE]
+    assert announcers(wanted, name(1)) == [TWO, peer("three"), ONE]
     # What nobody else has is still waited for.
     assert wanted.late(599, always(300)) == []
     wanted.failed(name(1), TWO)
@@ -275,9 +280,9 @@ def test_another_address_group_finds_a_place_among_the_suppliers():
     for who in crowd:
         wanted.note(name(1), who)
     wanted.note(name(1), ONE)
-    assert ONE not in wanted.announcers(name(1))
+    assert ONE not in announcers(wanted, name(1))
     wanted.note(name(1), TWO)
-    assert wanted.announcers(name(1)) == [*crowd[:-1], TWO]
+    assert announcers(wanted, name(1)) == [*crowd[:-1], TWO]
     wanted.failed(name(1), crowd[-1])
     assert wanted.asks(0)[0][0] == crowd[0]
 
@@ -288,4 +293,4 @@ def test_where_every_supplier_is_of_its_own_group_no_place_is_made():
     for who in crowd:
         wanted.note(name(1), who)
     wanted.note(name(1), TWO)
-    assert wanted.announcers(name(1)) == crowd
+    assert announcers(wanted, name(1)) == crowd
