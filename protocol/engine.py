@@ -20,6 +20,7 @@ from protocol.channel.messages import (
     Message,
     Missing,
     Objects,
+    Outbound,
     RecordsAnswer,
     RecordsQuery,
     Refused,
@@ -45,6 +46,8 @@ from protocol.network.events import (
     MessageReceived,
     MissingReceived,
     NodeAsked,
+    NothingServed,
+    OutboundTold,
     PageAsked,
     PageReceived,
     PageRefused,
@@ -125,8 +128,11 @@ class Engine:
             case MessageReceived(peer=peer, message=message):
                 actions: list[EngineAction] = []
                 for meaning in meanings(peer, message):
-                    actions += self.handle(meaning, now)
-            case Started() | PeerJoined() | PeerLost() | TimerFired():
+                    if not self.links.is_leaving(peer):
+                        actions += self.handle(meaning, now)
+            case PeerJoined() | PeerLost():
+                actions = self._changed(event, now)
+            case Started() | TimerFired():
                 actions = [*self._links(event, now), *self._gossip(event, now)]
             case (
                 PeerFaulted()
@@ -137,10 +143,20 @@ class Engine:
                 | RecordsAnswered()
                 | NodeAsked()
                 | RecordFound()
+                | OutboundTold()
+                | NothingServed()
             ):
                 actions = self._links(event, now)
             case _:
                 actions = self._gossip(event, now)
+        return actions
+
+    def _changed(self, event: PeerJoined | PeerLost, now: Now) -> list[EngineAction]:
+        """Let both hear of a link, unless it is one that ends as soon as it is open."""
+        was_leaving = self.links.is_leaving(event.peer)
+        actions = self._links(event, now)
+        if not (was_leaving or self.links.is_leaving(event.peer)):
+            actions += self._gossip(event, now)
         return actions
 
     def _links(self, event: LinkEvent, now: Now) -> list[EngineAction]:
@@ -210,6 +226,8 @@ def _single(peer: PeerId, message: Message) -> EngineEvent:
             event = RecordsAnswered(peer=peer, answer=message)
         case WhoIs():
             event = NodeAsked(peer=peer, query=message)
+        case Outbound(count=count):
+            event = OutboundTold(peer=peer, count=count)
         case _:
             name = type(message).__name__
             raise MessageError(Reason.UNEXPECTED, f"{name} answers nothing that was asked")

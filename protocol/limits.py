@@ -295,6 +295,46 @@ nearby_names_max: Final = 4
 nearby_txt_bytes_max: Final = 256
 """TXT record of an announcement."""
 
+# --- addresses and links (network 2) ---------------------------------------------------------
+buckets_new: Final = 256
+"""Buckets of addresses that were heard of."""
+buckets_tried: Final = 64
+"""Buckets of addresses that were reached."""
+bucket_places: Final = 32
+"""Places of a bucket."""
+buckets_per_source_max: Final = 16
+"""New buckets that one group of sources can fill: a sixteenth."""
+buckets_per_group_max: Final = 4
+"""Tried buckets that one address group can fill: a sixteenth."""
+group_new_max: Final = buckets_new * bucket_places // 16
+"""Places among the new ones that one address group can take, whoever speaks for it."""
+contests_max: Final = 10
+"""Nodes that wait for a tried place until the one who holds it was looked after."""
+contest_ms: Final = 4 * 3_600_000
+"""A node reached since then keeps its tried place without a test; Bitcoin's value."""
+nodes_apart_max: Final = 256
+"""Nodes in reach of which nobody else may be sent, such as those in the local network; guess."""
+node_memory_ms_max: Final = 30 * 86_400_000
+"""A node neither reached nor heard of for this long is dialled no more; Bitcoin's value."""
+records_first_max: Final = 250
+"""Records a new link may tell at once."""
+records_pace_ms: Final = 10_000
+"""After that, one more in this time."""
+links_needed: Final = 3
+"""With fewer dialled links a node is in need, and dials in earnest."""
+dials_gentle_max: Final = 4
+"""Dials in flight of a node that is not in need; guess."""
+dial_ms_needed: Final = 2_000
+"""Time for a dial of a node in need."""
+dial_ms_max: Final = 15_000
+"""After this a dial counts as ended, whatever became of it."""
+dial_pause_ms: Final = 10_000
+"""Pause after none was found to dial, for a node that is not in need; guess."""
+feeler_ms: Final = 2 * 60_000
+"""Period of short links that look whether a node is there."""
+anchors: Final = 2
+"""Links that are made first after a restart."""
+
 # --- the network for real (network 2-7) ------------------------------------------------------
 interest_categories_max: Final = 64
 """Category paths in a leaf's filter; guess."""

@@ -24,11 +24,11 @@ from node.errors import TransportError
 from node.network.acceptor import Acceptor
 from node.network.connection import Connection
 from node.network.endpoint import Endpoint
-from node.network.groups import group_of
 from node.network.links import Links
 from node.network.pipe import CLOSE_S, PEER_PATH, SOCKET_BYTES_MAX, Pipe
 from protocol import limits
 from protocol.errors import Reason
+from protocol.network.groups import public_group_of
 
 _LOG = logging.getLogger(__name__)
 _HTTP_LOG = logging.getLogger(f"{__name__}.http")
@@ -210,7 +210,7 @@ class Server:
     def _has_room(self, host: str) -> bool:
         self._forget_gone()
         caps, guests = self._caps, self._guests.values()
-        group = group_of(host)
+        group = public_group_of(host)
         return (
             len(guests) < caps.total_max
             # Strangers may take half of a small place, never all of it: links come first.
@@ -230,7 +230,7 @@ class Server:
         """Set the deadline that holds even for a guest who never asks for anything."""
         deadline_s = self._endpoint.bounds.handshake_ms / 1_000
         timer = asyncio.get_running_loop().call_later(deadline_s, transport.abort)
-        self._guests[transport] = _Guest(host, group_of(host), timer)
+        self._guests[transport] = _Guest(host, public_group_of(host), timer)
 
     def _settle(self, transport: asyncio.Transport) -> None:
         """Lift the deadline: the guest is a proved peer."""

@@ -11,6 +11,7 @@ from typing import Final
 from node.clock import Clock
 from node.config import Settings
 from node.network.dialer import Address
+from protocol import limits
 from protocol.channel.messages import Hello
 from protocol.channel.noise import transport_key
 from protocol.ids import NodeId
@@ -95,11 +96,16 @@ class Card:
             )
         return self._record
 
-    def hello(self) -> Hello:
-        """Make the first word of a new link."""
+    def hello(self, outbound: int = 0) -> Hello:
+        """Make the first word of a new link.
+
+        Args:
+            outbound: links this node has dialled and keeps.
+        """
         return Hello(
             versions=list(VERSIONS),
             record=self.record().raw,
             clock_ms=self._clock.now().wall_ms,
             agent=AGENT,
+            outbound=min(outbound, limits.outbound_told_max),
         )

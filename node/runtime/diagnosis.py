@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import Final
 
-from node.network.groups import is_one_group
 from node.numerals import plural
 from node.runtime.findings import Finding, State, length_text, ok, skipped
 from node.timekeeper import CLOCK_OFF_MS
 from protocol import limits
+from protocol.network.groups import is_one_group
 
 _SHOWN: Final = 3
 """Proofs of one finding; a screen is small."""

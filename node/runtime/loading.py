@@ -16,6 +16,7 @@ from node.storage.database import Storage
 from protocol import limits
 from protocol.encoding import decode
 from protocol.errors import RemoteProtocolError
+from protocol.network.events import NodeMemory, Started
 from protocol.network.live import NO_AIM, LiveEntry, aim_of, entry_of, text_digest
 from protocol.objects.envelope import Verified, open_stored, read_candidate
 from protocol.objects.header import Kind, read_header
@@ -80,7 +81,24 @@ async def load_casts(storage: Storage, *, net: str, wall_ms: int) -> list[Verifi
     return casts
 
 
-async def load_records(storage: Storage) -> list[bytes]:
-    """Read the node records kept from earlier runs, the last seen first."""
+async def load_start(storage: Storage, *, net: str, wall_ms: int) -> Started:
+    """Read what the machines begin with: objects, known nodes, and what is remembered of them."""
+    entries = await load_entries(storage, net=net, wall_ms=wall_ms)
     rows = await storage.read(nodes.load_newest)
-    return [row.record for row in rows]
+    return Started(
+        entries=tuple(entries),
+        records=tuple(row.record for row in rows),
+        memories={row.key: _memory(row) for row in rows},
+        anchors=tuple(row.key for row in rows if row.is_anchor),
+    )
+
+
+def _memory(row: nodes.NodeRow) -> NodeMemory:
+    if row.reached is None:
+        return NodeMemory(source=row.told_by)
+    return NodeMemory(
+        source=row.told_by,
+        reached_ms=row.reached.at_ms,
+        address=row.reached.address,
+        group=row.reached.group,
+    )

@@ -26,7 +26,7 @@ from node.network.endpoint import Endpoint, Handlers, Tap
 from node.network.links import Links
 from node.network.server import Door, Server
 from node.runtime.card import Card
-from node.runtime.loading import load_casts, load_entries, load_records
+from node.runtime.loading import load_casts, load_start
 from node.runtime.pump import Pump
 from node.runtime.tasks import Tasks
 from node.storage.database import Storage
@@ -51,7 +51,6 @@ from protocol.network.events import (
     RecordSigned,
     RttMeasured,
     SeekObject,
-    Started,
 )
 from protocol.network.stem import Private
 from protocol.network.verdicts import Verdict
@@ -212,7 +211,7 @@ class Network:
         return Endpoint(
             net=self._settings.net,
             static_secret=transport_seed,
-            hello=self._card.hello,
+            hello=lambda: self._card.hello(self._engine.links.outbound_count),
             check_hello=self._check_hello,
             handlers=Handlers(
                 on_open=self._opened,
@@ -244,10 +243,9 @@ class Network:
         """
         wall_ms = self._clock.now().wall_ms
         net = self._settings.net
-        entries = await load_entries(self._storage, net=net, wall_ms=wall_ms)
-        records = await load_records(self._storage)
+        started = await load_start(self._storage, net=net, wall_ms=wall_ms)
         self._pump.start()
-        self._pump.feed(Started(entries=tuple(entries), records=tuple(records)))
+        self._pump.feed(started)
         if self._settings.listen_port is not None:
             host = self._settings.listen_host
             self.port = await self._server.start(host, self._settings.listen_port)
@@ -431,8 +429,9 @@ class Network:
         return [(link.address, link.outbound) for link in self._engine.links.peers.values()]
 
     def known_count(self) -> int:
-        """Count the nodes that are known to be relays now."""
-        return len(self._engine.links.book.with_role(Role.RELAY, self._clock.now().wall_ms))
+        """Count the nodes that are known and can be dialled."""
+        book = self._engine.links.book
+        return book.new_count + book.tried_count
 
     def clock_offsets_ms(self) -> list[int]:
         """Give how far each linked peer's clock is ahead of ours."""
@@ -522,7 +521,11 @@ class Network:
 
     async def _dial(self, action: DialPeer) -> None:
         try:
-            await self._dialer.dial(action.address, action.key)
+            async with asyncio.timeout(action.within_ms / 1_000):
+                await self._dialer.dial(action.address, action.key)
+        except TimeoutError:
+            failed = DialFailed(key=action.key, outcome=DialOutcome.UNREACHABLE)
+            self._pump.feed(failed)
         except TransportError as error:
             is_other = error.code == "E-PEER-KEY"
             outcome = DialOutcome.OTHER_NODE if is_other else DialOutcome.UNREACHABLE
@@ -547,11 +550,17 @@ class Network:
                 peer=PeerId(link.peer_id),
                 hello=link.remote_hello,
                 outbound=link.outbound,
-                address=link.remote_host,
+                address=self._address_of(link),
             )
         )
         if self._on_link_up is not None:
             self._on_link_up(link.peer_id)
+
+    def _address_of(self, link: Connection) -> str:
+        """Give where the other end of a link is; behind a proxy that is not where its bytes go."""
+        if link.outbound and self._settings.dial_through:
+            return self._dialled.get(link.peer_id, "")
+        return link.remote_host
 
     def _received(self, link: Connection, message: Message) -> None:
         self._meters.message(message)

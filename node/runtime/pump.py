@@ -33,6 +33,8 @@ from protocol.network.actions import (
     DropObject,
     EngineAction,
     Notify,
+    SaveAnchors,
+    SaveReached,
     SaveRecord,
     SendMessage,
     ServeObjects,
@@ -142,7 +144,7 @@ class Pump:
                 age_ms = self._clock.now().wall_ms - verified.header.at
                 self._meters.object_age.add(age_ms / 1_000)
                 self._shelf.put(action)
-            case DropObject() | DropExpired() | SaveRecord():
+            case DropObject() | DropExpired() | SaveRecord() | SaveReached() | SaveAnchors():
                 self._shelf.put(action)
             case ServeObjects(peer=peer, ids=ids):
                 self._serving.put(peer, ids)

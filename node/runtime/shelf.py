@@ -18,7 +18,14 @@ from node.errors import StorageError
 from node.storage import bounds, nodes, objects
 from node.storage.database import Storage
 from protocol.errors import Reason
-from protocol.network.actions import DropExpired, DropObject, SaveRecord, StoreObject
+from protocol.network.actions import (
+    DropExpired,
+    DropObject,
+    SaveAnchors,
+    SaveReached,
+    SaveRecord,
+    StoreObject,
+)
 from protocol.network.events import EngineEvent, ObjectStored, StoreFailed
 
 if TYPE_CHECKING:
@@ -29,7 +36,7 @@ WAITING_MAX = 20_000
 _TOGETHER_MAX = 200
 """Actions written in one function; as many as the writer commits together."""
 
-Work: TypeAlias = StoreObject | DropObject | DropExpired | SaveRecord
+Work: TypeAlias = StoreObject | DropObject | DropExpired | SaveRecord | SaveReached | SaveAnchors
 
 
 class Shelf:
@@ -114,15 +121,34 @@ def _perform(conn: sqlite3.Connection, work: Work, now_ms: int) -> list[EngineEv
         case DropExpired(wall_ms=wall_ms):
             while len(objects.delete_expired(conn, wall_ms)) >= bounds.sweep_rows_max:
                 pass
-        case SaveRecord(record=record, is_proven=is_proven):
+        case _:
+            _remember(conn, work, now_ms)
+    return []
+
+
+def _remember(
+    conn: sqlite3.Connection, work: SaveRecord | SaveReached | SaveAnchors, now_ms: int
+) -> None:
+    match work:
+        case SaveRecord(record=record, is_proven=is_proven, source=told_by):
             source = nodes.RecordSource.FIRST_HAND if is_proven else nodes.RecordSource.HEARSAY
             row = nodes.NodeRow(
-                key=record.key, record=record.raw, at=record.at, seen_ms=now_ms, source=source
+                key=record.key,
+                record=record.raw,
+                at=record.at,
+                seen_ms=now_ms,
+                source=source,
+                told_by=told_by,
             )
             nodes.save(conn, row)
+        case SaveReached(key=key, address=address, group=group, wall_ms=wall_ms):
+            nodes.mark_reached(
+                conn, key, nodes.Reached(at_ms=wall_ms, address=address, group=group)
+            )
+        case SaveAnchors(keys=keys):
+            nodes.set_anchors(conn, keys)
         case _:
             assert_never(work)
-    return []
 
 
 def _store(conn: sqlite3.Connection, work: StoreObject, now_ms: int) -> EngineEvent:

@@ -6,6 +6,7 @@ The bytes are as signed; whether they hold is asked when they are read (`protoco
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +29,18 @@ class RecordSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """That a dial reached a node."""
+
+    at_ms: int
+    """When, Unix ms."""
+    address: str
+    """Where, `host:port`."""
+    group: str
+    """Address group it was found in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRow:
     """What is known of one node."""
 
@@ -41,26 +54,39 @@ class NodeRow:
     """When it was last known to be there."""
     source: RecordSource
     """How it came."""
+    told_by: str = ""
+    """Address group of whoever told of it first; empty for its owner."""
+    reached: Reached | None = None
+    """When a dial reached it last; None for never."""
+    is_anchor: bool = False
+    """Whether it is dialled first after a restart."""
 
 
 _SELECT = "SELECT * FROM nodes WHERE key = ?"
-_SELECT_NEWEST = "SELECT * FROM nodes ORDER BY seen_ms DESC, seq LIMIT ?"
+_SELECT_NEWEST = "SELECT * FROM nodes ORDER BY reached_ms DESC, seen_ms DESC, seq LIMIT ?"
 
 
 def _node(row: sqlite3.Row) -> NodeRow:
+    reached = Reached(
+        at_ms=row["reached_ms"], address=row["reached_address"], group=row["reached_group"]
+    )
     return NodeRow(
         key=NodeId(row["key"]),
         record=row["record"],
         at=row["at"],
         seen_ms=row["seen_ms"],
         source=RecordSource(row["source"]),
+        told_by=row["told_by"],
+        reached=reached if reached.at_ms else None,
+        is_anchor=bool(row["anchor"]),
     )
 
 
 def save(conn: sqlite3.Connection, node: NodeRow) -> bool:
     """Keep a record unless a newer one of the same key is here; tell whether it was kept.
 
-    At `limits.known_nodes_max` the node not seen for the longest goes; the operator's own last.
+    Who told of a node first stays noted. At `limits.known_nodes_max` one makes room: of those never
+    reached the one not seen for the longest, then of those reached; the operator's own last.
     """
     known = one(conn, "SELECT at FROM nodes WHERE key = ?", (node.key,))
     if known is not None and known["at"] > node.at:
@@ -69,12 +95,12 @@ def save(conn: sqlite3.Connection, node: NodeRow) -> bool:
         _make_room(conn)
     conn.execute(
         """
-        INSERT INTO nodes (key, record, at, seen_ms, source) VALUES (?, ?, ?, ?, ?)
+        INSERT INTO nodes (key, record, at, seen_ms, source, told_by) VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT (key) DO UPDATE SET
           record = excluded.record, at = excluded.at,
           seen_ms = max(seen_ms, excluded.seen_ms), source = excluded.source
         """,
-        (node.key, node.record, node.at, node.seen_ms, node.source.value),
+        (node.key, node.record, node.at, node.seen_ms, node.source.value, node.told_by),
     )
     return True
 
@@ -85,7 +111,8 @@ def _make_room(conn: sqlite3.Connection) -> None:
         conn.execute(
             """
             DELETE FROM nodes WHERE seq IN (
-              SELECT seq FROM nodes ORDER BY source = 'operator', seen_ms, seq LIMIT ?
+              SELECT seq FROM nodes
+              ORDER BY source = 'operator', reached_ms > 0, seen_ms, seq LIMIT ?
             )
             """,
             (total - limits.known_nodes_max + 1,),
@@ -96,6 +123,24 @@ def mark_seen(conn: sqlite3.Connection, key: bytes, now_ms: int) -> bool:
     """Note that a node is there; tell whether it is known."""
     sql = "UPDATE nodes SET seen_ms = max(seen_ms, ?) WHERE key = ?"
     return changed(conn, sql, (now_ms, key)) == 1
+
+
+def mark_reached(conn: sqlite3.Connection, key: bytes, reached: Reached) -> bool:
+    """Note that a dial reached a node; tell whether it is known."""
+    sql = """
+        UPDATE nodes SET reached_ms = ?, reached_address = ?, reached_group = ?,
+          seen_ms = max(seen_ms, ?)
+        WHERE key = ?
+        """
+    facts = (reached.at_ms, reached.address, reached.group, reached.at_ms, key)
+    return changed(conn, sql, facts) == 1
+
+
+def set_anchors(conn: sqlite3.Connection, keys: Sequence[bytes]) -> None:
+    """Note whom to dial first after a restart, in place of those noted before."""
+    conn.execute("UPDATE nodes SET anchor = 0 WHERE anchor <> 0")
+    for key in keys:
+        conn.execute("UPDATE nodes SET anchor = 1 WHERE key = ?", (key,))
 
 
 def forget(conn: sqlite3.Connection, seen_before_ms: int) -> int:
@@ -119,5 +164,5 @@ async def load_node(db: aiosqlite.Connection, key: bytes) -> NodeRow | None:
 async def load_newest(
     db: aiosqlite.Connection, *, limit: int = limits.known_nodes_max
 ) -> list[NodeRow]:
-    """List nodes, the last seen first."""
+    """List nodes, the last reached first, then the last seen."""
     return [_node(row) for row in await load_every(db, _SELECT_NEWEST, (limit,))]

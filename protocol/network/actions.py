@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from protocol import limits
 from protocol.channel.messages import Message
 from protocol.channel.priority import Priority
 from protocol.errors import Reason
@@ -155,6 +156,8 @@ class DialPeer:
     """`host:port`."""
     key: NodeId
     """Who has to be there."""
+    within_ms: int = limits.handshake_ms_max
+    """Time for it; after that it has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +168,35 @@ class SaveRecord:
     """Which."""
     is_proven: bool
     """Whether its node itself handed it over."""
+    source: str = ""
+    """Address group of whoever told it."""
 
 
-LinkAction: TypeAlias = SendMessage | ClosePeer | DialPeer | SaveRecord | SetTimer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveReached:
+    """Keep over restarts that a node was reached."""
+
+    key: NodeId
+    """Which."""
+    address: str
+    """Where."""
+    group: str
+    """Address group it was found in."""
+    wall_ms: int
+    """When, Unix ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveAnchors:
+    """Keep over restarts which links to make first, in place of those kept before."""
+
+    keys: tuple[NodeId, ...]
+    """At most two."""
+
+
+LinkAction: TypeAlias = (
+    SendMessage | ClosePeer | DialPeer | SaveRecord | SaveReached | SaveAnchors | SetTimer
+)
 """What the machine of links wants done."""
 
 EngineAction: TypeAlias = (
@@ -182,5 +211,7 @@ EngineAction: TypeAlias = (
     | ClosePeer
     | DialPeer
     | SaveRecord
+    | SaveReached
+    | SaveAnchors
 )
 """What the engine wants done: everything but blame, which it passes to the links itself."""

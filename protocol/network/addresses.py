@@ -1,10 +1,8 @@
-"""Who can be dialled where: signed node records and the book of those that are known.
+"""Who can be dialled where: the signed records in which nodes say it of themselves.
 
-Enters: record bytes from a `Hello` (first hand, over a channel that proved the transport key) or
-from a peer's answer (a hint), and the moment. Leaves: `NodeRecord` values, fresh ones only. A
-record proves that its signing key wrote it; that it speaks for the transport key is proved by a
-handshake with that key and by nothing else. So a hint never displaces a proven record, and hints of
-different signing keys for one transport key stand side by side until a dial settles it.
+Enters: record bytes from a `Hello` or from a peer's answer. Leaves: `NodeRecord` values. A record
+proves that its signing key wrote it; that it speaks for the transport key is proved by a handshake
+with that key and by nothing else: the book (`book`) keeps the two apart.
 Source: docs/protocol/06-gossip.md.
 """
 
@@ -15,18 +13,20 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from protocol import limits, signing
 from protocol.encoding import decode, encode
 from protocol.errors import LocalProtocolError, ObjectError, Reason, RemoteProtocolError
 from protocol.ids import NodeId, SigningKey
-from protocol.network.chance import Chance
 
 RECORD_VERSION = 1
 _PARTS = 2
 _FIELDS = 8
 _KEY_BYTES = 32
+_REMEMBERED = 4_096
+"""Records read lately: every peer hands on the same ones, and a signature costs; guess."""
 _WHOLE_MAX = 2**52
 _PORT_MAX = 65_535
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
@@ -146,6 +146,7 @@ def sign_record(
         ) from error
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def read_record(raw: bytes, *, net: str) -> NodeRecord:
     """Read a node record and check its signature; whether it is fresh is asked apart.
 
@@ -208,127 +209,3 @@ def _roles(value: Any) -> tuple[Role, ...]:
     if value != sorted(set(value)):
         raise ObjectError(Reason.BAD_SHAPE, "sorted, none twice", field="roles")
     return tuple(Role(role) for role in value)
-
-
-class Standing(StrEnum):
-    """What stands behind a record in the book."""
-
-    PROVEN = "proven"
-    """A handshake proved the transport key, and this record came over it."""
-    HINT = "hint"
-    """A third party handed it on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One record in the book."""
-
-    record: NodeRecord
-    """The newest by this signing key."""
-    standing: Standing
-    """How it came."""
-
-
-class Book:
-    """Records of other nodes: fresh, bounded, proven before hinted, newest first."""
-
-    def __init__(self, *, own: NodeId, nodes_max: int = limits.known_nodes_max) -> None:
-        """Start empty.
-
-        Args:
-            own: our transport key, which never stands in the book.
-            nodes_max: keys kept; the one whose newest record is oldest makes room.
-        """
-        self._own = own
-        self._nodes_max = nodes_max
-        self._entries: dict[NodeId, list[Entry]] = {}
-
-    def __len__(self) -> int:
-        """Count the known nodes."""
-        return len(self._entries)
-
-    def add(self, record: NodeRecord, *, proven: bool, wall_ms: int) -> bool:
-        """Take a record; tells whether the book changed.
-
-        Args:
-            record: read and signature-checked.
-            proven: it came over a channel whose static key is `record.key`.
-            wall_ms: for freshness.
-        """
-        if record.key == self._own or not record.is_fresh(wall_ms):
-            return False
-        entries = self._entries.get(record.key, [])
-        kept = self._merge(entries, record, proven=proven)
-        if kept == entries:
-            return False
-        if record.key not in self._entries and len(self._entries) >= self._nodes_max:
-            self._make_room()
-        self._entries[record.key] = kept
-        return True
-
-    def _merge(self, entries: list[Entry], record: NodeRecord, *, proven: bool) -> list[Entry]:
-        same = next((e for e in entries if e.record.sign_key == record.sign_key), None)
-        if same and record.age_rank < same.record.age_rank:
-            record = same.record
-        if same and same.standing is Standing.PROVEN:
-            proven = True
-        standing = Standing.PROVEN if proven else Standing.HINT
-        entry = Entry(record=record, standing=standing)
-        if proven:
-            # The handshake settled whose key it is: what other signers say of it is false.
-            return [entry]
-        if entries and entries[0].standing is Standing.PROVEN:
-            return entries
-        others = [e for e in entries if e is not same]
-        if same and entry == same:
-            return entries
-        return [entry, *others][: limits.hints_per_node_max]
-
-    def _make_room(self) -> None:
-        oldest = min(self._entries, key=lambda key: (self._entries[key][0].record.at, key))
-        del self._entries[oldest]
-
-    def forget_hints(self, key: NodeId) -> None:
-        """Drop what third parties said of a key, after a dial found another key there."""
-        entries = self._entries.get(key)
-        if entries and entries[0].standing is Standing.HINT:
-            del self._entries[key]
-
-    def sweep(self, wall_ms: int) -> None:
-        """Drop what has grown too old to be believed."""
-        for key, entries in list(self._entries.items()):
-            fresh = [entry for entry in entries if entry.record.is_fresh(wall_ms)]
-            if fresh:
-                self._entries[key] = fresh
-            else:
-                del self._entries[key]
-
-    def find(self, key: NodeId, wall_ms: int) -> NodeRecord | None:
-        """Give the best fresh record of a key."""
-        found = self.records_of(key, wall_ms)
-        return found[0] if found else None
-
-    def records_of(self, key: NodeId, wall_ms: int) -> list[NodeRecord]:
-        """Give every fresh record of a key, the best first; a dialler tries them in turn."""
-        entries = self._entries.get(key, [])
-        return [entry.record for entry in entries if entry.record.is_fresh(wall_ms)]
-
-    def with_role(self, role: Role, wall_ms: int) -> list[NodeRecord]:
-        """List the best fresh record of every node that offers a role, in the order of keys."""
-        found = [self.find(key, wall_ms) for key in sorted(self._entries)]
-        return [record for record in found if record and role in record.roles]
-
-    def sample(
-        self, count: int, *, chance: Chance, wall_ms: int, without: NodeId | None = None
-    ) -> list[NodeRecord]:
-        """Choose fresh records of nodes that can be dialled.
-
-        Args:
-            count: at most this many.
-            chance: the choice; an answer that followed an order would favour its first.
-            wall_ms: for freshness.
-            without: the one who asks need not hear of itself.
-        """
-        found = [self.find(key, wall_ms) for key in sorted(self._entries) if key != without]
-        dialable = [record for record in found if record and record.addresses]
-        return chance.sample(dialable, count)

@@ -53,6 +53,10 @@ class Chance:
             number = self._number()
         return number % bound
 
+    def secret(self) -> bytes:
+        """Draw 32 bytes that nobody else can foresee, such as the key that orders a table."""
+        return b"".join(self._number().to_bytes(_NUMBER_BYTES, "big") for _ in range(4))
+
     def sample(self, items: Sequence[T], count: int) -> list[T]:
         """Choose `count` different places of `items`, or all of them, in random order."""
         pool = list(items)

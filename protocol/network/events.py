@@ -5,7 +5,8 @@ Leaves: frozen records, a union of them per machine. Never here: what is done ab
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -29,6 +30,20 @@ from protocol.objects.envelope import Verified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeMemory:
+    """What an earlier run learnt of a node, beside its record."""
+
+    source: str = ""
+    """Address group of whoever told of it."""
+    reached_ms: int = 0
+    """When a dial reached it last, Unix ms; 0 for never."""
+    address: str = ""
+    """Where."""
+    group: str = ""
+    """Address group it was found in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """The node begins; the first event."""
 
@@ -36,6 +51,10 @@ class Started:
     """Objects the store holds."""
     records: tuple[bytes, ...]
     """Node records the store holds, signed."""
+    memories: Mapping[NodeId, NodeMemory] = field(default_factory=dict)
+    """What is remembered of some of those nodes."""
+    anchors: tuple[NodeId, ...] = ()
+    """Whom to dial first: links of the last run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,6 +395,24 @@ class RecordFound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundTold:
+    """A peer says how many outbound links it has now."""
+
+    peer: PeerId
+    """Who."""
+    count: int
+    """Open ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingServed:
+    """Over no link came anything that was asked for, for a while."""
+
+    for_ms: int
+    """How long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeersKept:
     """Command: these nodes stay linked because their owner said so, beside all other links."""
 
@@ -386,6 +423,8 @@ class PeersKept:
 LinkEvent: TypeAlias = (
     Started
     | PeersKept
+    | OutboundTold
+    | NothingServed
     | PeerJoined
     | PeerLost
     | PeerFaulted

@@ -1,8 +1,9 @@
 """Links: who is at the other ends, whose word is believed, and whom to dial next.
 
 Keeps the peers that are linked, the book of known nodes, the fault points, and as many outbound
-links to relays as the design asks for, so that losing one cuts nobody off. Enters: events and the
-moment. Leaves: actions. Never: an address that came from a cast, a peer judged by hearsay.
+links as the design asks for, one to an address group, so that losing one cuts nobody off and nobody
+holds them all. Enters: events and the moment. Leaves: actions. Never: an address that came from a
+cast, a peer judged by hearsay, a look at every known node for one event.
 Source: docs/protocol/06-gossip.md.
 """
 
@@ -13,25 +14,31 @@ from statistics import median_low
 from typing import Final, assert_never
 
 from protocol import limits
-from protocol.channel.messages import Hello, RecordsAnswer, RecordsQuery, Refused, WhoIsAnswer
+from protocol.channel.messages import Hello, Outbound, RecordsAnswer
 from protocol.channel.priority import Priority
 from protocol.errors import MessageError, ObjectError, Reason, RemoteProtocolError
 from protocol.ids import NodeId, PeerId
 from protocol.network.actions import (
     ClosePeer,
     LinkAction,
-    SaveRecord,
+    SaveAnchors,
+    SaveReached,
     SendMessage,
     SetTimer,
     Timer,
 )
-from protocol.network.addresses import Book, NodeRecord, Role, dialable, read_record
+from protocol.network.addresses import NodeRecord, Role, read_record
+from protocol.network.book import Book
 from protocol.network.chance import Chance
-from protocol.network.dialling import Dialling
+from protocol.network.dialling import SETTLED_MS, Dial, Dialling, Outlook, Purpose
 from protocol.network.events import (
     DialFailed,
+    DialOutcome,
     LinkEvent,
     NodeAsked,
+    NodeMemory,
+    NothingServed,
+    OutboundTold,
     PeerFaulted,
     PeerJoined,
     PeerLost,
@@ -43,17 +50,21 @@ from protocol.network.events import (
     Started,
     TimerFired,
 )
+from protocol.network.groups import group_of, public_group_of
 from protocol.network.interest import check_interest
+from protocol.network.introductions import Introductions, Read
 from protocol.network.standing import Faults
 from protocol.now import Now
 
-_QUESTIONS: Final = 2**30
-"""Questions for records are numbered from here, those for pages below."""
+_TOLD_STEP: Final = 2
+"""A change of so many outbound links is told; the one who makes room looks for no smaller one."""
+_REPLACE_MS: Final = 60_000
+"""Shortest time between two links given up because nothing is served."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Link:
-    """A linked peer."""
+    """A linked peer; to be read only outside this module."""
 
     record: NodeRecord
     """What it says of itself."""
@@ -61,18 +72,24 @@ class Link:
     """Whether this node dialled."""
     address: str
     """Where it was dialled, or its IP address."""
+    group: str
+    """Its address group."""
     since_ms: int
     """Monotonic ms of its `Hello`."""
     clock_ms: int
     """Its wall clock, Unix ms, at its `Hello`."""
     agent: str
     """Name of its software, as it says."""
+    told: int
+    """How many outbound links it has, as it says."""
 
 
 class Links:
     """The machine of one node."""
 
-    def __init__(self, *, net: str, own: NodeId, chance: Chance, outbound_max: int) -> None:
+    def __init__(
+        self, *, net: str, own: NodeId, chance: Chance, outbound_max: int, read: Read | None = None
+    ) -> None:
         """Start without links; `Started` is the first event.
 
         Args:
@@ -80,18 +97,26 @@ class Links:
             own: our transport key.
             chance: whom to dial, whom to ask, which records to hand on.
             outbound_max: outbound links to keep.
+            read: opens node records, in place of `read_record`.
         """
         self._net = net
         self._chance = chance
+        self._outbound_max = outbound_max
+        self._read: Read = read or (lambda raw: read_record(raw, net=net))
         self._links: dict[PeerId, Link] = {}
-        self._book = Book(own=own)
+        self._chosen: dict[PeerId, str] = {}
+        self._leaving: dict[PeerId, None] = {}
         self._faults = Faults()
         self._dialling = Dialling(chance=chance, outbound_max=outbound_max)
-        self._own: NodeRecord | None = None
-        self._questions: dict[PeerId, int] = {}
-        self._next_answer_ms: dict[PeerId, int] = {}
-        self._number = 0
+        self._book = Book(own=own, secret=chance.secret(), is_failing=self._dialling.is_failing)
+        self._introductions = Introductions(book=self._book, chance=chance, read=self._read)
         self._kept: frozenset[NodeId] = frozenset()
+        self._outbound = 0
+        self._told = 0
+        self._look_ms: int | None = None
+        self._replaced_ms: int | None = None
+        self._replaced: PeerId | None = None
+        self._anchors: tuple[NodeId, ...] = ()
 
     # --- what others may ask ------------------------------------------------------------------
 
@@ -108,7 +133,8 @@ class Links:
     @property
     def is_relay(self) -> bool:
         """Whether this node can be dialled, by its own signed word."""
-        return self._own is not None and Role.RELAY in self._own.roles
+        own = self._introductions.own
+        return own is not None and Role.RELAY in own.roles
 
     def outbound_relays(self) -> list[PeerId]:
         """List the relays this node dialled, in the order of linking."""
@@ -117,6 +143,15 @@ class Links:
             for peer, link in self._links.items()
             if link.outbound and Role.RELAY in link.record.roles
         ]
+
+    @property
+    def outbound_count(self) -> int:
+        """Links this node dialled."""
+        return self._outbound
+
+    def is_leaving(self, peer: PeerId) -> bool:
+        """Tell whether a link is open only until its end is done: no business of gossip."""
+        return peer in self._leaving
 
     def fault_points(self, peer: PeerId, now: Now) -> float:
         """Give the fault points a key has left."""
@@ -154,7 +189,7 @@ class Links:
         """
         if self._faults.is_banned(PeerId(peer), now.mono_ms):
             raise MessageError(Reason.POLICY, "refused for an hour, for what it sent before")
-        record = read_record(hello.record, net=self._net)
+        record = self._read(hello.record)
         if record.key != peer:
             raise ObjectError(Reason.MISMATCH, "the record of another node", field="record")
         if hello.interest is not None:
@@ -171,19 +206,34 @@ class Links:
             case PeerFaulted(peer=peer, reason=reason, points=points):
                 actions = self._blame(peer, reason, points, now)
             case RecordsAsked() | NodeAsked():
-                actions = self._answer(event, now)
+                linked = [link.record for link in self._links.values()]
+                actions = [self._introductions.answer(event, linked, now)]
             case RecordsAnswered(peer=peer, answer=answer):
                 actions = self._take_answer(peer, answer, now)
             case RecordFound(peer=peer, raw=raw):
                 actions = self._hear(peer, raw, now)
             case RecordSigned(record=record):
-                self._own = record
+                self._introductions.own = record
                 actions = []
+            case _:
+                actions = self._turn(event, now)
+        return actions
+
+    def _turn(
+        self, event: Started | PeersKept | OutboundTold | NothingServed | TimerFired, now: Now
+    ) -> list[LinkAction]:
+        match event:
             case PeersKept(keys=keys):
-                self._kept = keys
-                actions = self._dial(now)
-            case Started(records=records):
-                actions = self._start(records, now)
+                self._keep(keys)
+                actions = self._look(now)
+            case OutboundTold(peer=peer, count=count):
+                if peer in self._links:
+                    self._links[peer].told = count
+                actions = []
+            case NothingServed():
+                actions = self._replace(now)
+            case Started():
+                actions = self._start(event, now)
             case TimerFired(timer=timer):
                 actions = self._timed(timer, now)
             case _:
@@ -197,140 +247,210 @@ class Links:
             case PeerJoined():
                 return self._joined(event, now)
             case PeerLost(peer=peer):
-                link = self._links.pop(peer, None)
-                self._questions.pop(peer, None)
-                self._next_answer_ms.pop(peer, None)
-                if link is not None and link.outbound:
-                    self._dialling.lost(NodeId(peer), now.mono_ms - link.since_ms, now.mono_ms)
+                self._lost(peer, now)
             case DialFailed(key=key, outcome=outcome):
-                if self._dialling.failed(key, outcome, now.mono_ms):
+                dial = self._dialling.failed(key, now.mono_ms)
+                if dial is not None and dial.purpose is Purpose.FEELER:
+                    self._book.decide(key, is_there=False, wall_ms=now.wall_ms)
+                if outcome is DialOutcome.OTHER_NODE:
                     self._book.forget_hints(key)
             case _:
                 assert_never(event)
-        return self._dial(now)
+        return self._look(now)
 
     def _joined(self, event: PeerJoined, now: Now) -> list[LinkAction]:
-        peer = event.peer
-        record = read_record(event.hello.record, net=self._net)
+        peer, key = event.peer, NodeId(event.peer)
+        record = self._read(event.hello.record)
+        dial = self._dialling.joined(key, outbound=event.outbound)
+        group = self._group_of(event, dial)
+        take = self._introductions.take
+        actions = take(record, now, source=group, is_proven=True)
+        if dial is not None:
+            actions += self._reached(key, dial, group, now)
+        if dial is not None and self._is_surplus(key, dial, group, now):
+            self._leaving[peer] = None
+            return [*actions, ClosePeer(peer=peer, reason=Reason.CLOSED), *self._look(now)]
         self._links[peer] = Link(
             record=record,
             outbound=event.outbound,
             address=event.address,
+            group=group,
             since_ms=now.mono_ms,
             clock_ms=event.hello.clock_ms,
             agent=event.hello.agent,
+            told=event.hello.outbound,
         )
-        self._dialling.joined(NodeId(peer))
-        actions: list[LinkAction] = []
-        if self._book.add(record, proven=True, wall_ms=now.wall_ms):
-            actions.append(SaveRecord(record=record, is_proven=True))
-        return [*actions, self._ask(peer), *self._dial(now)]
+        self._outbound += event.outbound
+        if dial is not None and key not in self._kept:
+            self._chosen[peer] = group
+        return [*actions, self._introductions.joined(peer, now), *self._look(now)]
+
+    def _group_of(self, event: PeerJoined, dial: Dial | None) -> str:
+        """Name the group of a link: by its IP address where that tells, else as it was dialled."""
+        public = public_group_of(event.address)
+        if public is None and dial is not None:
+            return dial.group
+        return public or group_of(event.address, self._net)
+
+    def _reached(self, key: NodeId, dial: Dial, group: str, now: Now) -> list[LinkAction]:
+        self._book.decide(key, is_there=True, wall_ms=now.wall_ms)
+        if not self._book.reached(key, dial.address, now.wall_ms, group=group):
+            return []
+        return [SaveReached(key=key, address=dial.address, group=group, wall_ms=now.wall_ms)]
+
+    def _is_surplus(self, key: NodeId, dial: Dial, group: str, now: Now) -> bool:
+        """Tell whether a link this node dialled has served its purpose, or would be one too many.
+
+        Where a name leads shows only now: two names may be one provider's.
+        """
+        if dial.purpose is Purpose.FEELER:
+            self._dialling.settled(key)
+            return True
+        if group in self._chosen.values():
+            self._dialling.rest(key, now.mono_ms)
+            return True
+        return len(self._chosen) >= self._outbound_max
+
+    def _lost(self, peer: PeerId, now: Now) -> None:
+        self._leaving.pop(peer, None)
+        self._chosen.pop(peer, None)
+        self._introductions.lost(peer)
+        link = self._links.pop(peer, None)
+        if link is not None and link.outbound:
+            self._outbound -= 1
+            self._dialling.lost(NodeId(peer), now.mono_ms - link.since_ms, now.mono_ms)
+            if peer == self._replaced:
+                self._dialling.rest(NodeId(peer), now.mono_ms, at_least_ms=_REPLACE_MS)
+
+    def _keep(self, keys: frozenset[NodeId]) -> None:
+        """Links the owner asked for come on top: they never take the place of a chosen one."""
+        self._kept = keys
+        for peer in [peer for peer in self._chosen if NodeId(peer) in keys]:
+            del self._chosen[peer]
 
     def _blame(self, peer: PeerId, reason: Reason, points: int, now: Now) -> list[LinkAction]:
         if self._faults.blame(peer, points, now.mono_ms) and peer in self._links:
             return [ClosePeer(peer=peer, reason=reason)]
         return []
 
-    def _dial(self, now: Now) -> list[LinkAction]:
+    def _look(self, now: Now) -> list[LinkAction]:
         """Dial whom the number of links asks for, and look again when the next one is due."""
-        relays = [
-            record
-            for record in self._book.with_role(Role.RELAY, now.wall_ms)
-            if dialable(record)
-            and record.key not in self._kept
-            and not self._faults.is_banned(PeerId(record.key), now.mono_ms)
-        ]
-        # Links the owner asked for come on top: they must never take the place of a chosen one.
-        linked = {
-            NodeId(peer): link.outbound and NodeId(peer) not in self._kept
-            for peer, link in self._links.items()
-        }
-        dials, delay_ms = self._dialling.choose(relays, linked, now.mono_ms)
-        return [*dials, SetTimer(timer=Timer.DIAL, delay_ms=delay_ms)]
+        outlook = Outlook(
+            is_free=lambda key: self._is_free(key, now),
+            groups=frozenset(self._chosen.values()),
+            chosen=len(self._chosen),
+            outbound=self._outbound,
+        )
+        dials, delay_ms = self._dialling.choose(self._book, outlook, now)
+        look_ms = now.mono_ms + delay_ms
+        # One timer is enough: a later look than the one that is set is found by that one.
+        if self._look_ms is None or look_ms < self._look_ms or self._look_ms <= now.mono_ms:
+            self._look_ms = look_ms
+            return [*dials, SetTimer(timer=Timer.DIAL, delay_ms=delay_ms)]
+        return list[LinkAction](dials)
+
+    def _is_free(self, key: NodeId, now: Now) -> bool:
+        peer = PeerId(key)
+        return (
+            peer not in self._links
+            and peer not in self._leaving
+            and key not in self._kept
+            and not self._faults.is_banned(peer, now.mono_ms)
+        )
+
+    def _replace(self, now: Now) -> list[LinkAction]:
+        """Give up one chosen link for another, at most one a minute: none of them serves."""
+        others = self._book.new_count + self._book.tried_count - len(self._chosen)
+        is_early = self._replaced_ms is not None and now.mono_ms - self._replaced_ms < _REPLACE_MS
+        if is_early or others <= 0 or not self._chosen:
+            return []
+        self._replaced_ms = now.mono_ms
+        (self._replaced,) = self._chance.sample(list(self._chosen), 1)
+        return [ClosePeer(peer=self._replaced, reason=Reason.CLOSED)]
 
     # --- records ------------------------------------------------------------------------------
 
-    def _ask(self, peer: PeerId) -> LinkAction:
-        self._number = (self._number + 1) % _QUESTIONS
-        self._questions[peer] = _QUESTIONS + self._number
-        query = RecordsQuery(request=self._questions[peer], count=limits.records_per_answer_max)
-        return SendMessage(peer=peer, message=query, priority=Priority.CONTROL)
-
-    def _answer(self, event: RecordsAsked | NodeAsked, now: Now) -> list[LinkAction]:
-        peer = event.peer
-        message: RecordsAnswer | WhoIsAnswer | Refused
-        if isinstance(event, NodeAsked):
-            found = self._find(NodeId(event.query.key), now)
-            record = found.raw if found else None
-            message = WhoIsAnswer(request=event.query.request, record=record)
-        elif now.mono_ms < self._next_answer_ms.get(peer, 0):
-            message = Refused(request=event.query.request, reason=Reason.OVER_BUDGET)
-        else:
-            self._next_answer_ms[peer] = now.mono_ms + limits.records_pause_ms
-            message = RecordsAnswer(
-                request=event.query.request, records=self._sample(peer, event.query.count, now)
-            )
-        return [SendMessage(peer=peer, message=message, priority=Priority.PULL)]
-
-    def _find(self, key: NodeId, now: Now) -> NodeRecord | None:
-        if self._own is not None and key == self._own.key:
-            return self._own
-        return self._book.find(key, now.wall_ms)
-
-    def _sample(self, peer: PeerId, count: int, now: Now) -> list[bytes]:
-        """Choose records for a peer; our own leads, since the one of our `Hello` grows old."""
-        own = [self._own.raw] if self._own is not None else []
-        others = self._book.sample(
-            count - len(own), chance=self._chance, wall_ms=now.wall_ms, without=NodeId(peer)
-        )
-        return own + [record.raw for record in others]
-
     def _take_answer(self, peer: PeerId, answer: RecordsAnswer, now: Now) -> list[LinkAction]:
-        if self._questions.get(peer) != answer.request:
-            return []
-        del self._questions[peer]
         actions: list[LinkAction] = []
-        for raw in answer.records:
+        raws = self._introductions.accepted(peer, answer, now)
+        for raw in raws:
             actions += self._hear(peer, raw, now)
-        return [*actions, *self._dial(now)]
+        return [*actions, *self._look(now)] if raws else []
 
     def _hear(self, peer: PeerId, raw: bytes, now: Now) -> list[LinkAction]:
-        """Take a record from a peer: first hand when it is the peer's own, else a hint."""
+        link = self._links.get(peer)
+        source, first_hand = (link.group, link.record) if link is not None else ("", None)
         try:
-            record = read_record(raw, net=self._net)
+            return self._introductions.hear(raw, now, source=source, first_hand=first_hand)
         except RemoteProtocolError as error:
             return self._blame(peer, error.reason, int(error.severity), now)
-        link = self._links.get(peer)
-        is_proven = (
-            link is not None
-            and record.key == NodeId(peer)
-            and record.sign_key == link.record.sign_key
-        )
-        if self._book.add(record, proven=is_proven, wall_ms=now.wall_ms):
-            return [SaveRecord(record=record, is_proven=is_proven)]
-        return []
 
     # --- time ---------------------------------------------------------------------------------
 
-    def _start(self, records: tuple[bytes, ...], now: Now) -> list[LinkAction]:
-        for raw in records:
+    def _start(self, event: Started, now: Now) -> list[LinkAction]:
+        nobody = NodeMemory()
+        for raw in event.records:
             try:
-                record = read_record(raw, net=self._net)
+                record = self._read(raw)
             except RemoteProtocolError:
                 # Written by another version, or for another network: others will tell us anew.
                 continue
-            self._book.add(record, proven=False, wall_ms=now.wall_ms)
-        return self._dial(now)
+            self._book.restore(record, event.memories.get(record.key, nobody), now.wall_ms)
+        self._anchors = event.anchors
+        self._dialling.begin_with(list(event.anchors))
+        return self._look(now)
 
     def _timed(self, timer: Timer, now: Now) -> list[LinkAction]:
         match timer:
             case Timer.DIAL:
-                return self._dial(now)
+                self._look_ms = None
+                return self._look(now)
             case Timer.SWEEP:
-                self._book.sweep(now.wall_ms)
                 # Records are believed for a day; asking keeps them fresh on links that last.
-                return [self._ask(peer) for peer in self._chance.sample(list(self._links), 1)]
-            case Timer.HEARTBEAT | Timer.CATCH_UP | Timer.BATCH | Timer.PULL | Timer.EMBARGO:
+                asked = self._chance.sample(list(self._links), 1)
+                questions = [self._introductions.ask(peer) for peer in asked]
+                return [*questions, *self._note_anchors(now), *self._release(now)]
+            case Timer.HEARTBEAT:
+                return self._tell_outbound()
+            case Timer.CATCH_UP | Timer.BATCH | Timer.PULL | Timer.EMBARGO:
                 return []
             case _:
                 assert_never(timer)
+
+    def _note_anchors(self, now: Now) -> list[LinkAction]:
+        """Keep the names of the links that have lasted longest, to begin with them next time."""
+        lasting = [
+            NodeId(peer)
+            for peer in self._chosen
+            if now.mono_ms - self._links[peer].since_ms >= SETTLED_MS
+        ]
+        anchors = tuple(lasting[: limits.anchors])
+        if not anchors or anchors == self._anchors:
+            return []
+        self._anchors = anchors
+        return [SaveAnchors(keys=anchors)]
+
+    def _release(self, now: Now) -> list[LinkAction]:
+        """Let go of one who is everybody's first peer, when somebody else can be had."""
+        firsts = [p for p in self._chosen if Role.BOOTSTRAP in self._links[p].record.roles]
+        if not firsts or len(self._chosen) <= limits.links_needed:
+            return []
+        for key in self._book.draws(self._chance, now.wall_ms):
+            node = self._book.node(key)
+            roles = node.record.roles if node is not None else ()
+            is_plain = Role.RELAY in roles and Role.BOOTSTRAP not in roles
+            if is_plain and self._is_free(key, now) and not self._dialling.failures_of(key):
+                return [ClosePeer(peer=firsts[0], reason=Reason.CLOSED)]
+        return []
+
+    def _tell_outbound(self) -> list[LinkAction]:
+        """Tell those this node dialled, when it has clearly more or fewer such links than said."""
+        if abs(self._outbound - self._told) < _TOLD_STEP:
+            return []
+        self._told = self._outbound
+        message = Outbound(count=min(self._outbound, limits.outbound_told_max))
+        return [
+            SendMessage(peer=peer, message=message, priority=Priority.CONTROL)
+            for peer, link in self._links.items()
+            if link.outbound
+        ]

@@ -168,7 +168,9 @@ async def test_a_node_is_found_by_asking_the_peers(build: Build):
     link = await buyer.network.connect(box.network.node_id)
     assert link.peer_id == box.network.node_id
     # As a node that never heard of it: only its peer knows where it is.
-    buyer.network._engine.links._book._entries.clear()
+    book = buyer.network._engine.links._book
+    for node_id in (box.network.node_id, relay.network.node_id):
+        book.forget(node_id)
     link.close()
     await until(lambda: buyer.peer_count == 1)
     again = await buyer.network.connect(box.network.node_id)

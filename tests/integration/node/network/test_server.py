@@ -309,7 +309,7 @@ async def test_strangers_take_no_more_than_half_of_a_small_place(town):
 async def test_one_group_of_public_addresses_is_capped(town, monkeypatch):
     bo = await town("bo", caps=Caps(per_group_max=1)).listen()
     # Loopback says nothing about who is behind it; let it stand for a public block here.
-    monkeypatch.setattr(server, "group_of", lambda _host: "198.51.0.0/16")
+    monkeypatch.setattr(server, "public_group_of", lambda _host: "198.51.0.0/16")
     _, first = await asyncio.open_connection(HOST, bo.port)
     await until(lambda: bo.server.door.open == 1)
     reader, second = await asyncio.open_connection(HOST, bo.port)

@@ -9,6 +9,7 @@ import pytest
 from node.clock import ManualClock
 from node.config import Settings
 from node.runtime.card import Card
+from protocol import limits
 from protocol.errors import LocalProtocolError
 from protocol.network.addresses import Role, read_record
 from protocol.now import HOUR_MS
@@ -81,3 +82,6 @@ def test_the_hello_carries_the_card(clock: ManualClock):
     assert read_record(hello.record, net=NET) == card.record()
     assert hello.clock_ms == clock.now().wall_ms
     assert hello.versions == [1]
+    assert hello.outbound == 0
+    assert card.hello(7).outbound == 7
+    assert card.hello(2_000_000).outbound == limits.outbound_told_max

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from node.clock import ManualClock
 from node.runtime import loading
-from node.runtime.loading import load_casts, load_entries, load_records
+from node.runtime.loading import load_casts, load_entries, load_start
 from node.storage import nodes, objects
 from node.storage.database import Storage
+from protocol.network.events import NodeMemory
 from protocol.network.live import entry_of
 from protocol.objects.envelope import Verified
 from tests.parties import NET, make_cast, make_profile
@@ -64,8 +67,8 @@ async def test_expired_objects_are_left_out(filled: Storage):
     assert await load_casts(filled, net=NET, wall_ms=make_cast().header.exp) == []
 
 
-async def test_records_come_back(storage: Storage):
-    record = record_of("a")
+async def test_nodes_come_back_with_what_is_remembered_of_them(storage: Storage):
+    record, other = record_of("a"), record_of("b")
     row = nodes.NodeRow(
         key=record.key,
         record=record.raw,
@@ -73,5 +76,23 @@ async def test_records_come_back(storage: Storage):
         seen_ms=1,
         source=nodes.RecordSource.HEARSAY,
     )
-    await storage.write(lambda conn: nodes.save(conn, row))
-    assert await load_records(storage) == [record.raw]
+    told = replace(row, key=other.key, record=other.raw, told_by="8.8.0.0/16")
+    reached = nodes.Reached(at_ms=7, address="b.example:1", group="9.9.0.0/16")
+
+    def keep(conn: sqlite3.Connection) -> None:
+        nodes.save(conn, row)
+        nodes.save(conn, told)
+        nodes.mark_reached(conn, other.key, reached)
+        nodes.set_anchors(conn, [other.key])
+
+    await storage.write(keep)
+    started = await load_start(storage, net=NET, wall_ms=0)
+    assert started.records == (other.raw, record.raw)
+    assert started.anchors == (other.key,)
+    assert started.entries == ()
+    assert started.memories == {
+        record.key: NodeMemory(),
+        other.key: NodeMemory(
+            source="8.8.0.0/16", reached_ms=7, address="b.example:1", group="9.9.0.0/16"
+        ),
+    }

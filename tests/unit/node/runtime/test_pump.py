@@ -129,7 +129,9 @@ async def test_a_bad_signature_is_a_verdict_not_an_accident(station: Station):
 async def test_relays_are_dialled(station: Station):
     record = record_of("relay")
     station.pump.feed(Started(entries=(), records=(record.raw,)))
-    assert station.dials == [DialPeer(address="relay.example:7440", key=record.key)]
+    assert station.dials == [
+        DialPeer(address="relay.example:7440", key=record.key, within_ms=2_000)
+    ]
 
 
 async def test_a_message_without_business_is_the_senders_fault(station: Station):

@@ -13,7 +13,14 @@ from node.runtime.shelf import Shelf
 from node.storage import nodes, objects
 from node.storage.database import Storage
 from protocol.errors import Reason
-from protocol.network.actions import DropExpired, DropObject, SaveRecord, StoreObject
+from protocol.network.actions import (
+    DropExpired,
+    DropObject,
+    SaveAnchors,
+    SaveReached,
+    SaveRecord,
+    StoreObject,
+)
 from protocol.network.events import ObjectStored, StoreFailed
 from protocol.objects.envelope import Verified
 from tests.parties import make_cast, make_profile
@@ -91,6 +98,18 @@ async def test_records_are_kept_with_how_they_came(storage: Storage, clock: Manu
         proven.key: (proven.raw, nodes.RecordSource.FIRST_HAND),
         heard.key: (heard.raw, nodes.RecordSource.HEARSAY),
     }
+
+
+async def test_what_is_remembered_of_nodes_is_kept(storage: Storage, clock: ManualClock):
+    record = record_of("a")
+    await Writing(storage, clock).write(
+        SaveRecord(record=record, is_proven=False, source="8.8.0.0/16"),
+        SaveReached(key=record.key, address="a.example:1", group="9.9.0.0/16", wall_ms=7),
+        SaveAnchors(keys=(record.key,)),
+    )
+    (row,) = await storage.read(nodes.load_newest)
+    assert (row.told_by, row.is_anchor) == ("8.8.0.0/16", True)
+    assert row.reached == nodes.Reached(at_ms=7, address="a.example:1", group="9.9.0.0/16")
 
 
 class FailingStorage:

@@ -8,7 +8,7 @@ from functools import partial
 
 from node.storage import nodes
 from node.storage.database import Storage
-from node.storage.nodes import NodeRow, RecordSource
+from node.storage.nodes import NodeRow, Reached, RecordSource
 from protocol import limits
 from protocol.ids import NodeId, blake2b_256
 
@@ -69,3 +69,33 @@ def test_nodes_not_seen_for_long_are_forgotten(conn: sqlite3.Connection):
         nodes.save(conn, each)
     assert nodes.forget(conn, 9) == 1
     assert nodes.node_of(conn, old.key) is None
+
+
+def test_what_was_reached_is_noted_and_goes_after_what_was_not(
+    conn: sqlite3.Connection, monkeypatch
+):
+    monkeypatch.setattr(limits, "known_nodes_max", 2)
+    one, two, three = node("one", 1), node("two", 2), node("three", 3)
+    reached = Reached(at_ms=2, address="one.example:1", group="8.8.0.0/16")
+    nodes.save(conn, replace(one, told_by="9.9.0.0/16"))
+    assert nodes.mark_reached(conn, one.key, reached)
+    assert not nodes.mark_reached(conn, b"?" * 32, reached)
+    nodes.save(conn, two)
+    nodes.save(conn, three)
+    assert nodes.node_of(conn, two.key) is None
+    kept = nodes.node_of(conn, one.key)
+    assert kept == replace(one, told_by="9.9.0.0/16", reached=reached, seen_ms=2)
+    nodes.save(conn, replace(one, at=9, told_by="else"))
+    kept = nodes.node_of(conn, one.key)
+    assert kept
+    assert (kept.told_by, kept.reached) == ("9.9.0.0/16", reached), "who told of it first"
+
+
+async def test_whom_to_dial_first_is_noted_in_place_of_the_last(storage: Storage):
+    one, two = node("one"), node("two")
+    for each in (one, two):
+        await storage.write(partial(nodes.save, node=each))
+    await storage.write(partial(nodes.set_anchors, keys=[one.key, b"?" * 32]))
+    await storage.write(partial(nodes.set_anchors, keys=[two.key]))
+    rows = await storage.read(nodes.load_newest)
+    assert [row.key for row in rows if row.is_anchor] == [two.key]

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from protocol import limits, signing
+from protocol import signing
 from protocol.encoding import decode, encode
 from protocol.errors import LocalProtocolError, Reason, RemoteProtocolError
 from protocol.ids import NodeId, blake2b_256
 from protocol.network.addresses import (
-    Book,
     Role,
     dialable,
     is_address,
@@ -19,11 +18,9 @@ from protocol.network.addresses import (
     read_record,
     sign_record,
 )
-from protocol.network.chance import Chance
 from tests.parties import NET
 from tests.unit.protocol.network.driver import NOW, peer, record_of
 
-OWN = NodeId(peer("own"))
 WALL = NOW.wall_ms
 
 
@@ -154,94 +151,3 @@ def test_on_main_nobodys_record_points_into_a_private_network():
 )
 def test_public_places_are_told_from_private_ones(address: str, public: bool):
     assert is_public(address) is public
-
-
-# --- the book ------------------------------------------------------------------------------------
-
-
-def test_the_newest_record_wins():
-    book = Book(own=OWN)
-    old, new = record_of("one", seq=1), record_of("one", seq=2, addresses=["new.example:1"])
-    assert book.add(new, proven=False, wall_ms=WALL)
-    assert not book.add(old, proven=False, wall_ms=WALL)
-    assert not book.add(new, proven=False, wall_ms=WALL)
-    assert book.find(key("one"), WALL) == new
-    assert len(book) == 1
-
-
-def test_a_record_is_believed_for_a_day():
-    book = Book(own=OWN)
-    assert not book.add(
-        record_of("old", at=WALL - limits.node_record_age_ms_max - 1), proven=True, wall_ms=WALL
-    )
-    assert not book.add(
-        record_of("early", at=WALL + limits.skew_ms_max + 1), proven=True, wall_ms=WALL
-    )
-    record = record_of("one", at=WALL - limits.node_record_age_ms_max)
-    assert book.add(record, proven=True, wall_ms=WALL)
-    assert book.find(key("one"), WALL) == record
-    assert book.find(key("one"), WALL + 1) is None
-    book.sweep(WALL)
-    assert len(book) == 1
-    book.sweep(WALL + 1)
-    assert len(book) == 0
-
-
-def test_our_own_record_never_stands_in_the_book():
-    book = Book(own=OWN)
-    assert not book.add(record_of("own"), proven=True, wall_ms=WALL)
-
-
-def test_hearsay_does_not_displace_what_was_proved():
-    book = Book(own=OWN)
-    true = record_of("one", seq=1)
-    forged = record_of("one", seq=9, seed=blake2b_256(b"liar"), addresses=["liar.example:1"])
-    assert book.add(forged, proven=False, wall_ms=WALL)
-    assert book.add(true, proven=False, wall_ms=WALL)
-    assert book.records_of(key("one"), WALL) == [true, forged]
-    assert book.add(true, proven=True, wall_ms=WALL)
-    assert book.records_of(key("one"), WALL) == [true]
-    assert not book.add(forged, proven=False, wall_ms=WALL)
-    newer = record_of("one", seq=2)
-    assert book.add(newer, proven=False, wall_ms=WALL), "its own signer may still renew it"
-    book.forget_hints(key("one"))
-    assert book.find(key("one"), WALL) == newer
-
-
-def test_hints_are_few_and_forgotten_when_a_dial_proves_them_false():
-    book = Book(own=OWN)
-    for number in range(limits.hints_per_node_max + 2):
-        book.add(record_of("one", seed=blake2b_256(bytes([number]))), proven=False, wall_ms=WALL)
-    assert len(book.records_of(key("one"), WALL)) == limits.hints_per_node_max
-    book.forget_hints(key("one"))
-    book.forget_hints(key("never there"))
-    assert book.find(key("one"), WALL) is None
-
-
-def test_a_full_book_lets_the_oldest_go():
-    book = Book(own=OWN, nodes_max=2)
-    for age, name in enumerate(("new", "old", "newest")):
-        at = WALL - (1_000 if name == "old" else 10 - age)
-        book.add(record_of(name, at=at), proven=True, wall_ms=WALL)
-    assert len(book) == 2
-    assert book.find(key("old"), WALL) is None
-
-
-def test_samples_hold_dialable_others():
-    book = Book(own=OWN)
-    for name in ("one", "two", "three"):
-        book.add(record_of(name), proven=False, wall_ms=WALL)
-    book.add(record_of("leaf", addresses=[], roles=[]), proven=False, wall_ms=WALL)
-    chance = Chance(b"seed")
-    found = book.sample(16, chance=chance, wall_ms=WALL, without=key("two"))
-    assert {record.key for record in found} == {key("one"), key("three")}
-    assert len(book.sample(1, chance=chance, wall_ms=WALL)) == 1
-
-
-def test_nodes_are_found_by_role():
-    book = Book(own=OWN)
-    book.add(record_of("relay"), proven=False, wall_ms=WALL)
-    book.add(record_of("box", roles=[Role.MAILBOX, Role.RELAY]), proven=False, wall_ms=WALL)
-    assert [record.key for record in book.with_role(Role.MAILBOX, WALL)] == [key("box")]
-    assert len(book.with_role(Role.RELAY, WALL)) == 2
-    assert book.with_role(Role.RELAY, WALL + limits.node_record_age_ms_max + 1) == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pytest
 
@@ -19,14 +17,18 @@ from protocol.channel.messages import (
 )
 from protocol.encoding import encode
 from protocol.errors import Reason, RemoteProtocolError
-from protocol.ids import NodeId, blake2b_256
-from protocol.network.actions import ClosePeer, DialPeer, SaveRecord, SendMessage, SetTimer, Timer
+from protocol.ids import blake2b_256
+from protocol.network.actions import (
+    ClosePeer,
+    DialPeer,
+    SaveRecord,
+    SetTimer,
+    Timer,
+)
 from protocol.network.addresses import Role
-from protocol.network.chance import Chance
 from protocol.network.events import (
     DialFailed,
     DialOutcome,
-    LinkEvent,
     NodeAsked,
     PeerFaulted,
     PeerLost,
@@ -38,41 +40,11 @@ from protocol.network.events import (
     Started,
     TimerFired,
 )
-from protocol.network.links import Links
 from protocol.now import Now
-from tests.parties import NET
+from tests.unit.protocol.network.desk import Desk, key, messages
 from tests.unit.protocol.network.driver import NOW, joined, later, of, peer, record_of
 
 WALL = NOW.wall_ms
-
-
-def key(name: str) -> NodeId:
-    return NodeId(peer(name))
-
-
-class Desk:
-    """A links machine and everything it wanted done."""
-
-    def __init__(self, outbound_max: int = 3, net: str = NET) -> None:
-        self.links = Links(net=net, own=key("own"), chance=Chance(b"x"), outbound_max=outbound_max)
-        self.now = NOW
-        self.actions: list[Any] = []
-
-    def feed(self, event: LinkEvent) -> list[Any]:
-        done = list(self.links.handle(event, self.now))
-        self.actions += done
-        return done
-
-    def answered(self, name: str, *raws: bytes) -> list[Any]:
-        """Let a peer answer our newest question for records."""
-        query = [a.message for a in of(SendMessage, self.actions) if a.peer == peer(name)][-1]
-        assert isinstance(query, RecordsQuery)
-        answer = RecordsAnswer(request=query.request, records=list(raws))
-        return self.feed(RecordsAnswered(peer=peer(name), answer=answer))
-
-
-def messages(actions: list[Any]) -> list[Any]:
-    return [action.message for action in of(SendMessage, actions)]
 
 
 # --- hello ---------------------------------------------------------------------------------------
@@ -178,10 +150,9 @@ def test_records_that_peers_hand_on_are_hints():
     desk = Desk()
     desk.feed(joined("a"))
     done = desk.answered("a", record_of("b").raw, record_of("c", addresses=[]).raw)
-    assert [(s.record.key, s.is_proven) for s in of(SaveRecord, done)] == [
-        (key("b"), False),
-        (key("c"), False),
-    ]
+    (saved,) = of(SaveRecord, done)
+    assert (saved.record.key, saved.is_proven) == (key("b"), False), "c cannot be dialled"
+    assert saved.source == desk.links.peers[peer("a")].group
     assert [dial.key for dial in of(DialPeer, done)] == [key("b")]
 
 
@@ -312,6 +283,7 @@ def test_a_failed_dial_goes_on_to_the_next_and_false_hints_are_forgotten():
     (second,) = of(DialPeer, done)
     desk.feed(DialFailed(key=second.key, outcome=DialOutcome.UNREACHABLE))
     assert desk.links.book.find(second.key, WALL) is not None
+    assert desk.feed(DialFailed(key=key("x"), outcome=DialOutcome.UNREACHABLE)) == []
 
 
 def test_an_inbound_link_that_ends_is_the_peers_affair():
@@ -330,9 +302,20 @@ def test_links_the_owner_asked_for_take_nobodys_place():
     (dial,) = of(DialPeer, desk.feed(TimerFired(timer=Timer.DIAL)))
     assert dial.key == key("a")
     desk.feed(joined("a"))
-    # Who is not asked for any more counts like the others.
     desk.feed(RecordFound(peer=peer("a"), raw=record_of("b").raw))
-    assert of(DialPeer, desk.feed(PeersKept(keys=frozenset()))) == []
+    assert of(DialPeer, desk.feed(TimerFired(timer=Timer.DIAL))) == []
+    # Once the owner keeps it, it takes no place among the chosen any more.
+    kept = frozenset({key("friend"), key("a")})
+    assert [dial.key for dial in of(DialPeer, desk.feed(PeersKept(keys=kept)))] == [key("b")]
+
+
+def test_links_made_on_demand_take_nobodys_place():
+    desk = Desk(outbound_max=1)
+    desk.feed(joined("mailbox"))
+    assert desk.links.outbound_count == 1
+    done = desk.feed(RecordFound(peer=peer("mailbox"), raw=record_of("a").raw))
+    done = desk.feed(TimerFired(timer=Timer.DIAL))
+    assert [dial.key for dial in of(DialPeer, done)] == [key("a")]
 
 
 def test_whom_the_owner_keeps_is_dialled_by_whoever_keeps_it():
@@ -345,7 +328,7 @@ def test_whom_the_owner_keeps_is_dialled_by_whoever_keeps_it():
 # --- time ----------------------------------------------------------------------------------------
 
 
-def test_the_sweep_forgets_stale_records_and_asks_for_fresh_ones():
+def test_the_sweep_asks_for_fresh_records():
     desk = Desk()
     assert desk.feed(TimerFired(timer=Timer.SWEEP)) == []
     desk.feed(joined("a"))
@@ -353,7 +336,8 @@ def test_the_sweep_forgets_stale_records_and_asks_for_fresh_ones():
     desk.now = later(limits.node_record_age_ms_max)
     (query,) = messages(desk.feed(TimerFired(timer=Timer.SWEEP)))
     assert isinstance(query, RecordsQuery)
-    assert len(desk.links.book) == 1
+    assert desk.links.book.find(key("a"), desk.now.wall_ms) is not None
+    assert desk.links.book.find(key("b"), desk.now.wall_ms) is None, "not handed on any more"
 
 
 def test_the_timers_of_gossip_are_not_ours():
@@ -374,3 +358,15 @@ def test_stems_go_to_relays_this_node_dialled():
     desk.feed(joined("leaf", addresses=[], roles=[]))
     desk.feed(joined("two"))
     assert desk.links.outbound_relays() == [peer("one"), peer("two")]
+
+
+def test_one_timer_is_set_for_the_soonest_look():
+    desk = Desk(outbound_max=1)
+    raws = [record_of(name).raw for name in ("a", "b")]
+    (timer,) = of(SetTimer, desk.feed(Started(entries=(), records=tuple(raws))))
+    (dial,) = of(DialPeer, desk.actions)
+    assert timer.delay_ms >= limits.sweep_ms, "only a feeler is due"
+    desk.feed(joined("a" if dial.key == key("a") else "b"))
+    assert len(of(SetTimer, desk.actions)) == 1
+    desk.now = later(timer.delay_ms)
+    assert len(of(SetTimer, desk.feed(TimerFired(timer=Timer.DIAL)))) == 1
