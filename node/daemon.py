@@ -259,6 +259,13 @@ class Daemon:
         )
         self.mender = Mender(self.desk, self.recovery.recall)
         self._letters = self._make_letters()
+        self.network.spare(self._is_spared)
+
+    def _is_spared(self, node_id: NodeId) -> bool:
+        """Tell whether a peer's link is never ended to make room for another."""
+        link = self.network.link_to(node_id)
+        is_reader = link is not None and self.post.is_reader(link)
+        return is_reader or self.neighbours.is_guest(node_id)
 
     def _make_letters(self) -> Letters:
         return Letters(

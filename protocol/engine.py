@@ -87,6 +87,7 @@ class Engine:
         own: NodeId,
         seed: bytes,
         outbound_max: int = limits.outbound_links,
+        inbound_max: int = limits.inbound_links_max,
         objects_max: int = limits.objects_live_max,
         pushers: int = limits.push_links,
         uplink_bps: int | None = None,
@@ -99,13 +100,21 @@ class Engine:
             own: our transport key.
             seed: 32 random bytes; the same seed and events give the same actions.
             outbound_max: outbound links to keep.
+            inbound_max: inbound links before one makes room for another.
             objects_max: live objects of others.
             pushers: links that push to us, K.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             private: how our own objects begin their way.
         """
         chance = Chance(seed)
-        self.links = Links(net=net, own=own, chance=chance, outbound_max=outbound_max)
+        self.links = Links(
+            net=net,
+            own=own,
+            chance=chance,
+            outbound_max=outbound_max,
+            inbound_max=inbound_max,
+            firsts=self._firsts,
+        )
         self.gossip = Gossip(
             net=net,
             chance=chance,
@@ -158,6 +167,9 @@ class Engine:
         if not (was_leaving or self.links.is_leaving(event.peer)):
             actions += self._gossip(event, now)
         return actions
+
+    def _firsts(self, peer: PeerId) -> int:
+        return self.gossip.first_from(peer)
 
     def _links(self, event: LinkEvent, now: Now) -> list[EngineAction]:
         return list[EngineAction](self.links.handle(event, now))

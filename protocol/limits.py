@@ -334,6 +334,18 @@ feeler_ms: Final = 2 * 60_000
 """Period of short links that look whether a node is there."""
 anchors: Final = 2
 """Links that are made first after a restart."""
+inbound_reserve: Final = 16
+"""Inbound links beyond `inbound_links_max`, for those who come for their letters; guess."""
+room_margin: Final = 2
+"""A peer is let go only for one that has so many outbound links fewer."""
+room_pause_ms: Final = 60_000
+"""Newcomers of one address group get room made for them once in this time."""
+room_groups_max: Final = 1_024
+"""Address groups remembered for that; guess."""
+first_protects_ms: Final = 3_600_000
+"""A peer that was first with anything in this time is not let go."""
+visit_ms: Final = 30_000
+"""Time for a visitor beyond `inbound_links_max` to show that it comes for its letters; guess."""
 
 # --- the network for real (network 2-7) ------------------------------------------------------
 interest_categories_max: Final = 64

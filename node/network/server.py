@@ -41,8 +41,8 @@ def _worth_a_line(record: logging.LogRecord) -> bool:
 
 _HTTP_LOG.addFilter(_worth_a_line)
 
-RESERVE_LINKS: Final = 16
-"""Inbound links beyond `inbound_links_max`, for those who come for their letters; guess."""
+KNOCKING_MAX: Final = 8
+"""Links beyond those the engine keeps, while it decides who makes room; guess."""
 GUESTS_MAX: Final = 64
 """TCP connections that have not finished a handshake; guess."""
 GROUP_MAX: Final = 16
@@ -65,8 +65,10 @@ class Caps:
 
     links_max: int = limits.inbound_links_max
     """Inbound links before the node calls itself full."""
-    reserve: int = RESERVE_LINKS
-    """Further links taken while full; the daemon keeps those that read a box here."""
+    reserve: int = limits.inbound_reserve
+    """Further links while full, for those who come for their letters."""
+    knocking: int = KNOCKING_MAX
+    """Further links while the engine decides who makes room."""
     guests_max: int = GUESTS_MAX
     """Connections that have not finished a handshake."""
     per_host_max: int | None = None
@@ -79,7 +81,7 @@ class Caps:
     @property
     def total_max(self) -> int:
         """Connections of all kinds at a time."""
-        wanted = self.links_max + self.reserve + self.guests_max
+        wanted = self.links_max + self.reserve + self.knocking + self.guests_max
         return descriptors.room_for_guests(wanted, found=self.descriptors_max)
 
 
@@ -128,7 +130,7 @@ class Server:
 
     @property
     def is_full(self) -> bool:
-        """Whether only the reserve is left."""
+        """Whether a newcomer needs room to be made."""
         return self._links.inbound_count >= self._caps.links_max
 
     @property
@@ -267,7 +269,7 @@ class Server:
             _LOG.debug("no link from %s: %s", link.remote_host, error)
             return
         self._settle(transport)
-        links_max = self._caps.links_max + self._caps.reserve
+        links_max = self._caps.links_max + self._caps.reserve + self._caps.knocking
         if self._links.inbound_count >= links_max and not self._links.get(link.peer_id):
             link.close(Reason.QUOTA, "this node has no room for another link")
         else:

@@ -526,6 +526,10 @@ class Post:
         """Answer a peer's question to our mailbox; any other message is let be."""
         self._window.handle(connection, message)
 
+    def is_reader(self, connection: Channel) -> bool:
+        """Tell whether the other end of a link has proved to read a box here."""
+        return self._window.is_reader(connection)
+
     def link_up(self, node_id: NodeId) -> None:
         """A link to a node has come up: what waited for it goes on at once."""
         self._sender.link_up(node_id)

@@ -67,6 +67,11 @@ class Window:
             return
         self._tasks.spawn(self._serve(channel, asker, message), "a question to the mailbox")
 
+    def is_reader(self, channel: Channel) -> bool:
+        """Tell whether the other end of a channel has proved to read a box here."""
+        asker = self._askers.get(channel)
+        return asker is not None and bool(asker.session.given)
+
     async def _serve(self, channel: Channel, asker: _Asker, ask: Ask) -> None:
         try:
             answer = await self._mailbox.answer(asker.session, ask)

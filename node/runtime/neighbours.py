@@ -112,6 +112,10 @@ class Neighbours:
         row = self._rows.get(key)
         return row.standing if row else None
 
+    def is_guest(self, key: NodeId) -> bool:
+        """Tell whether a node came with one of our invites."""
+        return self._standing(key) is NeighbourStanding.GUEST
+
     # --- start and stop -------------------------------------------------------------------------
 
     async def start(self) -> None:

@@ -458,6 +458,10 @@ class Network:
             self._dialled[node_id] = address
         return link
 
+    def spare(self, is_spared: Callable[[NodeId], bool]) -> None:
+        """Say whose links are never ended to make room for others."""
+        self._engine.links.spare(is_spared)
+
     def addresses_of(self, node_id: NodeId) -> list[str]:
         """List where a node's own signed records say it is, the best first."""
         wall_ms = self._clock.now().wall_ms
@@ -551,6 +555,7 @@ class Network:
                 hello=link.remote_hello,
                 outbound=link.outbound,
                 address=self._address_of(link),
+                asked=link.outbound,
             )
         )
         if self._on_link_up is not None:

@@ -159,10 +159,10 @@ class Pump:
             case SetTimer(timer=timer, delay_ms=delay_ms):
                 if not self._is_stopped:
                     self._timers.set(timer, delay_ms)
-            case ClosePeer(peer=peer, reason=reason):
+            case ClosePeer(peer=peer, reason=reason, detail=detail):
                 link = self._link_of(peer)
                 if link is not None:
-                    link.close(reason)
+                    link.close(reason, detail)
             case DialPeer():
                 if not self._is_stopped:
                     self._dial(action)

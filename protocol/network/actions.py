@@ -146,6 +146,8 @@ class ClosePeer:
     """Whose."""
     reason: Reason
     """What the peer is told."""
+    detail: str = ""
+    """A sentence for the log of the other end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

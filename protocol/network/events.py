@@ -69,6 +69,9 @@ class PeerJoined:
     """Whether this node dialled."""
     address: str
     """Where it was dialled, or its IP address."""
+    asked: bool = False
+    """Whether this node's owner or post may have asked for it: then it takes no place of the links
+    this node chooses, unless it came of a dial of these machines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

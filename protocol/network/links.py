@@ -9,7 +9,7 @@ Source: docs/protocol/06-gossip.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from statistics import median_low
 from typing import Final, assert_never
 
@@ -53,6 +53,8 @@ from protocol.network.events import (
 from protocol.network.groups import group_of, public_group_of
 from protocol.network.interest import check_interest
 from protocol.network.introductions import Introductions, Read
+from protocol.network.link import Link
+from protocol.network.room import Room
 from protocol.network.standing import Faults
 from protocol.now import Now
 
@@ -62,33 +64,19 @@ _REPLACE_MS: Final = 60_000
 """Shortest time between two links given up because nothing is served."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Link:
-    """A linked peer; to be read only outside this module."""
-
-    record: NodeRecord
-    """What it says of itself."""
-    outbound: bool
-    """Whether this node dialled."""
-    address: str
-    """Where it was dialled, or its IP address."""
-    group: str
-    """Its address group."""
-    since_ms: int
-    """Monotonic ms of its `Hello`."""
-    clock_ms: int
-    """Its wall clock, Unix ms, at its `Hello`."""
-    agent: str
-    """Name of its software, as it says."""
-    told: int
-    """How many outbound links it has, as it says."""
-
-
 class Links:
     """The machine of one node."""
 
     def __init__(
-        self, *, net: str, own: NodeId, chance: Chance, outbound_max: int, read: Read | None = None
+        self,
+        *,
+        net: str,
+        own: NodeId,
+        chance: Chance,
+        outbound_max: int,
+        inbound_max: int = limits.inbound_links_max,
+        firsts: Callable[[PeerId], int] = lambda _peer: 0,
+        read: Read | None = None,
     ) -> None:
         """Start without links; `Started` is the first event.
 
@@ -97,6 +85,8 @@ class Links:
             own: our transport key.
             chance: whom to dial, whom to ask, which records to hand on.
             outbound_max: outbound links to keep.
+            inbound_max: inbound links before one makes room for another.
+            firsts: counts the objects a peer was the first to supply.
             read: opens node records, in place of `read_record`.
         """
         self._net = net
@@ -106,6 +96,13 @@ class Links:
         self._links: dict[PeerId, Link] = {}
         self._chosen: dict[PeerId, str] = {}
         self._leaving: dict[PeerId, None] = {}
+        self._room = Room(
+            self._links,
+            chance=chance,
+            inbound_max=inbound_max,
+            firsts=firsts,
+            is_kept=self._is_kept,
+        )
         self._faults = Faults()
         self._dialling = Dialling(chance=chance, outbound_max=outbound_max)
         self._book = Book(own=own, secret=chance.secret(), is_failing=self._dialling.is_failing)
@@ -138,11 +135,8 @@ class Links:
 
     def outbound_relays(self) -> list[PeerId]:
         """List the relays this node dialled, in the order of linking."""
-        return [
-            peer
-            for peer, link in self._links.items()
-            if link.outbound and Role.RELAY in link.record.roles
-        ]
+        links = self._links.items()
+        return [peer for peer, link in links if link.outbound and link.is_relay]
 
     @property
     def outbound_count(self) -> int:
@@ -195,6 +189,13 @@ class Links:
         if hello.interest is not None:
             check_interest(hello.interest)
         return record
+
+    def spare(self, is_spared: Callable[[NodeId], bool]) -> None:
+        """Say who is never let go for another: a guest, a reader of a box."""
+        self._room.is_spared = is_spared
+
+    def _is_kept(self, peer: PeerId) -> bool:
+        return NodeId(peer) in self._kept
 
     # --- the one way in -----------------------------------------------------------------------
 
@@ -270,6 +271,12 @@ class Links:
         if dial is not None and self._is_surplus(key, dial, group, now):
             self._leaving[peer] = None
             return [*actions, ClosePeer(peer=peer, reason=Reason.CLOSED), *self._look(now)]
+        if not event.outbound and key not in self._kept:
+            goes = self._room.receive(peer, event.hello.outbound, group, now)
+            actions += goes
+            if any(close.peer == peer for close in goes):
+                self._leaving[peer] = None
+                return actions
         self._links[peer] = Link(
             record=record,
             outbound=event.outbound,
@@ -281,7 +288,8 @@ class Links:
             told=event.hello.outbound,
         )
         self._outbound += event.outbound
-        if dial is not None and key not in self._kept:
+        is_own_choice = dial is not None or not event.asked
+        if event.outbound and is_own_choice and key not in self._kept:
             self._chosen[peer] = group
         return [*actions, self._introductions.joined(peer, now), *self._look(now)]
 
@@ -313,6 +321,7 @@ class Links:
 
     def _lost(self, peer: PeerId, now: Now) -> None:
         self._leaving.pop(peer, None)
+        self._room.lost(peer)
         self._chosen.pop(peer, None)
         self._introductions.lost(peer)
         link = self._links.pop(peer, None)
@@ -409,7 +418,8 @@ class Links:
                 # Records are believed for a day; asking keeps them fresh on links that last.
                 asked = self._chance.sample(list(self._links), 1)
                 questions = [self._introductions.ask(peer) for peer in asked]
-                return [*questions, *self._note_anchors(now), *self._release(now)]
+                ended = self._room.sweep(now)
+                return [*questions, *ended, *self._note_anchors(now), *self._release(now)]
             case Timer.HEARTBEAT:
                 return self._tell_outbound()
             case Timer.CATCH_UP | Timer.BATCH | Timer.PULL | Timer.EMBARGO:
@@ -432,7 +442,7 @@ class Links:
 
     def _release(self, now: Now) -> list[LinkAction]:
         """Let go of one who is everybody's first peer, when somebody else can be had."""
-        firsts = [p for p in self._chosen if Role.BOOTSTRAP in self._links[p].record.roles]
+        firsts = [peer for peer in self._chosen if self._links[peer].is_first_peer]
         if not firsts or len(self._chosen) <= limits.links_needed:
             return []
         for key in self._book.draws(self._chance, now.wall_ms):

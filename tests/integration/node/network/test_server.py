@@ -157,7 +157,7 @@ async def test_guests_are_capped(town, caps: Caps):
 
 
 async def test_links_are_capped_and_the_reserve_is_extra(town):
-    bo = await town("bo", caps=Caps(links_max=1, reserve=1)).listen()
+    bo = await town("bo", caps=Caps(links_max=1, reserve=1, knocking=0)).listen()
     ana, cy, dora = town("ana"), town("cy"), town("dora")
     await ana.dialer.dial(bo.address)
     await bo.until(lambda: len(bo.opened) == 1)
@@ -285,8 +285,8 @@ async def test_the_door_tells_how_crowded_it_is(town, monkeypatch):
 
 
 def test_room_ends_before_the_descriptors_do():
-    assert Caps(descriptors_max=None).total_max == 64 + 16 + 64
-    assert Caps(descriptors_max=1_024).total_max == 64 + 16 + 64
+    assert Caps(descriptors_max=None).total_max == 64 + 16 + 8 + 64
+    assert Caps(descriptors_max=1_024).total_max == 64 + 16 + 8 + 64
     assert Caps(descriptors_max=128).total_max == 32
     assert Caps(descriptors_max=64).total_max == 8
 

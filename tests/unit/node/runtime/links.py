@@ -25,7 +25,7 @@ class QuietLink:
         self.said.append((message, priority))
         return True
 
-    def close(self, reason: Reason) -> None:
+    def close(self, reason: Reason, _detail: str = "") -> None:
         self.closed.append(reason)
 
     def messages(self, kind: type) -> list:

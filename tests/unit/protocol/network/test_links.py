@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -311,7 +313,7 @@ def test_links_the_owner_asked_for_take_nobodys_place():
 
 def test_links_made_on_demand_take_nobodys_place():
     desk = Desk(outbound_max=1)
-    desk.feed(joined("mailbox"))
+    desk.feed(replace(joined("mailbox"), asked=True))
     assert desk.links.outbound_count == 1
     done = desk.feed(RecordFound(peer=peer("mailbox"), raw=record_of("a").raw))
     done = desk.feed(TimerFired(timer=Timer.DIAL))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from protocol import limits
 from protocol.channel.messages import (
     Outbound,
@@ -26,6 +28,7 @@ from protocol.network.events import (
     NothingServed,
     OutboundTold,
     PeerLost,
+    PeersKept,
     RecordFound,
     Started,
     TimerFired,
@@ -223,3 +226,39 @@ def test_what_a_peer_says_of_its_links_is_noted():
     desk.feed(OutboundTold(peer=peer("a"), count=7))
     desk.feed(OutboundTold(peer=peer("gone"), count=7))
     assert desk.links.peers[peer("a")].told == 7
+
+
+# --- room for others -----------------------------------------------------------------------------
+
+
+def test_a_full_node_lets_one_go_for_a_newcomer_or_refuses_it(monkeypatch):
+    monkeypatch.setattr(limits, "inbound_reserve", 0)
+    desk = Desk()
+    links = desk.links
+    links._room._inbound_max = 1
+    rich = joined("rich", outbound=False)
+    rich = replace(rich, hello=msgspec.structs.replace(rich.hello, outbound=9))
+    assert of(ClosePeer, desk.feed(rich)) == []
+    links.spare(lambda who: who == key("rich"))
+    (refused,) = of(ClosePeer, desk.feed(joined("poor", outbound=False)))
+    assert (refused.peer, refused.reason) == (peer("poor"), Reason.QUOTA)
+    assert links.is_leaving(peer("poor"))
+    desk.feed(PeerLost(peer=peer("poor")))
+    links.spare(lambda _: False)
+    (closed,) = of(ClosePeer, desk.feed(joined("poor", outbound=False)))
+    assert closed.peer == peer("rich")
+    assert set(links.peers) == {peer("rich"), peer("poor")}
+    desk.feed(PeerLost(peer=peer("rich")))
+    # A peer its owner keeps finds its place whatever the others have.
+    desk.feed(PeersKept(keys=frozenset({key("friend")})))
+    assert of(ClosePeer, desk.feed(joined("friend", outbound=False))) == []
+
+
+def test_visitors_beyond_the_number_are_let_go():
+    desk = Desk()
+    desk.links._room._inbound_max = 1
+    for name in ("a", "b"):
+        desk.feed(joined(name, outbound=False))
+    desk.now = later(limits.visit_ms)
+    (closed,) = of(ClosePeer, desk.feed(TimerFired(timer=Timer.SWEEP)))
+    assert closed.peer == peer("b")
