@@ -355,10 +355,13 @@ class Book:
 
     def _all(self, tables: list[Table], chance: Chance) -> Iterator[NodeId]:
         """Give every key once, in an order that gives both tables the same weight."""
-        left = [chance.sample(list(table), len(table)) for table in tables]
-        while any(left):
-            full = [keys for keys in left if keys]
-            yield full[chance.below(len(full))].pop()
+        left = [list(table) for table in tables]
+        while left:
+            keys = left[chance.below(len(left))]
+            place = chance.below(len(keys))
+            keys[place], keys[-1] = keys[-1], keys[place]
+            yield keys.pop()
+            left = [keys for keys in left if keys]
 
     def _some(self, tables: list[Table], chance: Chance) -> Iterator[NodeId]:
         for _ in range(DRAWS_MAX):

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 from protocol import limits
@@ -29,6 +30,9 @@ SETTLED_MS: Final = 10_000
 """A link that lasted this long counts as a success."""
 FAILING: Final = 3
 """Failures in a row after which a node counts as gone; guess."""
+_WEIGHED: Final = 4
+"""Nodes weighed for one dial; guess."""
+_WEIGHED_MIN: Final = 8
 _DOUBLINGS_MAX: Final = 20
 _HISTORY: Final = (1 << limits.dials_open_max) - 1
 
@@ -206,22 +210,28 @@ class Dialling:
         """Draw, then take who failed least, one of each address group."""
         groups = set(outlook.groups)
         groups |= {d.group for d in self._in_flight.values() if d.purpose is Purpose.LINK}
-        drawn = [*self._anchors, *book.draws(self._chance, now.wall_ms)]
-        found = {}
-        for key in drawn:
+        found: dict[NodeId, NodeRecord] = {}
+        for key in chain(self._anchors, book.draws(self._chance, now.wall_ms)):
+            if len(found) >= max(_WEIGHED_MIN, _WEIGHED * room):
+                break
             node = book.node(key)
             is_wanted = node is not None and Role.RELAY in node.record.roles
-            if node is not None and is_wanted and self._may_dial(key, outlook, now):
+            if node is None or not is_wanted or not self._may_dial(key, outlook, now):
+                continue
+            if self._group(node.record) not in groups:
                 found[key] = node.record
         anchors = set(self._anchors)
         ranked = sorted(found, key=lambda key: (key not in anchors, *self._rank(found[key])))
         best: list[NodeRecord] = []
         for key in ranked:
-            group = group_of(self._address(found[key]), found[key].net)
+            group = self._group(found[key])
             if len(best) < room and group not in groups:
                 groups.add(group)
                 best.append(found[key])
         return best
+
+    def _group(self, record: NodeRecord) -> str:
+        return group_of(self._address(record), record.net)
 
     def _rank(self, record: NodeRecord) -> tuple[bool, int]:
         # Who offers to be everybody's first peer is left to those who have no other.

@@ -16,6 +16,7 @@ from protocol.channel.messages import (
     LevelGiven,
     Missing,
     Objects,
+    Outbound,
     RecordsAnswer,
     RecordsQuery,
     Refused,
@@ -32,6 +33,7 @@ from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId
 from protocol.network import events
 from protocol.network.actions import ClosePeer, SendMessage, SetTimer, Timer, VerifyBatch
+from protocol.network.dialling import Dial, Purpose
 from protocol.network.stem import Private
 from tests.parties import NET, make_cast
 from tests.unit.protocol.network.driver import NOW, joined, of, peer, record_of
@@ -150,3 +152,31 @@ def test_our_own_casts_travel_by_stem_over_links_we_made():
     open_made.handle(joined("relay"), NOW)
     done = open_made.handle(events.PublishObject(verified=other), NOW)
     assert {type(a.message) for a in of(SendMessage, done)} == {Objects}
+
+
+def test_gossip_hears_nothing_of_a_link_that_ends_at_once():
+    made = Engine(net=NET, own=NodeId(peer("own")), seed=b"seed", outbound_max=1)
+    raws = (record_of("one").raw, record_of("two").raw)
+    made.handle(events.Started(entries=(), records=raws), NOW)
+    made.handle(joined("one"), NOW)
+    failed = events.DialFailed(key=NodeId(peer("two")), outcome=events.DialOutcome.UNREACHABLE)
+    made.handle(failed, NOW)
+    two = joined("two", addresses=["one.example:7440"])
+    made.links._dialling._in_flight[NodeId(peer("two"))] = Dial(
+        address="one.example:7440", group="one.example", purpose=Purpose.FEELER, until_ms=1 << 40
+    )
+    done = made.handle(two, NOW)
+    assert of(ClosePeer, done) == [ClosePeer(peer=peer("two"), reason=Reason.CLOSED)]
+    assert made.gossip.seen_at(bytes(32)) == (0, 1)
+    late = events.MessageReceived(peer=peer("two"), message=Objects(raws=[b"nonsense"]))
+    assert made.handle(late, NOW) == []
+    made.handle(events.PeerLost(peer=peer("two")), NOW)
+    assert made.gossip.seen_at(bytes(32)) == (0, 1)
+
+
+def test_peers_say_how_many_links_they_have():
+    made = engine()
+    made.handle(joined("one"), NOW)
+    say(made, Outbound(count=7))
+    assert made.links.peers[ONE].told == 7
+    assert made.handle(events.NothingServed(for_ms=60_000), NOW) == []
