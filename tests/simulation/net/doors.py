@@ -43,7 +43,8 @@ class Doors:
     def hello_of(self, node: Node) -> Hello:
         """Say what a node says first on every link."""
         now = self._world.now_of(node)
-        facts: dict[str, Any] = {"outbound": node.outbound, "interest": node.interest}
+        outbound = node.outbound if node.claims_outbound is None else node.claims_outbound
+        facts: dict[str, Any] = {"outbound": outbound, "interest": node.interest}
         return Hello(versions=[1], record=node.record.raw, clock_ms=now.wall_ms, **facts)
 
     def dial(self, node: Node, action: DialPeer) -> None:
@@ -106,6 +107,9 @@ class Doors:
         out.since_us = back.since_us = world.at_us
         there_us = world.at_us + one_way_us
         back.arrived_us = [there_us + 1, there_us + 1]
+        for observer in world.watch:
+            observer.on_wire(out)
+            observer.on_wire(back)
         target.wires[node.key] = back
         target.inbound += 1
         for observer in world.watch:
@@ -167,6 +171,11 @@ class Doors:
         when_us = world.at_us + (wire.one_way_us if after_us is None else after_us)
         # What was said before the goodbye is still heard.
         world.later(max(when_us, *wire.arrived_us), lambda: self._lose(twin))
+
+    def cut(self, wire: Wire, *, after_us: int) -> None:
+        """Let nothing through from now on; this end gives the link up after a while."""
+        wire.rate = 0
+        self._world.later(self._world.at_us + after_us, partial(self._lose, wire))
 
     def _forget(self, wire: Wire) -> bool:
         node = wire.src

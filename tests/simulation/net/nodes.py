@@ -30,9 +30,9 @@ class Node:
     """One node."""
 
     __slots__ = (
-        "address", "dialling", "group", "inbound", "inbound_max", "interest", "is_honest",
-        "is_relay", "is_up", "key", "mind", "number", "outbound", "place", "record", "role",
-        "skew_ms", "timers", "uplink", "wires",
+        "address", "claims_outbound", "dialling", "group", "inbound", "inbound_max", "interest",
+        "is_honest", "is_relay", "is_slow", "is_up", "key", "links", "mind", "number", "outbound",
+        "place", "record", "role", "settled_us", "skew_ms", "timers", "uplink", "wires",
     )  # fmt: skip
 
     def __init__(self, *, number: int, key: NodeId, place: Place, is_relay: bool, address: str):
@@ -49,8 +49,7 @@ class Node:
         self.key = PeerId(key)
         self.place = place
         self.is_relay = is_relay
-        self.address = address
-        self.group = ".".join(address.split(".")[:2])
+        self.at(address)
         self.mind: Mind
         self.role = "honest"
         self.is_honest = True
@@ -59,9 +58,27 @@ class Node:
         self.interest: Interest | None = None
         self.uplink: Uplink | None = None
         self.skew_ms = 0
+        self.is_slow = False
+        """Whether what is sent to it comes slowly, or not at all."""
+        self.settled_us = 0
+        """Since when it has been there."""
+        self.links = 0
+        """How many it dials."""
+        self.claims_outbound: int | None = None
+        """What it says of that, where it lies."""
         self.inbound_max = 64
         self.inbound = 0
         self.outbound = 0
         self.wires: dict[PeerId, Wire] = {}
         self.timers: dict[Timer, int] = {}
         self.dialling: dict[PeerId, None] = {}
+
+    @property
+    def engine(self) -> Any:
+        """The product's engine in it, whatever it wears."""
+        return getattr(self.mind, "engine", self.mind)
+
+    def at(self, address: str) -> None:
+        """Put it at an address."""
+        self.address = address
+        self.group = ".".join(address.split(".")[:2])

@@ -20,7 +20,9 @@ from protocol.engine import Engine
 from protocol.ids import NodeId, PeerId, blake2b_256
 from protocol.network.addresses import Role, sign_record
 from protocol.network.events import RecordSigned, Started
+from protocol.network.live import LiveEntry
 from protocol.network.stem import Private
+from tests.simulation.net import interests
 from tests.simulation.net.nodes import Node
 from tests.simulation.net.wires import Uplink
 from tests.simulation.net.world import NET, WALL_MS, World
@@ -53,6 +55,8 @@ class Population(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Mbit/s; 0 for no limit."""
     leaf_uplink: float = 0.0
     """Mbit/s; 0 for no limit."""
+    interests: int = 0
+    """Categories each leaf wants, of 256; 0 for everything."""
     engine: dict[str, Any] = {}
     """Further settings of each engine."""
 
@@ -112,21 +116,29 @@ class Settlement:
         rate = population.relay_uplink if is_relay else population.leaf_uplink
         if rate:
             node.uplink = Uplink(int(rate * 1_000_000 / 8))
-        node.record = sign_record(
-            net=NET,
-            key=key,
-            addresses=[node.address] if is_relay else [],
-            roles=[Role.RELAY] if is_relay else [],
-            seq=WALL_MS - 60_000,
-            at=WALL_MS - 60_000,
-            seed=blake2b_256(b"record", key),
-        )
+        self._place(node, node.address)
+        node.links = population.relay_links if is_relay else population.leaf_links
+        if population.interests and not is_relay:
+            node.interest = interests.drawn(self._chance, population.interests)
         node.mind = self.engine(node)
         world.nodes.append(node)
         world.by_key[PeerId(key)] = node
-        if is_relay:
-            world.doors.at_address[node.address] = node
         return node
+
+    def _place(self, node: Node, address: str) -> None:
+        """Put a node at an address, and let it sign that."""
+        node.at(address)
+        node.record = sign_record(
+            net=NET,
+            key=NodeId(node.key),
+            addresses=[address] if node.is_relay else [],
+            roles=[Role.RELAY] if node.is_relay else [],
+            seq=WALL_MS - 60_000,
+            at=WALL_MS - 60_000,
+            seed=blake2b_256(b"record", node.key),
+        )
+        if node.is_relay:
+            self._world.doors.at_address[address] = node
 
     def engine(self, node: Node) -> Engine:
         """Make the mind of an honest node."""
@@ -139,17 +151,39 @@ class Settlement:
             net=NET,
             own=NodeId(node.key),
             seed=blake2b_256(b"chance", self._world.seed.to_bytes(8, "big"), node.key),
-            outbound_max=population.relay_links if node.is_relay else population.leaf_links,
+            outbound_max=node.links,
             uplink_bps=int(rate * 1_000_000) or None,
             **settings,
         )
 
-    def start(self, node: Node, records: tuple[bytes, ...] = ()) -> None:
+    def start(
+        self,
+        node: Node,
+        records: tuple[bytes, ...] = (),
+        entries: tuple[LiveEntry, ...] = (),
+    ) -> None:
         """Let a node begin."""
         node.is_up = True
-        self._world.turn(
-            node, [Started(entries=(), records=records), RecordSigned(record=node.record)]
-        )
+        started = Started(entries=entries, records=records)
+        self._world.turn(node, [started, RecordSigned(record=node.record)])
+
+    def move(self, node: Node, group: int) -> None:
+        """Give a node an address in one of a few groups; it signs a new record."""
+        at = self._world.doors.at_address
+        at.pop(node.address, None)
+        low = self._chance.randrange(256), self._chance.randrange(1, 255)
+        self._place(node, f"101.{group}.{low[0]}.{low[1]}:{7440 + node.number % 1000}")
+
+    def restart(self, node: Node) -> None:
+        """Let a node come back with what it had on disk: its objects and the records it knew."""
+        mind = node.mind
+        if isinstance(mind, Engine):
+            live = mind.gossip.live
+            entries = tuple(live._entries.values())
+            records = tuple(each.record.raw for each in mind.links.peers.values())
+            node.mind = self.engine(node)
+            node.settled_us = self._world.at_us
+            self.start(node, records, entries)
 
     def _known(self) -> dict[int, tuple[bytes, ...]]:
         relays = [node for node in self._world.nodes if node.is_relay]
@@ -163,15 +197,11 @@ class Settlement:
 
     def _draw(self) -> None:
         """Link everybody at random, as far as there is room, one after another."""
-        world, population = self._world, self._population
+        world = self._world
         relays = [node for node in world.nodes if node.is_relay]
         taken = dict.fromkeys((node.number for node in relays), 0)
         linked: dict[int, set[int]] = {node.number: set() for node in world.nodes}
-        turns = [
-            node
-            for node in world.nodes
-            for _ in range(population.relay_links if node.is_relay else population.leaf_links)
-        ]
+        turns = [node for node in world.nodes for _ in range(node.links)]
         self._chance.shuffle(turns)
         pairs: list[tuple[Node, Node]] = []
         for node in turns:

@@ -18,12 +18,12 @@ from typing import Any
 import msgspec
 
 from protocol.network.events import PublishObject
-from tests.simulation.net import checkers, faults, roles
+from tests.simulation.net import checkers, faults, interests, roles
 from tests.simulation.net.casts import Author
 from tests.simulation.net.nodes import Node
 from tests.simulation.net.population import SECOND_US, Population, Settlement
 from tests.simulation.net.seals import seals
-from tests.simulation.net.tally import Tally
+from tests.simulation.net.tally import Story, Tally
 from tests.simulation.net.terrain import terrain
 from tests.simulation.net.world import NET, World
 
@@ -39,6 +39,10 @@ class Hostile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Part of those it is drawn from."""
     among: str = "all"
     """`all` nodes, `relays`, `leaves`; or `only relays`: a part of all nodes, all relays."""
+    links: int | None = None
+    """How many each dials, where it is not the usual number."""
+    groups: int | None = None
+    """How many address groups they share, where they have not one each."""
     settings: dict[str, Any] = {}
     """What the role wants to know."""
 
@@ -154,6 +158,13 @@ class Run:
         self.failures: list[str] = []
         self.notes: dict[str, float] = {}
         """Figures of checkers and faults, beside those of the tally."""
+        self.overfull: list[str] = []
+        """Tables that held more than their cap."""
+        self.linked_before: set[int] | None = None
+        """Who was joined to the others by honest links when counting began."""
+        self.equal_at_us: int | None = None
+        self.healed_s = 0.0
+        self.sides: set[int] = set()
         self._chance = Random(f"{scenario.seed}/drive")
         self.author = Author(NET, self._chance)
 
@@ -199,6 +210,11 @@ class Run:
         for hostile in self.scenario.hostile:
             for node in roles.drawn(nodes, hostile.among, hostile.part, chance):
                 node.role, node.is_honest = hostile.role, False
+                if hostile.links is not None:
+                    node.links = hostile.links
+                    node.mind = self.settlement.engine(node)
+                if hostile.groups is not None:
+                    self.settlement.move(node, chance.randrange(hostile.groups))
                 node.mind = roles.ROLES[hostile.role](self, node, **hostile.settings)
 
     # --- what is published --------------------------------------------------------------------
@@ -208,7 +224,19 @@ class Run:
         for number in range(drive.warm_up + drive.objects):
             is_measured = number >= drive.warm_up
             self.world.later(drive.at_us(number), partial(self.publish, is_measured=is_measured))
-        self.world.later(drive.at_us(drive.warm_up) - 1, self.tally.begin)
+        self.world.later(drive.at_us(drive.warm_up) - 1, self._begin)
+
+    def _begin(self) -> None:
+        self.tally.begin()
+        self.linked_before = checkers.reachable(self)
+
+    def held(self, node: Node) -> set[bytes]:
+        """Name what a node holds."""
+        return set(node.engine.gossip.live._entries)
+
+    def wants(self, node: Node, story: Story) -> bool:
+        """Tell whether a node is interested in an object."""
+        return interests.wants(node.interest, story.verified.body)
 
     def sources(self) -> list[Node]:
         """List who may publish."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from protocol.channel.messages import Ids, Message, Objects, Want
 from protocol.ids import ObjectId, PeerId
+from protocol.network.live import prefix_of
 from protocol.objects.envelope import Verified
 from tests.simulation.net.nodes import Node
 from tests.simulation.net.wires import FRAME_BYTES, Wire
@@ -63,7 +64,12 @@ class Tally(Observer):
     def __init__(self, world: World) -> None:
         """Start with nothing seen."""
         self.stories: dict[ObjectId, Story] = {}
-        self._by_raw: dict[bytes, Story] = {}
+        self.by_raw: dict[bytes, Story] = {}
+        self.by_name: dict[bytes, Story] = {}
+        """By the 16 bytes peers name an object by."""
+        self.spam_ids: dict[ObjectId, None] = {}
+        self.told_spies: dict[bytes, PeerId] = {}
+        """Who told any spy first of an object, by name."""
         self.bytes = 0
         self.frames = 0
         self.messages: Counter[type] = Counter()
@@ -90,7 +96,12 @@ class Tally(Observer):
             number=len(self.stories), verified=verified, author=node.number, at_us=at_us,
             is_measured=is_measured,
         )  # fmt: skip
-        self.stories[verified.id] = self._by_raw[verified.raw] = story
+        self.stories[verified.id] = self.by_raw[verified.raw] = story
+        self.by_name[prefix_of(verified.id)] = story
+
+    def spam(self, verified: Verified[Any]) -> None:
+        """Take down that an object nobody needs sets out."""
+        self.spam_ids[verified.id] = None
 
     # --- what is seen -------------------------------------------------------------------------
 
@@ -102,7 +113,7 @@ class Tally(Observer):
         if isinstance(message, Objects):
             self.payloads += len(message.raws)
             for raw in message.raws:
-                story = self._by_raw.get(raw)
+                story = self.by_raw.get(raw)
                 if story is not None:
                     if not story.copies:
                         story.public_us = self.world.at_us
@@ -130,6 +141,11 @@ class Tally(Observer):
     def on_blame(self, node: Node, peer: PeerId, reason: str) -> None:
         """Count a link ended for a fault."""
         self.parted[node.is_honest, self.world.by_key[peer].is_honest, reason] += 1
+
+    @property
+    def first_us(self) -> int:
+        """When the first object that counts set out."""
+        return min((story.at_us for story in self.measured), default=0)
 
     # --- what came of it ----------------------------------------------------------------------
 

@@ -85,6 +85,9 @@ class Observer:
     def on_link(self, one: Node, other: Node, *, is_open: bool) -> None:
         """Take down a link that came, or went."""
 
+    def on_wire(self, wire: Wire) -> None:
+        """See a new wire, and perhaps give it a rate."""
+
     def on_dial(self, node: Node, outcome: str) -> None:
         """Take down the end of a dial."""
 
@@ -184,13 +187,21 @@ class World:
 
     # --- one node's turn ----------------------------------------------------------------------
 
+    def act(self, node: Node, actions: list[Any]) -> None:
+        """Perform what a mind does of itself, and what follows from it."""
+        self._queue = []
+        for action in actions:
+            self._hands[type(action)](node, action)
+        self.turn(node, self._queue)
+
     def turn(self, node: Node, events: list[Any]) -> None:
         """Let a node take events, perform what it answers, and send what it has to say."""
         handle, now, hands = node.mind.handle, self.now_of(node), self._hands
         words = [self.trace.turn(self.at_us, node.number)]
         self._queue = events
         for event in events:
-            words.append(word_of(event))
+            # What a message says was taken down when it was sent.
+            words.append(event.peer if type(event) is MessageReceived else word_of(event))
             try:
                 actions = handle(event, now)
             except RemoteProtocolError as error:
