@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from node.clock import Clock
 from node.crashpoint import crashpoint
@@ -27,14 +28,20 @@ from protocol.network.actions import (
     StoreObject,
 )
 from protocol.network.events import EngineEvent, ObjectStored, StoreFailed
+from protocol.objects.envelope import Verified
 
 if TYPE_CHECKING:
     import sqlite3
 
 WAITING_MAX = 20_000
 """Actions that wait for a disk that stalls; guess. At a kibibyte an object some 20 MB."""
-_TOGETHER_MAX = 200
-"""Actions written in one function; as many as the writer commits together."""
+_TOGETHER_MAX = 1_000
+"""Actions written in one function, and so in one commit."""
+_MANY = 100
+"""A run as long as this says that more is coming ..."""
+_COMPANY_S = 0.2
+"""... and the next one waits so long: a page written once for four objects, and not four times,
+saved a quarter of the disk's part of an object (1,000 together against 200)."""
 
 Work: TypeAlias = StoreObject | DropObject | DropExpired | SaveRecord | SaveReached | SaveAnchors
 
@@ -87,19 +94,21 @@ class Shelf:
             while self._waiting:
                 count = min(len(self._waiting), _TOGETHER_MAX)
                 await self._write([self._waiting.popleft() for _ in range(count)])
+                if _MANY <= count < _TOGETHER_MAX and not self._is_closing:
+                    await asyncio.sleep(_COMPANY_S)
 
     async def _write(self, run: list[Work]) -> None:
         now_ms = self._clock.now().wall_ms
 
         def txn(conn: sqlite3.Connection) -> list[EngineEvent]:
-            return [event for work in run for event in _perform(conn, work, now_ms)]
+            return _perform_run(conn, run, now_ms)
 
         try:
             events = await self._storage.write(txn, promise=False)
         except StorageError:
             if len(run) > 1:
-                for work in run:
-                    await self._write([work])
+                # Handed in one after the other, committed together, each undone alone.
+                await asyncio.gather(*(self._write([work]) for work in run))
                 return
             # Not kept, so not carried; it is fetched again when the disk can take it.
             events = [
@@ -112,10 +121,37 @@ class Shelf:
             self._on_event(event)
 
 
+def _perform_run(conn: sqlite3.Connection, run: list[Work], now_ms: int) -> list[EngineEvent]:
+    """Do everything in its order; new objects that stand together are stored together."""
+    events: list[EngineEvent] = []
+    for is_new, works in groupby(run, _is_simply_new):
+        group = list(works)
+        if is_new and len(group) > 1:
+            some = [work.verified for work in group if isinstance(work, StoreObject)]
+            outcomes = objects.insert_passing(conn, some, now_ms=now_ms)
+            crashpoint("relay.before_commit")
+            events += map(_told, some, outcomes)
+        else:
+            for work in group:
+                events += _perform(conn, work, now_ms)
+    return events
+
+
+def _is_simply_new(work: Work) -> bool:
+    return isinstance(work, StoreObject) and work.replaced is None
+
+
 def _perform(conn: sqlite3.Connection, work: Work, now_ms: int) -> list[EngineEvent]:
     match work:
-        case StoreObject():
-            return [_store(conn, work, now_ms)]
+        case StoreObject(verified=verified, replaced=replaced):
+            if replaced is None:
+                outcome = objects.insert(conn, verified, own=False, now_ms=now_ms)
+            else:
+                outcome = objects.replace_by_revoke(
+                    conn, replaced, verified, own=False, now_ms=now_ms
+                )
+            crashpoint("relay.before_commit")
+            return [_told(verified, outcome)]
         case DropObject(id=object_id):
             objects.remove(conn, [object_id])
         case DropExpired(wall_ms=wall_ms):
@@ -151,13 +187,7 @@ def _remember(
             assert_never(work)
 
 
-def _store(conn: sqlite3.Connection, work: StoreObject, now_ms: int) -> EngineEvent:
-    verified = work.verified
-    if work.replaced is None:
-        outcome = objects.insert(conn, verified, own=False, now_ms=now_ms)
-    else:
-        outcome = objects.replace_by_revoke(conn, work.replaced, verified, own=False, now_ms=now_ms)
-    crashpoint("relay.before_commit")
+def _told(verified: Verified[Any], outcome: objects.InsertOutcome) -> EngineEvent:
     match outcome:
         case objects.Inserted():
             return ObjectStored(id=verified.id, is_new=True)

@@ -33,6 +33,8 @@ _WRITER_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
+    # Every change stands in a savepoint, whose undo SQLite would write to a file of its own.
+    "PRAGMA temp_store = MEMORY",
     f"PRAGMA cache_size = -{bounds.cache_kib}",
     f"PRAGMA journal_size_limit = {bounds.wal_bytes_kept}",
     # The writer brings the log home itself, each page after its sum (node/storage/guard.py).

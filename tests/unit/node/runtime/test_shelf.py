@@ -166,3 +166,36 @@ async def test_it_waits_for_work_until_closed(storage: Storage, clock: ManualClo
     assert not running.done()
     writing.shelf.close()
     await running
+
+
+async def test_a_disk_that_fails_is_asked_for_each_at_once(storage: Storage, clock: ManualClock):
+    """One after the other, each would wait for company that never comes."""
+    casts = [make_cast(title=f"Cast {number}") for number in range(40)]
+    failing = FailingStorage(storage, casts[5].id)
+    events = await asyncio.wait_for(Writing(failing, clock).write(*map(store, casts)), 1.5)
+    assert events.count(StoreFailed(id=casts[5].id, reason=Reason.QUOTA)) == 1
+    assert len(events) == 40
+
+
+async def test_a_long_run_says_that_more_is_coming(
+    storage: Storage, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+):
+    slept: list[float] = []
+    monkeypatch.setattr("node.runtime.shelf._MANY", 2)
+    monkeypatch.setattr("node.runtime.shelf._COMPANY_S", 0.001)
+    real = asyncio.sleep
+
+    async def sleep(delay_s: float) -> None:
+        slept.append(delay_s)
+        await real(delay_s)
+
+    monkeypatch.setattr("node.runtime.shelf.asyncio.sleep", sleep)
+    writing = Writing(storage, clock)
+    running = asyncio.get_running_loop().create_task(writing.shelf.run())
+    for title in ("One", "Two"):
+        writing.shelf.put(store(make_cast(title=title)))
+    while not writing.events:
+        await real(0.001)
+    writing.shelf.close()
+    await running
+    assert slept == [0.001]
