@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from node import descriptors
+from node import collector, descriptors
 from node.api.server import ApiServer
 from node.clock import Clock, SystemClock
 from node.config import Settings
@@ -550,6 +550,7 @@ async def run_daemon(
             loop.add_signal_handler(number, stopped.set)
     manager = Notifier.of_environment(os.environ)
     on_ready(await daemon.start())
+    collector.settle()
     manager.tell("READY=1")
     if manager.watchdog_s is not None:
         _ = daemon.desk.tasks.spawn(_bark(daemon, manager, manager.watchdog_s / 2), "watchdog")
