@@ -34,7 +34,6 @@ from protocol.ids import NodeId, PeerId
 from protocol.network.actions import BlamePeer, EngineAction
 from protocol.network.chance import Chance
 from protocol.network.events import (
-    CandidateReceived,
     DialFailed,
     EngineEvent,
     GossipEvent,
@@ -48,6 +47,7 @@ from protocol.network.events import (
     NodeAsked,
     NothingServed,
     OutboundTold,
+    ObjectsReceived,
     PageAsked,
     PageReceived,
     PageRefused,
@@ -194,7 +194,7 @@ def meanings(peer: PeerId, message: Message) -> list[EngineEvent]:
     """
     match message:
         case Objects(raws=raws):
-            return [CandidateReceived(peer=peer, raw=raw) for raw in raws]
+            return [ObjectsReceived(peer=peer, raws=tuple(raws))]
         case Stem(raws=raws):
             return [StemReceived(peer=peer, raw=raw) for raw in raws]
         case Ids(ids=ids):

@@ -115,6 +115,16 @@ class CandidateReceived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectsReceived:
+    """A peer sent the bytes of some objects in one message."""
+
+    peer: PeerId
+    """Who."""
+    raws: tuple[bytes, ...]
+    """Envelopes, perhaps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StemReceived:
     """A peer sent the bytes of an object that is not public yet."""
 
@@ -307,6 +317,7 @@ GossipEvent: TypeAlias = (
     | PeerJoined
     | PeerLost
     | CandidateReceived
+    | ObjectsReceived
     | StemReceived
     | VerifyFinished
     | ObjectStored

@@ -35,6 +35,7 @@ from protocol.network.events import (
     LevelReceived,
     MissingReceived,
     ObjectLost,
+    ObjectsReceived,
     ObjectStored,
     PageAsked,
     PageReceived,
@@ -172,10 +173,8 @@ class Gossip:
 
     def _dispatch(self, event: GossipEvent, now: Now) -> list[GossipAction]:
         match event:
-            case CandidateReceived(peer=peer, raw=raw):
-                actions = self._intake.receive(peer, raw, now)
-            case StemReceived(peer=peer, raw=raw):
-                actions = self._intake.receive_stem(peer, raw, now)
+            case ObjectsReceived() | CandidateReceived() | StemReceived():
+                actions = self._received(event, now)
             case VerifyFinished():
                 actions = self._intake.verified(event, now)
             case ObjectStored() | StoreFailed() | ObjectLost():
@@ -195,6 +194,22 @@ class Gossip:
             case _:
                 actions = self._turn(event, now)
         return actions
+
+    def _received(
+        self, event: ObjectsReceived | CandidateReceived | StemReceived, now: Now
+    ) -> list[GossipAction]:
+        match event:
+            case ObjectsReceived(peer=peer, raws=raws):
+                actions: list[GossipAction] = []
+                for raw in raws:
+                    actions += self._intake.receive(peer, raw, now)
+                return actions
+            case CandidateReceived(peer=peer, raw=raw):
+                return self._intake.receive(peer, raw, now)
+            case StemReceived(peer=peer, raw=raw):
+                return self._intake.receive_stem(peer, raw, now)
+            case _:
+                assert_never(event)
 
     def _turn(
         self,

@@ -54,7 +54,7 @@ def say(made: Engine, message: Any) -> list[Any]:
 @pytest.mark.parametrize(
     ("message", "kind"),
     [
-        (Objects(raws=[b"x"]), events.CandidateReceived),
+        (Objects(raws=[b"x"]), events.ObjectsReceived),
         (Stem(raws=[b"x"]), events.StemReceived),
         (Ids(ids=[bytes(16)]), events.IdsReceived),
         (Want(ids=[bytes(16)]), events.WantReceived),
