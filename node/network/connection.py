@@ -45,6 +45,11 @@ REQUEST_FIRST: Final = 2**31
 FRAMES_PER_TURN: Final = 16
 """Frames of one peer handled before the loop turns to the others; guess."""
 _MS: Final = 1_000
+COMPANY_S: Final = 0.01
+"""Least time between two frames of nothing but payload. The first goes at once: only a link that
+has much to carry waits, and then a frame carries several times as much; guess."""
+_FULL_BYTES: Final = PLAINTEXT_BYTES_MAX // 2
+"""Payload that waits for no company."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,10 @@ class Connection:
         self._numbers = itertools.count(REQUEST_FIRST)
         self._open_requests: dict[int, tuple[type[Answer], asyncio.Future[Answer | None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._wake_timer: asyncio.TimerHandle | None = None
+        self._sending_since: float | None = None
+        self._sent_at = 0.0
         self._ping_nonce = 0
         self._ping_sent_ms = 0
         self._heard_ms = 0
@@ -182,12 +191,26 @@ class Connection:
         if not self.is_open:
             return False
         place = priority_of(message) if priority is None else priority
-        if not self._queue.put(encode_message(message), place):
+        if not self._queue.put(self._endpoint.pen.write(message), place):
             if place is Priority.CONTROL:
                 self._end(Ending(reason=Reason.STALLED, detail="the peer takes nothing"))
             return False
-        self._ready.set()
+        if not self._ready.is_set():
+            self._wake()
         return True
+
+    def _wake(self) -> None:
+        """Have the writer write: at once, or, for payload alone, a while after the last frame."""
+        loop = asyncio.get_running_loop()
+        wait_s = self._sent_at + COMPANY_S - loop.time()
+        if wait_s <= 0 or self._queue.is_urgent(_FULL_BYTES):
+            self._ready.set()
+        elif self._wake_timer is None:
+            self._wake_timer = loop.call_later(wait_s, self._waited)
+
+    def _waited(self) -> None:
+        self._wake_timer = None
+        self._ready.set()
 
     async def request(self, ask: Ask, timeout_ms: int) -> Answer:
         """Send a question and wait for its answer; its `request` number is chosen here.
@@ -266,8 +289,9 @@ class Connection:
         if self.ending is not None:
             return
         self.ending = ending
-        if self._timer:
-            self._timer.cancel()
+        for timer in (self._timer, self._stall_timer, self._wake_timer):
+            if timer is not None:
+                timer.cancel()
         for _, answered in self._open_requests.values():
             if not answered.done():
                 answered.set_result(None)
@@ -296,14 +320,32 @@ class Connection:
                 self._ready.clear()
                 while frame := self._queue.take(frame_bytes):
                     self._endpoint.show(channel.peer_id, frame, inbound=False)
-                    async with asyncio.timeout(self._endpoint.bounds.stall_ms / _MS):
-                        await self._pipe.send(channel.sending.encrypt(frame))
-        except TimeoutError:
-            self._end(Ending(reason=Reason.STALLED, detail="the peer takes nothing"))
+                    self._begin_sending()
+                    await self._pipe.send(channel.sending.encrypt(frame))
+                    self._sending_since = None
         except TransportError as error:
             self._end(Ending(reason=Reason.CLOSED, detail=error.sentence, by_peer=True))
         finally:
             self._end(Ending(reason=Reason.CLOSED, detail="the writer stopped"))
+
+    def _begin_sending(self) -> None:
+        """Note the moment; one timer watches over all frames, since most are gone at once."""
+        loop = asyncio.get_running_loop()
+        self._sending_since = self._sent_at = loop.time()
+        if self._stall_timer is None:
+            stall_s = self._endpoint.bounds.stall_ms / _MS
+            self._stall_timer = loop.call_later(stall_s, self._check_stall)
+
+    def _check_stall(self) -> None:
+        self._stall_timer = None
+        if self._sending_since is None:
+            return
+        loop = asyncio.get_running_loop()
+        left_s = self._sending_since + self._endpoint.bounds.stall_ms / _MS - loop.time()
+        if left_s > 0:
+            self._stall_timer = loop.call_later(left_s, self._check_stall)
+        else:
+            self._end(Ending(reason=Reason.STALLED, detail="the peer takes nothing"))
 
     async def _read(self) -> None:
         """Hand on what comes, until the link ends."""

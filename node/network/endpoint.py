@@ -7,6 +7,7 @@ of any one link.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from node.clock import Clock
 from node.entropy import Entropy
 from protocol import limits
-from protocol.channel.messages import Hello, Message
+from protocol.channel.messages import Hello, Message, encode_message
 from protocol.channel.noise import transport_key
 from protocol.errors import Reason
 from protocol.ids import NodeId
@@ -26,6 +27,8 @@ PING_IDLE_MS: Final = 30_000
 """Silence after which a peer is asked whether it is there."""
 SILENCE_MS_MAX: Final = 90_000
 """Silence after which a peer is held for dead."""
+_REMEMBERED: Final = 4
+"""Messages remembered with their bytes: a run of objects for all peers makes one or two."""
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"]
 """Runs a named coroutine in the background and owns its task."""
@@ -67,6 +70,29 @@ class Handlers:
     """A round trip was measured: `connection.rtt_ms`."""
 
 
+class Pen:
+    """Writes a message once, however many peers get the very same one."""
+
+    __slots__ = ("_written",)
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._written: deque[tuple[Message, bytes]] = deque(maxlen=_REMEMBERED)
+
+    def write(self, message: Message) -> bytes:
+        """Encode a message.
+
+        Raises:
+            LocalProtocolError: it breaks its own rules.
+        """
+        for known, raw in self._written:
+            if known is message:
+                return raw
+        raw = encode_message(message)
+        self._written.append((message, raw))
+        return raw
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """What all links of a node share."""
@@ -91,6 +117,8 @@ class Endpoint:
     """Times and sizes."""
     proxy: str = ""
     """host:port of an HTTP proxy that every dial goes through; empty dials directly."""
+    pen: Pen = field(default_factory=Pen, repr=False)
+    """Writes what is sent."""
     tap: Tap | None = None
     """Sees every frame in the clear; for tests and traces."""
 

@@ -38,6 +38,16 @@ class SendQueue:
         """Bytes of all waiting messages."""
         return self._bytes
 
+    def is_urgent(self, frame_bytes: int) -> bool:
+        """Tell whether anything but a little payload waits: a frame of it, or what others wait for.
+
+        Args:
+            frame_bytes: bytes of payload that are worth a frame of their own.
+        """
+        return self._bytes >= frame_bytes or any(
+            lane for place, lane in self._lanes.items() if place is not Priority.PUSH
+        )
+
     def put(self, message: bytes, priority: Priority) -> bool:
         """Take an encoded message, or say that there is no room for its priority."""
         size = self._bytes + len(message)

@@ -418,7 +418,9 @@ def encode_message(message: Message) -> bytes:
     """
     raw = _ENCODER.encode(message)
     try:
-        decode_message(raw)
-    except MessageError as error:
+        if len(raw) > limits.message_bytes_max:
+            raise MessageError(Reason.TOO_LARGE, f"a message of {len(raw)} bytes")  # noqa: TRY301
+        _DECODER.decode(raw)
+    except (msgspec.MsgspecError, MessageError) as error:
         raise LocalProtocolError(f"{type(message).__name__} cannot be sent: {error}") from error
     return raw

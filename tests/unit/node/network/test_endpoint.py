@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from node.network.endpoint import Bounds, Endpoint
 from protocol import limits
+from protocol.channel.messages import Ids, encode_message
 from protocol.channel.noise import transport_key
 from protocol.ids import NodeId
 
@@ -47,3 +48,14 @@ def test_tap_is_optional():
     endpoint().show(peer, b"frame", inbound=True)
     endpoint(tap=lambda *what: seen.append(what)).show(peer, b"frame", inbound=False)
     assert seen == [(peer, False, b"frame")]
+
+
+def test_what_many_get_is_written_once():
+    pen = endpoint().pen
+    message = Ids(ids=[bytes(16)])
+    raw = pen.write(message)
+    assert raw == encode_message(message)
+    assert pen.write(message) is raw
+    for number in range(9):
+        assert pen.write(Ids(ids=[bytes([number]) * 16])) != raw or number == 0
+    assert pen.write(message) == raw

@@ -74,3 +74,16 @@ def test_dropping(keep: bool, left: list[bytes] | None):
     frame = queue.take(100)
     assert (unpack_frame(frame) if frame else None) == left
     assert queue.bytes_waiting == 0
+
+
+def test_a_little_payload_can_wait_and_nothing_else():
+    queue = SendQueue(1_000)
+    assert not queue.is_urgent(100)
+    queue.put(b"p" * 60, Priority.PUSH)
+    assert not queue.is_urgent(100)
+    queue.put(b"p" * 60, Priority.PUSH)
+    assert queue.is_urgent(100)
+    for priority in set(Priority) - {Priority.PUSH}:
+        queue = SendQueue(1_000)
+        queue.put(b"m", priority)
+        assert queue.is_urgent(100)
