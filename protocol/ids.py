@@ -43,10 +43,7 @@ _GROUP = 4
 
 def blake2b_256(*parts: bytes) -> bytes:
     """Hash the concatenation of `parts` to 32 bytes."""
-    digest = hashlib.blake2b(digest_size=32)
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+    return hashlib.blake2b(b"".join(parts), digest_size=32).digest()
 
 
 def _check_group(prefix: str, value: bytes) -> str:

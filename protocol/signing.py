@@ -8,6 +8,7 @@ names the network and both parties where there are two. Source: docs/protocol/03
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from nacl import bindings
 from nacl.exceptions import BadSignatureError
@@ -42,6 +43,9 @@ class Tag(StrEnum):
         return b"intentcast/1/" + self.value.encode() + b"\0"
 
 
+_PREFIX: Final = {tag.value: tag.prefix() for tag in Tag}
+
+
 def public_key(seed: bytes) -> SigningKey:
     """Derive the Ed25519 public key of a 32-byte seed."""
     key, _ = bindings.crypto_sign_seed_keypair(seed)
@@ -63,7 +67,7 @@ def verify(tag: Tag, message: bytes, signature: bytes, key: bytes) -> None:
     if len(signature) != SIGNATURE_BYTES or len(key) != KEY_BYTES:
         raise SignatureError(Reason.BAD_SIGNATURE, "wrong length")
     try:
-        bindings.crypto_sign_open(signature + tag.prefix() + message, key)
+        bindings.crypto_sign_open(signature + _PREFIX[tag] + message, key)
     except (BadSignatureError, ValueError, TypeError) as error:
         raise SignatureError(Reason.BAD_SIGNATURE) from error
 

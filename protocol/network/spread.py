@@ -176,8 +176,10 @@ class Pushes:
         holders = carried.holders.of(prefix)
         self._slots.forwarded(len(raw))
         self._announcements.happened(prefix, self._now.mono_ms)
+        entry = carried.live.get(prefix)
+        unwanted = carried.interests.unwanted_by(entry) if entry else carried.peers.keys()
         for peer, flow in self._slots:
-            if flow is Flow.QUIET or peer in holders or not carried.is_wanted_by(peer, prefix):
+            if flow is Flow.QUIET or peer in holders or peer in unwanted:
                 continue
             if flow is Flow.PUSH:
                 self._raws.setdefault(peer, []).append(raw)

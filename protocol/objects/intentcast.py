@@ -8,7 +8,7 @@ Source: docs/protocol/11-intentcast.md.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -27,6 +27,9 @@ LocalDate = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z
 Code = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z][A-Z0-9-]{1,31}\Z")]
 """A terms code of the IEEE 7012 roster."""
 
+_LISTED: Final = frozenset({"in", "nin", "between"})
+_BARE: Final = frozenset({"present", "absent"})
+_BOUNDS: Final = frozenset({"ge", "le"})
 Operator = Literal["eq", "ne", "in", "nin", "ge", "le", "between", "present", "absent", "match"]
 Level = Literal["must", "prefer"]
 Function = Literal["buy", "rent", "hire", "repair", "subscribe"]
@@ -60,13 +63,12 @@ class AttributeConstraint(msgspec.Struct, frozen=True, omit_defaults=True):
             ObjectError: BAD_SHAPE or OUT_OF_RANGE.
         """
         check_attribute_key_shape(self.key)
-        wants_list = self.op in ("in", "nin", "between")
-        wants_none = self.op in ("present", "absent")
-        if wants_none != (self.value is None) or wants_list != isinstance(self.value, list):
-            raise ObjectError(Reason.BAD_SHAPE, f"value does not suit '{self.op}'", field=self.key)
-        if self.op in ("ge", "le"):
-            decimal_of(str(self.value))
-        if self.op == "between" and isinstance(self.value, list):
+        op, value = self.op, self.value
+        if (op in _BARE) != (value is None) or (op in _LISTED) != isinstance(value, list):
+            raise ObjectError(Reason.BAD_SHAPE, f"value does not suit '{op}'", field=self.key)
+        if op in _BOUNDS:
+            decimal_of(str(value))
+        if op == "between" and isinstance(self.value, list):
             low_high = [decimal_of(n) for n in self.value]
             if len(low_high) != 2 or low_high[0] > low_high[1]:  # noqa: PLR2004 - low and high
                 raise ObjectError(Reason.OUT_OF_RANGE, "needs low and high", field=self.key)

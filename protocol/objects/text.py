@@ -9,6 +9,7 @@ Source: docs/protocol/02-canonical-bytes.md, docs/protocol/03-envelope.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -181,19 +182,37 @@ def check_body(header: Header, body: Body) -> None:
         ObjectError: BAD_SHAPE, OUT_OF_RANGE or BAD_WORK, naming the field.
         SignatureError: BAD_SIGNATURE, the consent in a rotation.
     """
-    if isinstance(body, Intentcast | Offer | Acceptance | Profile):
-        body.check()
-    elif isinstance(body, Moved):
-        body.reply.check()
-    if isinstance(body, Intentcast):
-        if (body.supersedes is None) != (header.thread is None):
-            raise ObjectError(Reason.BAD_SHAPE, "an amendment names its root", field="thread")
-        if not header.at < body.decide_by <= header.exp:
-            raise ObjectError(Reason.OUT_OF_RANGE, "between at and exp", field="decide_by")
-    elif isinstance(body, Offer):
-        if header.thread is None or not header.at < body.valid_until <= header.exp:
-            raise ObjectError(Reason.OUT_OF_RANGE, "between at and exp", field="valid_until")
-    elif isinstance(body, Revoke) and header.target == 0 and header.public:
+    rules = _RULES.get(type(body))
+    if rules is not None:
+        rules(header, body)
+
+
+def _check_cast(header: Header, body: Intentcast) -> None:
+    body.check()
+    if (body.supersedes is None) != (header.thread is None):
+        raise ObjectError(Reason.BAD_SHAPE, "an amendment names its root", field="thread")
+    if not header.at < body.decide_by <= header.exp:
+        raise ObjectError(Reason.OUT_OF_RANGE, "between at and exp", field="decide_by")
+
+
+def _check_offer(header: Header, body: Offer) -> None:
+    body.check()
+    if header.thread is None or not header.at < body.valid_until <= header.exp:
+        raise ObjectError(Reason.OUT_OF_RANGE, "between at and exp", field="valid_until")
+
+
+def _check_revoke(header: Header, _body: Revoke) -> None:
+    if header.target == 0 and header.public:
         raise ObjectError(Reason.BAD_WORK, "a public revoke pays", field="target")
-    elif isinstance(body, Rotation):
-        body.check(header)
+
+
+_RULES: Final[dict[type, Callable[[Header, Any], None]]] = {
+    Intentcast: _check_cast,
+    Offer: _check_offer,
+    Acceptance: lambda _header, body: body.check(),
+    Profile: lambda _header, body: body.check(),
+    Moved: lambda _header, body: body.reply.check(),
+    Revoke: _check_revoke,
+    Rotation: lambda header, body: body.check(header),
+}
+"""What is asked of a body once its types are right; by its exact type, since none has heirs."""
