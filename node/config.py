@@ -80,6 +80,13 @@ class Settings:
     """host:port of an HTTP proxy that every dial to a peer goes through; empty dials directly."""
     log_level: str = "WARNING"
     """DEBUG, INFO, WARNING or ERROR."""
+    limits: str = "usual"
+    """`usual`, or `open`: set no link a budget, for measurements."""
+
+    def notices(self) -> list[str]:
+        """Say what anybody who looks at the node should know of these choices."""
+        words = "Limits are open, as for a measurement: any peer may bring as much as it likes"
+        return [words] if self.limits == "open" else []
 
 
 _RANGES: dict[str, tuple[int, int]] = {
@@ -102,6 +109,7 @@ _FALSE = {"0", "false", "no", "off"}
 _CHOICES = {
     "lan": ("off", "look", "on"),
     "private": ("off", "normal", "careful"),
+    "limits": ("usual", "open"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }
 

@@ -319,7 +319,7 @@ class Daemon:
             home=home,
             pid=os.getpid(),
             signal=changed,
-            notices=[],
+            notices=settings.notices(),
         )
         self.handle.custody = self.custody = Custody(
             home=home,
@@ -356,7 +356,7 @@ class Daemon:
             vendor=shop.name,
             kept_peers=len(settings.peers) + len(self.neighbours.standing()),
             known_peers=self.network.known_count(),
-            notices=[*self.custody.notices(), *self.recovery.greeting()],
+            notices=[*settings.notices(), *self.custody.notices(), *self.recovery.greeting()],
             begin_login=self.access.begin_login,
         )
 

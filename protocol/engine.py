@@ -92,6 +92,7 @@ class Engine:
         pushers: int = limits.push_links,
         uplink_bps: int | None = None,
         private: Private = Private.NORMAL,
+        is_open: bool = False,
     ) -> None:
         """Start empty; `Started` is the first event.
 
@@ -105,6 +106,7 @@ class Engine:
             pushers: links that push to us, K.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             private: how our own objects begin their way.
+            is_open: set no link a budget, for measurements.
         """
         chance = Chance(seed)
         self.links = Links(
@@ -124,6 +126,7 @@ class Engine:
             is_trusted=self.links.may_push,
             around=self.links,
             private=private,
+            is_open=is_open,
         )
 
     def handle(self, event: EngineEvent, now: Now) -> list[EngineAction]:

@@ -23,6 +23,8 @@ class Severity(IntEnum):
 
     NONE = 0
     """Clock, quota or policy: never a fault."""
+    BUDGET = 1
+    """Pushed more than its link may bring."""
     PROMISE = 2
     """Announced and did not serve."""
     SIGNATURE = 10
@@ -71,6 +73,7 @@ class Reason(StrEnum):
 
 
 _SEVERITY = {
+    Reason.OVER_BUDGET: Severity.BUDGET,
     Reason.BAD_SIGNATURE: Severity.SIGNATURE,
     Reason.BAD_KEY: Severity.SIGNATURE,
     Reason.BAD_ENCODING: Severity.MALFORMED,

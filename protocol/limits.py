@@ -229,12 +229,16 @@ fault_half_life_ms: Final = 30 * 60_000
 """Fault points halve in this time."""
 fault_points_no_push: Final = 20
 """Fault points at which a peer holds no push place."""
+fault_points_unwelcome: Final = 50
+"""Fault points at which a link is closed, and none is made while they last."""
 fault_points_max: Final = 100
 """Fault points at which a peer is disconnected and its key refused."""
 ban_ms: Final = 3_600_000
 """How long a key is refused after that."""
 faults_kept_max: Final = 4_096
 """Keys whose faults are remembered; guess."""
+merit_max: Final = 1_000
+"""Most merit a key can have."""
 records_pause_ms: Final = 1_000
 """Shortest time between two answers with node records to one peer: choosing them costs; guess."""
 hints_per_node_max: Final = 3
@@ -456,3 +460,35 @@ stem_edge_bytes_max: Final = 1024 * 1024
 """Bytes of one peer; guess."""
 stem_own_max: Final = 256
 """Objects of our own on their way by stem; one more is published at once; guess."""
+
+# --- budgets of a link (network 4) -----------------------------------------------------------
+news_per_s: Final = 8
+"""New objects one link may bring a second, for ever; guess."""
+news_burst: Final = 600
+"""And at once, after a rest; guess."""
+news_young_per_s: Final = 1
+"""The same of a link under an hour old, in `net=main`; guess."""
+news_young_burst: Final = 60
+"""And at once, after a rest; guess."""
+news_young_start: Final = 10
+"""What such a link begins with: or who comes again and again begins again and again; guess."""
+news_lasting_factor: Final = 4
+"""A link that has lasted a day may bring so many times as much; guess."""
+news_links: Final = 8
+"""With fewer links than this, each may bring the share of those that are missing; guess."""
+over_budget_ms: Final = 1_000
+"""Pushing beyond the budget is charged once in this time."""
+pull_bytes_per_s: Final = 256 * 1024
+"""Bytes a second asked of one link, of what a comparison found."""
+pull_bytes_burst: Final = 1024 * 1024
+"""And at once, after a rest; guess."""
+object_bytes_usual: Final = 1_024
+"""What an object is reckoned to weigh before it is there; guess."""
+messages_per_s: Final = 100
+"""Messages a second read from one connection, for ever."""
+messages_burst: Final = 500
+"""And at once, after a rest."""
+link_bytes_per_s: Final = 5 * 1024 * 1024
+"""Bytes a second read from one connection, for ever."""
+link_bytes_burst: Final = 10 * 1024 * 1024
+"""And at once, after a rest; guess."""

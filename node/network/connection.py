@@ -39,6 +39,7 @@ from protocol.channel.messages import (
 from protocol.channel.priority import Priority, priority_of
 from protocol.errors import MessageError, Reason, RemoteProtocolError
 from protocol.ids import NodeId
+from protocol.network.budgets import Pace
 
 REQUEST_FIRST: Final = 2**31
 """`Connection.request` numbers its questions from here; smaller numbers are the machines' own."""
@@ -82,6 +83,7 @@ class Connection:
         self._expected = expected
         self._channel: Channel | None = None
         self._queue = SendQueue(endpoint.bounds.queue_bytes)
+        self._pace = Pace(self._now_ms(), is_open=not endpoint.bounds.is_paced)
         self._ready = asyncio.Event()
         self._ended = asyncio.Event()
         self._finished = asyncio.Event()
@@ -357,7 +359,9 @@ class Connection:
                 frame = channel.receiving.decrypt(await self._pipe.receive())
                 self._heard_ms = self._now_ms()
                 self._endpoint.show(channel.peer_id, frame, inbound=True)
-                self._take(frame)
+                if wait_ms := self._pace.took(self._take(frame), len(frame), self._heard_ms):
+                    # Beyond its budget. What it sends meanwhile fills its own queue, not ours.
+                    await asyncio.sleep(wait_ms / _MS)
                 if count % FRAMES_PER_TURN == 0:
                     # What lies in the buffer already is read without a wait; others wait too.
                     await asyncio.sleep(0)
@@ -369,11 +373,14 @@ class Connection:
         finally:
             self._end(Ending(reason=Reason.CLOSED, detail="the reader stopped"))
 
-    def _take(self, frame: bytes) -> None:
-        for raw in unpack_frame(frame):
+    def _take(self, frame: bytes) -> int:
+        """Handle the messages of a frame; gives their number."""
+        raws = unpack_frame(frame)
+        for raw in raws:
             if self.ending is not None:
-                return
+                break
             self._handle(decode_message(raw))
+        return len(raws)
 
     def _handle(self, message: Message) -> None:
         """Serve what concerns the link itself; hand on the rest."""

@@ -50,6 +50,8 @@ class Bounds:
     """Silence before the link is closed."""
     queue_bytes: int = limits.peer_queue_bytes_max
     """Bytes waiting for the peer."""
+    is_paced: bool = True
+    """Whether a peer that sends too much is read more slowly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from node.errors import ConfigError, TransportError
 from node.meters import Meters
 from node.network.connection import Connection
 from node.network.dialer import Address, Dialer, Kept, parse_address
-from node.network.endpoint import Endpoint, Handlers, Tap
+from node.network.endpoint import Bounds, Endpoint, Handlers, Tap
 from node.network.links import Links
 from node.network.server import Door, Server
 from node.runtime.card import Card
@@ -205,6 +205,7 @@ class Network:
             pushers=self._settings.push_links,
             uplink_bps=self._settings.uplink_kbit * 1_000 or None,
             private=Private(self._settings.private),
+            is_open=self._settings.limits == "open",
         )
 
     def _endpoint(self, transport_seed: bytes, entropy: Entropy) -> Endpoint:
@@ -222,6 +223,7 @@ class Network:
             clock=self._clock,
             entropy=entropy,
             spawn=self._tasks.spawn,
+            bounds=Bounds(is_paced=self._settings.limits != "open"),
             proxy=str(parse_address(proxy)) if (proxy := self._settings.dial_through) else "",
             tap=self._count,
         )

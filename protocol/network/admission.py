@@ -30,7 +30,9 @@ class Memory(StrEnum):
     """Another copy or another moment may do."""
 
 
-_OF_THE_MOMENT: Final = frozenset({Reason.EXPIRED, Reason.NOT_YET, Reason.BAD_WORK})
+_OF_THE_MOMENT: Final = frozenset(
+    {Reason.EXPIRED, Reason.NOT_YET, Reason.BAD_WORK, Reason.OVER_BUDGET}
+)
 
 
 def memory_of(reason: Reason) -> Memory:

@@ -18,10 +18,12 @@ from protocol.errors import Reason
 from protocol.ids import PeerId
 from protocol.network.actions import BlamePeer, GossipAction, SendMessage
 from protocol.network.admission import points_of
+from protocol.network.budgets import Budgets
 from protocol.network.interest import Interests
 from protocol.network.live import LiveTable
 from protocol.network.memory import Holders, Recent
 from protocol.network.queue import VerifyQueue
+from protocol.network.standing import Merits
 from protocol.network.verdicts import Verdicts
 from protocol.network.wanted import Wanted
 from protocol.objects.envelope import Verified
@@ -40,6 +42,8 @@ class Carried:
         declined: names refused by policy, not asked for again.
         wanted: names announced and not here.
         interests: which peers want what.
+        budgets: how much each link may bring.
+        merits: what good each link did of late.
         holders: which peers hold what.
         storing: objects on their way to disk.
         sought: names this node itself asks for, with the monotonic ms at which it stops.
@@ -48,7 +52,15 @@ class Carried:
         verdicts: what became of the objects that came.
     """
 
-    def __init__(self, *, net: str, objects_max: int, pending_max: int, rejected_max: int) -> None:
+    def __init__(
+        self,
+        *,
+        net: str,
+        objects_max: int,
+        pending_max: int,
+        rejected_max: int,
+        is_open: bool = False,
+    ) -> None:
         """Start empty."""
         self.net = net
         self.peers: dict[PeerId, str] = {}
@@ -59,6 +71,8 @@ class Carried:
         self.declined = Recent(limits.declined_ids_max)
         self.wanted = Wanted(groups=self.peers)
         self.interests = Interests()
+        self.budgets = Budgets(net=net, is_open=is_open)
+        self.merits = Merits()
         self.holders = Holders(limits.holders_ids_max)
         self.storing: dict[bytes, Verified[Any]] = {}
         self.sought: OrderedDict[bytes, int] = OrderedDict()

@@ -128,7 +128,11 @@ class Exchange:
         actions: list[GossipAction] = [
             SendMessage(peer=peer, message=Want(ids=names), priority=Priority.CONTROL)
             for peer, names in wanted.asks(
-                now.mono_ms, lambda peer: self._spread.choice.penalty_ms(peer, now.mono_ms)
+                now.mono_ms,
+                lambda peer: self._spread.choice.penalty_ms(peer, now.mono_ms),
+                lambda peer, is_found: self._carried.budgets.may_ask(
+                    peer, now.mono_ms, is_found=is_found
+                ),
             )
         ]
         due_ms = wanted.due_ms(self._patience_ms)
@@ -149,6 +153,8 @@ class Exchange:
         """Welcome a peer: ask it for what is sought."""
         self._carried.peers[event.peer] = event.address.rpartition(":")[0] or event.address
         self._carried.interests.put(event.peer, event.hello.interest)
+        self._carried.budgets.joined(event.peer, now.mono_ms)
+        self._carried.merits.joined(event.peer)
         self._carried.firsts[event.peer] = 0
         for prefix, until_ms in self._carried.sought.items():
             if now.mono_ms < until_ms:
@@ -163,6 +169,8 @@ class Exchange:
         """Forget what was open with a peer."""
         self._carried.peers.pop(event.peer, None)
         self._carried.interests.lose(event.peer)
+        self._carried.budgets.lost(event.peer)
+        self._carried.merits.lost(event.peer)
         self._carried.thanks.pop(event.peer, None)
         self._carried.firsts.pop(event.peer, None)
         self._carried.rtts.pop(event.peer, None)

@@ -21,6 +21,7 @@ from protocol.errors import Reason
 from protocol.ids import PeerId
 from protocol.network.actions import GossipAction, Timer
 from protocol.network.admission import PUBLIC_KINDS
+from protocol.network.budgets import BudgetView
 from protocol.network.carried import Carried
 from protocol.network.chance import Chance
 from protocol.network.choice import SupplyView
@@ -80,6 +81,7 @@ class Gossip:
         is_trusted: Callable[[PeerId, int], bool] = lambda _peer, _ms: True,
         around: Around | None = None,
         private: Private = Private.OFF,
+        is_open: bool = False,
     ) -> None:
         """Start empty; `Started` is the first event.
 
@@ -95,9 +97,14 @@ class Gossip:
             is_trusted: whether a peer may hold a push place at a moment.
             around: the links, for what travels by stem; nobody when None.
             private: how our own objects begin their way.
+            is_open: set no link a budget, for measurements.
         """
         self._carried = Carried(
-            net=net, objects_max=objects_max, pending_max=pending_max, rejected_max=rejected_max
+            net=net,
+            objects_max=objects_max,
+            pending_max=pending_max,
+            rejected_max=rejected_max,
+            is_open=is_open,
         )
         self._spread = Spread(
             self._carried,
@@ -155,6 +162,14 @@ class Gossip:
     def flow_to(self, peer: PeerId) -> Flow:
         """Tell how new objects go to a peer."""
         return self._spread.slots.of(peer)
+
+    def merit(self, peer: PeerId) -> int:
+        """Give the merit of a linked peer, 0..1000."""
+        return self._carried.merits.of(peer)
+
+    def budget(self, peer: PeerId, now: Now) -> BudgetView | None:
+        """Tell what a link may bring now; None where there is no bound or no link."""
+        return self._carried.budgets.view(peer, now.mono_ms)
 
     def first_from(self, peer: PeerId) -> int:
         """Count the objects a linked peer was the first to supply."""

@@ -110,6 +110,8 @@ class Intake:
             check_admissible(candidate, net=carried.net, wall_ms=now.wall_ms, kinds=self._kinds)
         except ObjectError as error:
             return self._refuse(prefix, error.reason, [peer], now)
+        if not by_stem and not self._is_within_budget(candidate, prefix, peer, now):
+            return self._put_off(prefix, peer, now)
         is_taken = carried.queue.put(candidate, peer, by_stem=by_stem)
         if by_stem:
             # Whoever announces it has it in public: it is fetched from there all the same. What
@@ -125,6 +127,25 @@ class Intake:
             carried.wanted.failed(prefix, peer)
             carried.wanted.note(prefix, peer)
         return []
+
+    def _is_within_budget(
+        self, candidate: Candidate, prefix: bytes, peer: PeerId, now: Now
+    ) -> bool:
+        """Charge a new object to its link; what was asked for was charged when it was."""
+        carried = self._carried
+        if carried.wanted.is_asked(prefix, peer):
+            if carried.wanted.is_found(prefix, peer):
+                carried.budgets.served(peer, len(candidate.raw), now.mono_ms)
+            return True
+        return prefix in carried.sought or carried.budgets.may_push(peer, now.mono_ms)
+
+    def _put_off(self, prefix: bytes, peer: PeerId, now: Now) -> list[GossipAction]:
+        """Leave a push beyond the budget: it is asked for later, or comes over another link."""
+        carried = self._carried
+        carried.verdicts.note(Verdict.IGNORED, Reason.OVER_BUDGET)
+        carried.wanted.note(prefix, peer, now.mono_ms, carried.wanted.wait_ms)
+        is_fault = carried.budgets.is_fault(peer, now.mono_ms)
+        return blame(peer, Reason.OVER_BUDGET) if is_fault else []
 
     def _refuse(
         self, prefix: bytes, reason: Reason, suppliers: list[PeerId], now: Now
@@ -179,7 +200,7 @@ class Intake:
         actions = self._stem.take(verified, peer, now)
         if actions is not None:
             return actions
-        self._count_first(peer)
+        self._count_first(peer, now)
         return self._settle(verified, [], pushes, now)
 
     def embargo(self, now: Now) -> list[GossipAction]:
@@ -195,7 +216,7 @@ class Intake:
             return []
         if kept.edge is None:
             return self._make_public(kept.verified, [], now)
-        self._count_first(kept.edge.peer)
+        self._count_first(kept.edge.peer, now)
         pushes = self._spread.begin(now)
         return self._settle(kept.verified, [], pushes, now) + pushes.actions()
 
@@ -219,21 +240,22 @@ class Intake:
         carried.storing[prefix] = verified
         carried.sought.pop(prefix, None)
         actions.append(StoreObject(verified=verified, replaced=placement.replaced))
-        self._credit(prefix, suppliers)
+        self._credit(prefix, suppliers, now)
         pushes.add(prefix, verified.raw)
         return actions
 
-    def _credit(self, prefix: bytes, suppliers: list[PeerId]) -> None:
+    def _credit(self, prefix: bytes, suppliers: list[PeerId], now: Now) -> None:
         """Note who holds an object that has come, and let them know with the next heartbeat."""
         carried = self._carried
         for peer in suppliers[:1]:
-            self._count_first(peer)
+            self._count_first(peer, now)
         for supplier in suppliers:
             carried.note_holder(prefix, supplier)
             if supplier in carried.peers:
                 carried.thanks.setdefault(supplier, []).append(prefix)
 
-    def _count_first(self, peer: PeerId) -> None:
+    def _count_first(self, peer: PeerId, now: Now) -> None:
+        self._carried.merits.credit(peer, now.mono_ms)
         if peer in self._carried.firsts:
             self._carried.firsts[peer] += 1
 
@@ -283,7 +305,7 @@ class Intake:
         carried.wanted.arrived(prefix, PeerId(b""), now.mono_ms)
         pushes = self._spread.begin(now)
         # As with an object of others, or whoever supplies it could tell the author.
-        self._credit(prefix, suppliers)
+        self._credit(prefix, suppliers, now)
         pushes.add(prefix, verified.raw)
         return actions + pushes.actions()
 

@@ -56,6 +56,7 @@ from protocol.network.introductions import Introductions, Read
 from protocol.network.link import Link
 from protocol.network.room import Room
 from protocol.network.standing import Faults
+from protocol.network.standing import Faults, Standing
 from protocol.now import Now
 
 _TOLD_STEP: Final = 2
@@ -151,9 +152,13 @@ class Links:
         """Give the fault points a key has left."""
         return self._faults.points(peer, now.mono_ms)
 
+    def standing(self, peer: PeerId, now: Now) -> Standing:
+        """Tell what a key's faults come to."""
+        return self._faults.standing(peer, now.mono_ms)
+
     def may_push(self, peer: PeerId, mono_ms: int) -> bool:
         """Tell whether a key's faults leave it a push place at a moment."""
-        return self._faults.points(peer, mono_ms) < limits.fault_points_no_push
+        return self._faults.standing(peer, mono_ms) is Standing.GOOD
 
     def clock_offset_ms(self, now: Now) -> int | None:
         """Give the median of the peers' clocks against ours; None while too few are linked.
@@ -184,6 +189,9 @@ class Links:
         if self._faults.is_banned(PeerId(peer), now.mono_ms):
             raise MessageError(Reason.POLICY, "refused for an hour, for what it sent before")
         record = self._read(hello.record)
+        if not self._faults.is_welcome(PeerId(peer), now.mono_ms):
+            raise MessageError(Reason.POLICY, "refused for now, for what it sent before")
+        record = read_record(hello.record, net=self._net)
         if record.key != peer:
             raise ObjectError(Reason.MISMATCH, "the record of another node", field="record")
         if hello.interest is not None:
@@ -338,7 +346,8 @@ class Links:
             del self._chosen[peer]
 
     def _blame(self, peer: PeerId, reason: Reason, points: int, now: Now) -> list[LinkAction]:
-        if self._faults.blame(peer, points, now.mono_ms) and peer in self._links:
+        standing = self._faults.blame(peer, points, now.mono_ms)
+        if standing >= Standing.UNWELCOME and peer in self._links:
             return [ClosePeer(peer=peer, reason=reason)]
         return []
 
@@ -376,6 +385,20 @@ class Links:
         self._replaced_ms = now.mono_ms
         (self._replaced,) = self._chance.sample(list(self._chosen), 1)
         return [ClosePeer(peer=self._replaced, reason=Reason.CLOSED)]
+        relays = [
+            record
+            for record in self._book.with_role(Role.RELAY, now.wall_ms)
+            if dialable(record)
+            and record.key not in self._kept
+            and self._faults.is_welcome(PeerId(record.key), now.mono_ms)
+        ]
+        # Links the owner asked for come on top: they must never take the place of a chosen one.
+        linked = {
+            NodeId(peer): link.outbound and NodeId(peer) not in self._kept
+            for peer, link in self._links.items()
+        }
+        dials, delay_ms = self._dialling.choose(relays, linked, now.mono_ms)
+        return [*dials, SetTimer(timer=Timer.DIAL, delay_ms=delay_ms)]
 
     # --- records ------------------------------------------------------------------------------
 

@@ -58,9 +58,7 @@ class Spread:
         self._is_batching = False
         self._beats = 0
         self.choice = Choice(chance=chance, pushers=pushers, is_trusted=is_trusted)
-        self.slots = Slots(
-            uplink_bps=uplink_bps, merit=lambda peer: self._carried.firsts.get(peer, 0)
-        )
+        self.slots = Slots(uplink_bps=uplink_bps, merit=self._carried.merits.of)
 
     @property
     def is_busy(self) -> bool:

@@ -14,6 +14,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from protocol import limits
 from protocol.ids import PeerId
@@ -44,10 +45,13 @@ class _Want:
 
 @dataclass(slots=True, kw_only=True)
 class _Source:
-    supplies: dict[bytes, None] = field(default_factory=dict)
-    """Every name this peer is a supplier of."""
+    supplies: dict[bytes, bool] = field(default_factory=dict)
+    """Every name this peer is a supplier of, and whether a comparison or a search found it there;
+    what it announced itself is news, and has another budget."""
     offers: deque[bytes] = field(default_factory=deque)
-    """Those of them to be asked for when there is room; some may have been settled since."""
+    """The news to be asked for when there is room; some may have been settled since."""
+    found: deque[bytes] = field(default_factory=deque)
+    """The same of what was found."""
     open: dict[bytes, None] = field(default_factory=dict)
     """Names asked of it and not yet served, oldest first."""
     moved_ms: int = 0
@@ -57,11 +61,13 @@ class _Source:
 
     def offer(self, prefix: bytes) -> None:
         """Note a name to be asked for; those settled meanwhile never outnumber the others."""
-        self.offers.append(prefix)
-        if len(self.offers) > 2 * len(self.supplies) + _SETTLED_MAX:
-            self.offers = deque(
-                name for name in dict.fromkeys(self.offers) if name in self.supplies
-            )
+        is_found = self.supplies[prefix]
+        names = self.found if is_found else self.offers
+        names.append(prefix)
+        if len(names) > 2 * len(self.supplies) + _SETTLED_MAX:
+            left = [name for name in dict.fromkeys(names) if self.supplies.get(name) is is_found]
+            names.clear()
+            names.extend(left)
 
 
 class Wanted:
@@ -100,12 +106,23 @@ class Wanted:
     def waiting_at(self, peer: PeerId) -> int:
         """Count what this peer offers or owes."""
         source = self._sources.get(peer)
-        return len(source.offers) + len(source.open) if source else 0
+        if source is None:
+            return 0
+        return len(source.offers) + len(source.found) + len(source.open)
 
     def announcers(self, prefix: bytes) -> list[tuple[PeerId, int]]:
         """List who announced an object that is wanted, and when, monotonic ms."""
         want = self._wants.get(prefix)
         return [(peer, want.named_ms[peer]) for peer in want.suppliers] if want is not None else []
+
+    def is_asked(self, prefix: bytes, peer: PeerId) -> bool:
+        """Tell whether a peer was asked for an object, and has still to serve it."""
+        want = self._wants.get(prefix)
+        return want is not None and want.asked == peer
+
+    def is_found(self, prefix: bytes, peer: PeerId) -> bool:
+        """Tell whether a comparison or a search found an object at a peer that was asked for it."""
+        return self.is_asked(prefix, peer) and self._sources[peer].supplies[prefix]
 
     @property
     def wait_ms(self) -> int:
@@ -120,7 +137,8 @@ class Wanted:
             prefix: its name.
             peer: who.
             mono_ms: the moment.
-            wait_ms: how long it may still be pushed before it is asked for.
+            wait_ms: how long it may still be pushed before it is asked for; 0 for what a
+                comparison or a search found.
         """
         want = self._wants.get(prefix)
         if want is None:
@@ -135,7 +153,7 @@ class Wanted:
         want.suppliers.append(peer)
         want.named_ms[peer] = mono_ms
         source = self._sources.setdefault(peer, _Source())
-        source.supplies[prefix] = None
+        source.supplies[prefix] = wait_ms <= 0
         if want.is_ripe:
             self._offer(prefix, peer)
         elif wait_ms <= 0:
@@ -252,31 +270,47 @@ class Wanted:
         self._offering.pop(peer, None)
 
     def asks(
-        self, mono_ms: int, rank: Callable[[PeerId], int] = lambda _peer: 0
+        self,
+        mono_ms: int,
+        rank: Callable[[PeerId], int] = lambda _peer: 0,
+        may_ask: Callable[[PeerId, bool], bool] = lambda _peer, _is_found: True,
     ) -> list[tuple[PeerId, list[bytes]]]:
         """Choose what to ask now; what is returned counts as asked.
 
         Args:
             mono_ms: the moment.
             rank: whom to ask rather; lower first, in the order of their offers among equals.
+            may_ask: takes room from a peer's budget for one name, found there or announced.
         """
         self._ripen(mono_ms)
         chosen = []
         for peer in sorted(self._offering, key=rank):
-            names = self._ask(peer, self._sources[peer], mono_ms)
+            source = self._sources[peer]
+            names = [
+                name
+                for is_found, queue in ((False, source.offers), (True, source.found))
+                for name in self._ask(peer, queue, mono_ms, partial(may_ask, peer, is_found))
+            ]
             if names:
                 chosen.append((peer, names))
-            if not self._sources[peer].offers:
+            if not source.offers and not source.found:
                 del self._offering[peer]
         return chosen
 
-    def _ask(self, peer: PeerId, source: _Source, mono_ms: int) -> list[bytes]:
+    def _ask(
+        self, peer: PeerId, queue: deque[bytes], mono_ms: int, may_ask: Callable[[], bool]
+    ) -> list[bytes]:
+        source = self._sources[peer]
         names: list[bytes] = []
-        while source.offers and len(source.open) < limits.wants_open_max:
-            prefix = source.offers.popleft()
+        while queue and len(source.open) < limits.wants_open_max:
+            prefix = queue[0]
             want = self._wants.get(prefix)
             if want is None or want.asked is not None or peer not in want.suppliers:
+                queue.popleft()
                 continue
+            if not may_ask():
+                break
+            queue.popleft()
             if not source.open:
                 source.moved_ms = source.served_ms = mono_ms
                 self._asking[peer] = None

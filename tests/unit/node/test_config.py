@@ -69,7 +69,10 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         dial_through="127.0.0.1:9",
         private="careful",
         log_level="DEBUG",
+        limits="open",
     )
+    assert "Limits are open" in found.notices()[0]
+    assert Settings().notices() == []
     assert found.advertise == ["a:1", "b:2"]
     assert (found.mailbox, found.bootstrap, found.open_browser) == (True, False, False)
     assert (found.listen_port, found.clock_offset_ms) == (7440, -5)

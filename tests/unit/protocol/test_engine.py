@@ -104,7 +104,7 @@ def test_every_envelope_of_a_message_is_a_candidate():
 def test_blame_that_gossip_finds_closes_the_link():
     made = engine()
     made.handle(joined("one"), NOW)
-    done = say(made, Objects(raws=[b"nonsense"] * 5))
+    done = say(made, Objects(raws=[b"nonsense"] * 3))
     assert of(ClosePeer, done) == [ClosePeer(peer=ONE, reason=Reason.BAD_ENCODING)]
 
 

@@ -427,6 +427,21 @@ async def test_handler_may_find_a_fault(town, stranger):
     assert await bad.farewell() == Bye(reason=Reason.OVER_BUDGET, detail="too much?[2J at once")
 
 
+@pytest.mark.parametrize("is_paced", [True, False])
+async def test_who_sends_too_much_is_read_more_slowly(town, is_paced: bool):
+    _, bo, out, _ = await pair(town, bounds=Bounds(is_paced=is_paced))
+    begun = asyncio.get_running_loop().time()
+    many = limits.messages_burst + limits.messages_per_s // 2
+    for number in range(many):
+        assert out.send(numbered(number))
+    await bo.until(lambda: len(bo.messages) == many)
+    assert out.send(numbered(many))
+    await bo.until(lambda: len(bo.messages) > many)
+    took_s = asyncio.get_running_loop().time() - begun
+    assert (took_s >= 0.4) is is_paced
+    assert out.is_open
+
+
 async def test_bug_in_a_handler_ends_the_link_and_is_counted(town, caplog):
     _, bo, out, into = await pair(town)
 

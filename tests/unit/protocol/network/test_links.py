@@ -42,6 +42,8 @@ from protocol.network.events import (
     Started,
     TimerFired,
 )
+from protocol.network.links import Links
+from protocol.network.standing import Standing
 from protocol.now import Now
 from tests.unit.protocol.network.desk import Desk, key, messages
 from tests.unit.protocol.network.driver import NOW, joined, later, of, peer, record_of
@@ -95,11 +97,11 @@ def test_a_peer_with_too_many_faults_goes_and_is_refused():
     desk = Desk()
     desk.feed(joined("a"))
     fault = PeerFaulted(peer=peer("a"), reason=Reason.BAD_SHAPE, points=20)
-    for _ in range(4):
-        assert desk.feed(fault) == []
-    assert desk.feed(fault) == [ClosePeer(peer=peer("a"), reason=Reason.BAD_SHAPE)]
+    gone = ClosePeer(peer=peer("a"), reason=Reason.BAD_SHAPE)
+    assert [desk.feed(fault) for _ in range(5)] == [[], [], [gone], [gone], [gone]]
     desk.feed(PeerLost(peer=peer("a")))
     assert desk.links.fault_points(peer("a"), NOW) == 100
+    assert desk.links.standing(peer("a"), NOW) is Standing.BANNED
     with pytest.raises(RemoteProtocolError) as caught:
         desk.links.check_hello(hello(record_of("a").raw), key("a"), NOW)
     assert caught.value.reason is Reason.POLICY
@@ -107,9 +109,23 @@ def test_a_peer_with_too_many_faults_goes_and_is_refused():
     desk.links.check_hello(hello(record_of("a").raw), key("a"), later(limits.ban_ms))
 
 
-def test_a_banned_relay_is_not_dialled():
+def test_who_has_many_faults_comes_back_when_they_have_faded():
     desk = Desk()
-    desk.feed(PeerFaulted(peer=peer("a"), reason=Reason.BAD_SHAPE, points=100))
+    desk.feed(PeerFaulted(peer=peer("a"), reason=Reason.BAD_SHAPE, points=60))
+    with pytest.raises(RemoteProtocolError) as caught:
+        desk.links.check_hello(hello(record_of("a").raw), key("a"), NOW)
+    assert caught.value.reason is Reason.POLICY
+    assert not desk.links.may_push(peer("a"), NOW.mono_ms)
+    soon = later(limits.fault_half_life_ms // 2)
+    desk.links.check_hello(hello(record_of("a").raw), key("a"), soon)
+    assert not desk.links.may_push(peer("a"), soon.mono_ms)
+    assert desk.links.may_push(peer("a"), later(2 * limits.fault_half_life_ms).mono_ms)
+
+
+@pytest.mark.parametrize("points", [50, 100])
+def test_an_unwelcome_relay_is_not_dialled(points: int):
+    desk = Desk()
+    desk.feed(PeerFaulted(peer=peer("a"), reason=Reason.BAD_SHAPE, points=points))
     done = desk.feed(RecordFound(peer=peer("b"), raw=record_of("a").raw))
     assert of(SaveRecord, done) != []
     assert of(DialPeer, desk.feed(TimerFired(timer=Timer.DIAL))) == []
@@ -182,7 +198,7 @@ def test_records_nobody_asked_for_are_let_go():
 def test_false_records_are_blamed():
     desk = Desk()
     desk.feed(joined("a"))
-    done = desk.answered("a", *[b"nonsense"] * 5)
+    done = desk.answered("a", *[b"nonsense"] * 3)
     assert of(ClosePeer, done) == [ClosePeer(peer=peer("a"), reason=Reason.BAD_ENCODING)]
 
 

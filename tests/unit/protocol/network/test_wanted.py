@@ -294,3 +294,31 @@ def test_where_every_supplier_is_of_its_own_group_no_place_is_made():
         wanted.note(name(1), who)
     wanted.note(name(1), TWO)
     assert announcers(wanted, name(1)) == crowd
+    assert wanted.announcers(name(1)) == crowd
+
+
+def test_news_and_what_was_found_have_budgets_of_their_own():
+    wanted = Wanted()
+    news, found = names(3), names(3, 10)
+    for each in news:
+        wanted.note(each, peer("a"), 0, 1)
+    for each in found:
+        wanted.note(each, peer("a"))
+    room = {False: 1, True: 2}
+
+    def may_ask(_peer, is_found: bool) -> bool:
+        room[is_found] -= 1
+        return room[is_found] >= 0
+
+    assert wanted.asks(1, may_ask=may_ask) == [(peer("a"), [news[0], found[0], found[1]])]
+    assert wanted.is_asked(news[0], peer("a"))
+    assert not wanted.is_asked(news[0], peer("b"))
+    assert not wanted.is_asked(news[1], peer("a"))
+    assert [wanted.is_found(each, peer("a")) for each in (news[0], found[0], found[2])] == [
+        False,
+        True,
+        False,
+    ]
+    assert wanted.asks(2, may_ask=lambda _peer, is_found: is_found) == [(peer("a"), [found[2]])]
+    assert wanted.asks(3) == [(peer("a"), news[1:])]
+    assert wanted.waiting_at(peer("a")) == 6
