@@ -461,6 +461,14 @@ stem_edge_bytes_max: Final = 1024 * 1024
 stem_own_max: Final = 256
 """Objects of our own on their way by stem; one more is published at once; guess."""
 
+# --- quota of the store (network 4) ----------------------------------------------------------
+quota_first_percent: Final = 80
+"""Part of the store from which the longest life that is sure of a place is a half ..."""
+quota_second_percent: Final = 90
+"""... and from which it is a quarter; guess."""
+shrink_together_max: Final = 1_000
+"""Objects let go with one sweep when the store was made smaller; guess."""
+
 # --- budgets of a link (network 4) -----------------------------------------------------------
 news_per_s: Final = 8
 """New objects one link may bring a second, for ever; guess."""

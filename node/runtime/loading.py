@@ -18,6 +18,7 @@ from protocol.encoding import decode
 from protocol.errors import RemoteProtocolError
 from protocol.network.events import NodeMemory, Started
 from protocol.network.live import NO_AIM, LiveEntry, aim_of, entry_of, text_digest
+from protocol.network.live import NO_AIM, LiveEntry, aim_of, entry_of, surplus_of, text_digest
 from protocol.objects.envelope import Verified, open_stored, read_candidate
 from protocol.objects.header import Kind, read_header
 
@@ -28,25 +29,26 @@ _TOGETHER = 256
 async def load_entries(storage: Storage, *, net: str, wall_ms: int) -> list[LiveEntry]:
     """Rebuild the entries of every live public object on disk."""
     index = await storage.read(partial(objects.load_live_index, now_ms=wall_ms))
+    kept = {entry.id for entry in index if entry.is_kept}
     ids = [entry.id for entry in index]
     entries: list[LiveEntry] = []
     for start in range(0, len(ids), _TOGETHER):
         part = ids[start : start + _TOGETHER]
         raws = await storage.read(partial(objects.load_raws, ids=part))
-        for raw in raws.values():
+        for object_id, raw in raws.items():
             try:
-                entries.append(_entry(raw, net))
+                entries.append(_entry(raw, net, exempt=object_id in kept))
             except RemoteProtocolError:
                 # Kept for another network, or by rules that have changed since.
                 continue
     return entries
 
 
-def _entry(raw: bytes, net: str) -> LiveEntry:
+def _entry(raw: bytes, net: str, *, exempt: bool) -> LiveEntry:
     candidate = read_candidate(raw, peer=None, bytes_max=limits.public_bytes_max)
     header, body = read_header(decode(candidate.signed, bytes_max=len(raw)), net=net)
     if header.kind is Kind.REVOKE:
-        return entry_of(open_stored(raw, net=net))
+        return entry_of(open_stored(raw, net=net), exempt=exempt)
     is_cast = header.kind is Kind.INTENTCAST
     category, cell, radius_km = aim_of(body["category"], body["where"]) if is_cast else NO_AIM
     return LiveEntry(
@@ -59,6 +61,8 @@ def _entry(raw: bytes, net: str) -> LiveEntry:
         category=category,
         cell=cell,
         radius_km=radius_km,
+        exempt=exempt,
+        surplus=surplus_of(header, len(candidate.signed)),
     )
 
 

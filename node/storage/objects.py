@@ -100,6 +100,8 @@ class LiveEntry(NamedTuple):
     """Its kind."""
     exp: int
     """Unix ms of expiry."""
+    is_kept: bool = False
+    """Whether it is this home's own, or pinned."""
 
 
 _TOGETHER = 16
@@ -147,7 +149,7 @@ SELECT id, raw, checksum FROM objects WHERE kind = 'profile' AND key = ? AND rep
 ORDER BY at DESC, seq DESC LIMIT 1
 """
 _SELECT_LIVE = """
-SELECT at, id, kind, exp FROM objects
+SELECT at, id, kind, exp, own OR pinned AS kept FROM objects
 WHERE to_key IS NULL AND replaced_by IS NULL AND exp > ? ORDER BY seq
 """
 _SELECT_BETWEEN = """
@@ -500,7 +502,13 @@ def live_index(conn: sqlite3.Connection, now_ms: int) -> list[LiveEntry]:
 def _live_entries(rows: Iterable[sqlite3.Row]) -> list[LiveEntry]:
     """Leave out what is damaged: it cannot be carried, and must not stop a node from starting."""
     return [
-        LiveEntry(at=row["at"], id=ObjectId(row["id"]), kind=Kind(row["kind"]), exp=row["exp"])
+        LiveEntry(
+            at=row["at"],
+            id=ObjectId(row["id"]),
+            kind=Kind(row["kind"]),
+            exp=row["exp"],
+            is_kept=bool(row["kept"]),
+        )
         for row in rows
         if row["kind"] in _KINDS
     ]

@@ -16,11 +16,12 @@ from protocol.channel.messages import Objects
 from protocol.channel.priority import Priority
 from protocol.errors import Reason
 from protocol.ids import PeerId
-from protocol.network.actions import BlamePeer, GossipAction, SendMessage
+from protocol.network.actions import BlamePeer, DropObject, GossipAction, SendMessage
 from protocol.network.admission import points_of
 from protocol.network.budgets import Budgets
+from protocol.network.chance import Chance
 from protocol.network.interest import Interests
-from protocol.network.live import LiveTable
+from protocol.network.live import LiveEntry, LiveTable, prefix_of
 from protocol.network.memory import Holders, Recent
 from protocol.network.queue import VerifyQueue
 from protocol.network.standing import Merits
@@ -59,13 +60,14 @@ class Carried:
         objects_max: int,
         pending_max: int,
         rejected_max: int,
+        chance: Chance | None = None,
         is_open: bool = False,
     ) -> None:
         """Start empty."""
         self.net = net
         self.peers: dict[PeerId, str] = {}
         self.rtts: dict[PeerId, int] = {}
-        self.live = LiveTable(net=net, entries_max=objects_max)
+        self.live = LiveTable(net=net, entries_max=objects_max, chance=chance)
         self.queue = VerifyQueue(pending_max=pending_max)
         self.rejected = Recent(rejected_max)
         self.declined = Recent(limits.declined_ids_max)
@@ -110,6 +112,13 @@ class Carried:
         """Tell whether a linked peer wants an object that is held."""
         entry = self.live.get(prefix)
         return peer in self.peers and entry is not None and self.interests.wants(peer, entry)
+
+    def let_go(self, entry: LiveEntry) -> DropObject:
+        """Remember an object that lost its place as held and not served: it is not asked for."""
+        prefix = prefix_of(entry.id)
+        self.declined.add(prefix)
+        self.storing.pop(prefix, None)
+        return DropObject(id=entry.id)
 
     def note_holder(self, prefix: bytes, peer: PeerId) -> None:
         """Remember that a linked peer holds an object."""

@@ -86,6 +86,15 @@ class Chance:
         halvings = (_LOG_BITS << _FRACTION_BITS) - ((whole << _FRACTION_BITS) + fraction)
         return mean * halvings * _LN_2 >> 2 * _FRACTION_BITS
 
+    def sample_places(self, bound: int, count: int) -> list[int]:
+        """Choose `count` different numbers of 0..bound-1, or all of them, without listing all."""
+        if count >= bound:
+            return list(range(bound))
+        chosen: dict[int, None] = {}
+        while len(chosen) < count:
+            chosen[self.below(bound)] = None
+        return list(chosen)
+
     def around(self, middle: int, fifth: int = 5) -> int:
         """Choose evenly from `middle` give or take a `fifth` part of it, so that timers spread."""
         span = middle // fifth

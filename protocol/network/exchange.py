@@ -7,7 +7,6 @@ Source: docs/protocol/06-gossip.md, "The way on".
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from protocol import limits
@@ -196,7 +195,7 @@ class Exchange:
     def started(self, event: Started) -> list[GossipAction]:
         """Take what the store holds, and wind the clocks."""
         for entry in event.entries:
-            self._carried.live.place(replace(entry, exempt=True))
+            self._carried.live.place(entry, is_kept=True)
         return [
             SetTimer(timer=Timer.HEARTBEAT, delay_ms=limits.heartbeat_ms),
             SetTimer(timer=Timer.SWEEP, delay_ms=limits.sweep_ms),
@@ -245,15 +244,22 @@ class Exchange:
         self._is_idle = False
         return [SetTimer(timer=Timer.HEARTBEAT, delay_ms=limits.heartbeat_ms)]
 
+    def _shrink(self, now: Now) -> list[GossipAction]:
+        """Let go of what has no place any more, since there is less of it than there was."""
+        gone = self._carried.live.shrink(now.wall_ms, limits.shrink_together_max)
+        return [self._carried.let_go(entry) for entry in gone]
+
     def _sweep(self, now: Now) -> list[GossipAction]:
         # Kept a little past expiry: a peer whose clock is behind may still offer it.
         before_ms = now.wall_ms - limits.skew_ms_max
         for entry in self._carried.live.expire(before_ms):
             self._carried.holders.unpin(prefix_of(entry.id))
+        actions = self._shrink(now)
         sought = self._carried.sought
         while sought and next(iter(sought.values())) <= now.mono_ms:
             sought.popitem(last=False)
         return [
+            *actions,
             DropExpired(wall_ms=before_ms),
             SetTimer(timer=Timer.SWEEP, delay_ms=limits.sweep_ms),
         ]

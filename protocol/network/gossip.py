@@ -104,6 +104,7 @@ class Gossip:
             objects_max=objects_max,
             pending_max=pending_max,
             rejected_max=rejected_max,
+            chance=chance,
             is_open=is_open,
         )
         self._spread = Spread(

@@ -229,8 +229,10 @@ class Intake:
         kept = self._stem.forget(prefix)
         if kept is not None and kept.edge is None:
             return self._make_public(verified, suppliers, now)
-        placement = carried.live.place(entry_of(verified))
+        placement = carried.live.place(entry_of(verified), wall_ms=now.wall_ms)
         actions = self._drop(placement.removed)
+        if placement.evicted is not None:
+            actions.append(carried.let_go(placement.evicted))
         if placement.refused is not None:
             return actions + self._refuse(prefix, placement.refused, suppliers[:1], now)
         if placement.replaced is not None:

@@ -15,10 +15,12 @@ from dataclasses import dataclass, replace
 from sys import intern
 from typing import Any, Final, TypeAlias
 
-from protocol import limits
+from protocol import limits, work
 from protocol.channel.fields import ID_PREFIX_BYTES
 from protocol.errors import ObjectError, Reason
 from protocol.ids import ObjectId, blake2b_256
+from protocol.network.chance import Chance
+from protocol.network.quota import SAMPLE, Quota
 from protocol.objects.envelope import Verified
 from protocol.objects.header import STATEMENT_KINDS, Header, Kind
 from protocol.objects.intentcast import Intentcast
@@ -60,13 +62,15 @@ class LiveEntry:
     target: bytes | None = None
     """The object a revoke takes back, 32 bytes."""
     exempt: bool = False
-    """Our own, or kept from an earlier run: no quota turns it away."""
+    """Our own, or pinned: no quota turns it away."""
     category: str = ""
     """Of a cast, or of the cast a revoke took back where that is known; else empty."""
     cell: int = 0
     """Where that cast is to be met, an H3 cell; 0 where the place does not matter."""
     radius_km: int = 0
     """How far around it."""
+    surplus: int = 0
+    """Bits of work it was committed to beyond what was due."""
 
     def header(self, net: str) -> Header:
         """Give the part of the signed fields that a revoke is held against."""
@@ -93,7 +97,14 @@ def entry_of(verified: Verified[Any], *, exempt: bool = False) -> LiveEntry:
         category=category,
         cell=cell,
         radius_km=radius_km,
+        surplus=surplus_of(verified.header, len(verified.signed)),
     )
+
+
+def surplus_of(header: Header, signed_bytes: int) -> int:
+    """Give the bits of work an object was committed to beyond what was due."""
+    due = work.required_bits(header.net, signed_bytes, header.exp - header.at)
+    return max(0, header.target - due)
 
 
 Aim: TypeAlias = tuple[str, int, int]
@@ -128,6 +139,8 @@ class Placement:
     """The object whose place a revoke took."""
     removed: tuple[ObjectId, ...] = ()
     """Revokes that proved to be none, now that their target is known."""
+    evicted: LiveEntry | None = None
+    """Who gave way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,15 +158,24 @@ class Page:
 class LiveTable:
     """Entries by name, by signed text, by revoked target, in order and by expiry."""
 
-    def __init__(self, *, net: str, entries_max: int = limits.objects_live_max) -> None:
+    def __init__(
+        self,
+        *,
+        net: str,
+        entries_max: int = limits.objects_live_max,
+        chance: Chance | None = None,
+    ) -> None:
         """Start empty.
 
         Args:
             net: network id.
             entries_max: how many objects of others have a place.
+            chance: among whom one is looked for that gives way.
         """
         self._net = net
-        self._entries_max = entries_max
+        self._chance = chance or Chance(b"live")
+        self._exempt = 0
+        self.quota = Quota(entries_max)
         self._entries: dict[bytes, LiveEntry] = {}
         self._texts: set[bytes] = set()
         self._revokes: dict[bytes, list[bytes]] = {}
@@ -176,25 +198,72 @@ class LiveTable:
         """Tell whether some object with this very signed text is held."""
         return text in self._texts
 
-    def place(self, entry: LiveEntry) -> Placement:
-        """Give an entry its place, or say why it has none."""
+    @property
+    def of_others(self) -> int:
+        """Count what the quota counts: all but our own and what is pinned."""
+        return len(self._entries) - self._exempt
+
+    def place(self, entry: LiveEntry, *, wall_ms: int = 0, is_kept: bool = False) -> Placement:
+        """Give an entry its place, or say why it has none.
+
+        Args:
+            entry: of a verified object.
+            wall_ms: the moment, from which lives are reckoned where room is short.
+            is_kept: it had its place in an earlier run, and has it again however full it is.
+        """
         if prefix_of(entry.id) in self._entries or entry.text in self._texts:
             return Placement(refused=Reason.DUPLICATE)
         if entry.kind is Kind.REVOKE:
-            return self._place_revoke(entry)
+            return self._place_revoke(entry, wall_ms, is_kept=is_kept)
         blocked, false_revokes = self._judge_waiting(entry)
         for prefix in false_revokes:
             self._drop(prefix)
         removed = tuple(e.id for e in false_revokes.values())
         if blocked:
             return Placement(refused=Reason.WITHDRAWN, removed=removed)
-        if self._is_full(entry):
-            return Placement(refused=Reason.QUOTA, removed=removed)
-        self._add(entry)
-        return Placement(removed=removed)
+        return self._settle(entry, wall_ms, removed, is_kept=is_kept)
 
-    def _is_full(self, entry: LiveEntry) -> bool:
-        return not entry.exempt and len(self._entries) >= self._entries_max
+    def _settle(
+        self,
+        entry: LiveEntry,
+        wall_ms: int,
+        removed: tuple[ObjectId, ...] = (),
+        *,
+        is_kept: bool,
+    ) -> Placement:
+        """Give an entry a place of its own, or that of somebody who stands lower."""
+        count = self.of_others
+        is_free = count < self.quota.entries_max and self.quota.is_sure(entry, count, wall_ms)
+        if entry.exempt or is_kept or is_free:
+            self._add(entry)
+            return Placement(removed=removed)
+        lower = self.quota.gives_way(self._sample(), entry, count, wall_ms)
+        if lower is None:
+            return Placement(refused=Reason.QUOTA, removed=removed)
+        self._drop(prefix_of(lower.id))
+        self._add(entry)
+        return Placement(removed=removed, evicted=lower)
+
+    def _sample(self) -> list[LiveEntry]:
+        """Draw some entries of others, each as likely as any other."""
+        drawn = self._chance.sample_places(len(self._expiries), SAMPLE)
+        found = [self._entries.get(self._expiries[place][1]) for place in drawn]
+        return [entry for entry in found if entry is not None and not entry.exempt]
+
+    def shrink(self, wall_ms: int, most: int) -> list[LiveEntry]:
+        """Take out who stands low while there are too many, as after the quota was made smaller.
+
+        Args:
+            wall_ms: the moment.
+            most: how many at a time.
+        """
+        gone: list[LiveEntry] = []
+        while len(gone) < most and self.of_others > self.quota.entries_max:
+            lowest = self.quota.lowest(self._sample(), wall_ms)
+            if lowest is None:
+                break
+            gone.append(self._drop(prefix_of(lowest.id)))
+        return gone
 
     def _judge_waiting(self, target: LiveEntry) -> tuple[bool, dict[bytes, LiveEntry]]:
         """Hold every revoke that came before its target against it."""
@@ -217,7 +286,7 @@ class LiveTable:
             return error.reason
         return None
 
-    def _place_revoke(self, revoke: LiveEntry) -> Placement:
+    def _place_revoke(self, revoke: LiveEntry, wall_ms: int, *, is_kept: bool) -> Placement:
         name = prefix_of(revoke.target or b"")
         target = self._entries.get(name)
         if target is not None:
@@ -236,14 +305,12 @@ class LiveTable:
                 self._drop(prefix)
                 self._add(revoke)
                 return Placement(removed=(other.id,))
-        if self._is_full(revoke):
-            return Placement(refused=Reason.QUOTA)
-        self._add(revoke)
-        return Placement()
+        return self._settle(revoke, wall_ms, is_kept=is_kept)
 
     def _add(self, entry: LiveEntry) -> None:
         prefix = prefix_of(entry.id)
         self._entries[prefix] = entry
+        self._exempt += entry.exempt
         self._texts.add(entry.text)
         if entry.target is not None:
             self._revokes.setdefault(prefix_of(entry.target), []).append(prefix)
@@ -259,6 +326,7 @@ class LiveTable:
 
     def _drop(self, prefix: bytes) -> LiveEntry:
         entry = self._entries.pop(prefix)
+        self._exempt -= entry.exempt
         self._texts.discard(entry.text)
         if entry.target is not None:
             name = prefix_of(entry.target)

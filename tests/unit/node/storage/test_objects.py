@@ -143,10 +143,14 @@ async def test_live_index_lists_public_unexpired_objects_without_bodies(storage:
     def fill(conn):
         for each in (soon, late, over, offer):
             insert(conn, each)
+        objects.pin(conn, [late.id])
 
     await storage.write(fill)
     now_ms = over.header.exp
-    wanted = [(each.header.at, each.id, Kind.INTENTCAST, each.header.exp) for each in (soon, late)]
+    wanted = [
+        (each.header.at, each.id, Kind.INTENTCAST, each.header.exp, each is late)
+        for each in (soon, late)
+    ]
     assert await storage.write(lambda conn: objects.live_index(conn, now_ms)) == wanted
     assert await storage.read(lambda db: objects.load_live_index(db, now_ms)) == wanted
 

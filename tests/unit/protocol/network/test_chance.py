@@ -70,3 +70,12 @@ def test_a_wait_is_the_logarithm_of_what_was_drawn():
     for part, expected in ((1, 0), (2, 693), (4, 1_386), (1 << 32, 22_181), (3, 1_099)):
         chance.drawn = (1 << 32) // part - 1
         assert abs(chance.exponential(1_000) - expected) <= 1
+
+
+def test_a_few_places_of_many_are_chosen_without_listing_them():
+    chance = Chance(b"x")
+    assert chance.sample_places(3, 5) == [0, 1, 2]
+    drawn = chance.sample_places(10**9, 32)
+    assert len(set(drawn)) == 32
+    assert all(0 <= each < 10**9 for each in drawn)
+    assert sorted(chance.sample_places(6, 5)) != list(range(6))

@@ -18,6 +18,7 @@ from protocol.network.live import (
     prefix_of,
     text_digest,
 )
+from protocol.now import DAY_MS
 from protocol.objects.header import Kind
 from protocol.values.place import Where
 from tests.parties import NET, NOW_MS, make_cast, vendor_bo
@@ -81,11 +82,33 @@ def test_a_second_signature_over_the_same_text_has_none():
 def test_the_table_is_capped_for_others():
     table = LiveTable(net=NET, entries_max=2)
     for name in ("one", "two"):
-        table.place(entry(name))
-    assert table.place(entry("three")).refused is Reason.QUOTA
-    assert table.place(revoke("junk", entry("far"))).refused is Reason.QUOTA
-    assert table.place(entry("own", exempt=True)).refused is None
-    assert len(table) == 3
+        assert table.place(entry(name), wall_ms=NOW_MS).refused is None
+    long = NOW_MS + 50 * DAY_MS
+    table.place(entry("paid", exp=long, surplus=1), wall_ms=NOW_MS)
+    table.place(entry("paid too", exp=long, surplus=1), wall_ms=NOW_MS)
+    assert len(table) == 2
+    assert table.place(entry("three"), wall_ms=NOW_MS).refused is Reason.QUOTA
+    junk = revoke("junk", entry("far"))
+    assert table.place(junk, wall_ms=NOW_MS).refused is Reason.QUOTA
+    assert table.place(entry("own", exempt=True), wall_ms=NOW_MS).refused is None
+    assert table.place(entry("kept"), is_kept=True).refused is None
+    assert (len(table), table.of_others) == (4, 3)
+    assert table.place(entry("own", exempt=True)).refused is Reason.DUPLICATE
+
+
+def test_what_there_is_too_much_of_is_let_go():
+    table = LiveTable(net=NET, entries_max=2)
+    for number in range(6):
+        table.place(entry(f"{number}", exp=EXP + number * 1_000_000), is_kept=True)
+    table.place(entry("own", exempt=True, exp=EXP * 2), is_kept=True)
+    gone = table.shrink(NOW_MS, 3)
+    assert [each.id for each in gone] == [entry(f"{number}").id for number in (5, 4, 3)]
+    assert len(table.shrink(NOW_MS, 3)) == 1
+    assert (len(table), table.of_others) == (3, 2)
+    assert table.shrink(NOW_MS, 3) == []
+    alone = LiveTable(net=NET, entries_max=-1)
+    alone.place(entry("own", exempt=True))
+    assert alone.shrink(NOW_MS, 3) == []
 
 
 def test_what_leaves_and_comes_back_leaves_a_bounded_trace():
