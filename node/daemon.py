@@ -229,6 +229,7 @@ class Daemon:
             lost_ms=settings.mailbox_lost_ms,
             clock_holds=lambda: timekeeper.holds,
             on_gap=self._woken,
+            approach=self.network.detours.approach,
         )
         self._arrival = Arrival(self.post, self._clock)
         self.desk = Desk(

@@ -500,3 +500,20 @@ link_bytes_per_s: Final = 5 * 1024 * 1024
 """Bytes a second read from one connection, for ever."""
 link_bytes_burst: Final = 10 * 1024 * 1024
 """And at once, after a rest; guess."""
+# --- tunnels (network 7) ----------------------------------------------------------------------
+tunnels_link_max: Final = 64
+"""Tunnels a peer may have on one link; guess."""
+tunnels_max: Final = 512
+"""Tunnels a node carries, or has an end of, on all its links; guess."""
+tunnel_bytes_s: Final = 64 * 1024
+"""Bytes a second either end may send through a tunnel, in the long run; guess."""
+tunnel_burst_bytes: Final = 256 * 1024
+"""Bytes either end may send at once; guess."""
+tunnel_slack_bytes: Final = 1024 * 1024
+"""Bytes a carrier takes at once: what a line held back comes in one heap; guess."""
+tunnel_waiting_bytes_max: Final = 1024 * 1024
+"""Bytes that came through a tunnel and are not read yet; guess."""
+tunnel_idle_ms_max: Final = 180_000
+"""Silence after which a tunnel is over; longer than the silence of a link that lives."""
+tunnel_open_ms_max: Final = 8_000
+"""How long the far end may take to be found; guess."""

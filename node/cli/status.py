@@ -47,4 +47,21 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, object]]:
         ("Casts", counted(found.get("casts", {}))),
         ("Deals", counted(found.get("deals", {}))),
         ("Letters", letters),
+        ("Private", _private(found["private"])),
     ]
+
+
+def _private(found: dict[str, Any]) -> str:
+    """Say how requests leave, and how mailboxes are reached."""
+    if found["mode"] == "off":
+        return "off: peers see what is asked here"
+    out = "requests go to every peer at once, since this node has dialled no relay"
+    if found["successors"]:
+        out = f"requests leave by {plural(found['successors'], 'relay')}"
+    ways = [plural(found["tunnels"], "tunnel") + " to mailboxes"] if found["tunnels"] else []
+    ways += (
+        [f"{plural(found['direct'], 'mailbox', 'mailboxes')} without a tunnel"]
+        if found["direct"]
+        else []
+    )
+    return "; ".join([f"{found['mode']}: {out}", *ways])

@@ -19,7 +19,7 @@ import msgspec
 from node.errors import TransportError
 from node.network.endpoint import Endpoint
 from node.network.handshake import Channel, Handshake, said
-from node.network.pipe import CLOSE_S, Pipe
+from node.network.pipe import CLOSE_S, Wire
 from node.network.queue import SendQueue
 from protocol import limits
 from protocol.channel.frames import PLAINTEXT_BYTES_MAX, unpack_frame
@@ -70,12 +70,12 @@ class Ending:
 class Connection:
     """A link; `open` it, hand it to `Links.admit`, then `run` it."""
 
-    def __init__(self, endpoint: Endpoint, pipe: Pipe, *, expected: NodeId | None = None) -> None:
-        """Prepare a link over an open WebSocket.
+    def __init__(self, endpoint: Endpoint, pipe: Wire, *, expected: NodeId | None = None) -> None:
+        """Prepare a link over an open WebSocket, or a tunnel.
 
         Args:
             endpoint: this node's end.
-            pipe: the WebSocket.
+            pipe: what carries its frames.
             expected: the key that must be there, when we dialled somebody in particular.
         """
         self._endpoint = endpoint

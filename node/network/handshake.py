@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from node.errors import TransportError
 from node.network.endpoint import Endpoint
-from node.network.pipe import Pipe
+from node.network.pipe import Wire
 from protocol import limits
 from protocol.channel.frames import pack_frames, unpack_frame
 from protocol.channel.messages import Bye, Hello, Message, decode_message, encode_message
@@ -48,12 +48,12 @@ def said(detail: str) -> str:
 class Handshake:
     """One attempt; used once."""
 
-    def __init__(self, endpoint: Endpoint, pipe: Pipe, expected: NodeId | None) -> None:
+    def __init__(self, endpoint: Endpoint, pipe: Wire, expected: NodeId | None) -> None:
         """Prepare.
 
         Args:
             endpoint: our key, and who judges the peer's `Hello`.
-            pipe: an open WebSocket.
+            pipe: what carries its frames, open.
             expected: the key that must be there, when we dialled somebody in particular.
         """
         self._endpoint = endpoint

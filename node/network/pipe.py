@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from aiohttp import (
     ClientError,
@@ -36,6 +36,40 @@ WebSocket: TypeAlias = web.WebSocketResponse | ClientWebSocketResponse
 
 async def _nothing() -> None:
     """Release nothing."""
+
+
+class Wire(Protocol):
+    """Whatever carries the frames of one connection: a WebSocket, or a tunnel."""
+
+    remote_host: str
+    """IP address it comes from."""
+    outbound: bool
+    """Whether this node asked for it."""
+
+    async def receive(self) -> bytes:
+        """Wait for the next frame.
+
+        Raises:
+            TransportError: the far end is gone.
+            FrameError: it sends what is not ours.
+        """
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Send one frame, waiting while the far end takes nothing.
+
+        Raises:
+            TransportError: the far end is gone.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Cut it at once."""
+        ...
+
+    async def finish(self) -> None:
+        """Close it politely, then give everything back."""
+        ...
 
 
 class Pipe:

@@ -7,11 +7,12 @@ addresses, or a special rule for the mailbox that happens to be ours.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
 from node.errors import TransportError
+from node.keystore import is_profile
 from node.post.mailbox import Mailbox, Session
 from node.post.pace import PacedLink
 from protocol.channel.messages import Answer, Ask, Message
@@ -112,6 +113,10 @@ class Keys(Protocol):
         ...
 
 
+Approach: TypeAlias = Callable[[NodeId, bytes], Awaitable[Link]]
+"""Gives a channel to a mailbox for one identity context, without showing whose it is."""
+
+
 class LocalLink:
     """A link to our own mailbox: the same questions under the same rules, without a socket."""
 
@@ -153,32 +158,46 @@ class LocalLink:
 class Carrier:
     """Gives links to mailboxes."""
 
-    def __init__(self, network: Network, mailbox: Mailbox, channel: bytes) -> None:
+    def __init__(
+        self,
+        network: Network,
+        mailbox: Mailbox,
+        channel: bytes,
+        *,
+        approach: Approach | None = None,
+    ) -> None:
         """Keep both ways.
 
         Args:
             network: to every other node.
             mailbox: ours, if it serves anybody.
             channel: fresh random bytes for the local link.
+            approach: the way for whoever is not to be known there; as everybody when None.
         """
         self._network = network
+        self._approach = approach
         self._local = LocalLink(mailbox, channel) if mailbox.serves_somebody else None
-        # Kept while somebody asks over it: whoever asks at the same time shares its queues.
-        self._paced: WeakValueDictionary[NodeId, PacedLink] = WeakValueDictionary()
+        # Kept while somebody asks over it: whoever asks at the same time shares its queues. One of
+        # these holds its channel, so that no other has the same number meanwhile.
+        self._paced: WeakValueDictionary[int, PacedLink] = WeakValueDictionary()
 
     @property
     def node_id(self) -> NodeId:
         """Our own transport key."""
         return self._network.node_id
 
-    async def link(self, mailbox: NodeId) -> Link:
+    async def link(self, mailbox: NodeId, ctx: bytes) -> Link:
         """Give a link to a mailbox.
+
+        Args:
+            mailbox: which.
+            ctx: whose box or letter it is for: our profile comes as this node, a request as nobody.
 
         Raises:
             TransportError: it cannot be reached.
         """
         if mailbox != self._network.node_id:
-            return await self._dial(mailbox)
+            return await self._dial(mailbox, ctx)
         if self._local is None:
             raise TransportError(
                 "this node serves no boxes",
@@ -187,15 +206,19 @@ class Carrier:
             )
         return self._local
 
-    async def _dial(self, mailbox: NodeId) -> Link:
+    async def _dial(self, mailbox: NodeId, ctx: bytes) -> Link:
+        link: Link
         try:
             async with asyncio.timeout(_CONNECT_MS / _MS):
-                link = await self._network.connect(mailbox)
+                if self._approach is None or is_profile(ctx):
+                    link = await self._network.connect(mailbox)
+                else:
+                    link = await self._approach(mailbox, ctx)
         except TimeoutError as error:
             raise TransportError(
                 "no way to the mailbox was found in time", code="E-PEER-TIMEOUT"
             ) from error
-        paced = self._paced.get(mailbox)
-        if paced is None or paced.way is not link:
-            paced = self._paced[mailbox] = PacedLink(link)
+        paced = self._paced.get(id(link))
+        if paced is None:
+            paced = self._paced[id(link)] = PacedLink(link)
         return paced

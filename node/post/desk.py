@@ -126,7 +126,7 @@ class Desk:
                 return Taken.SEEN
             if name in self._answered:
                 # A copy: the answer may not have reached this mailbox.
-                self._receipts.leave(box.reader, letter_hash, self._answered[name], [mailbox])
+                self._receipts.leave(box, letter_hash, self._answered[name], [mailbox])
                 return Taken.SEEN
             try:
                 contents = letters.open_letter(sealed, self._keys.box_seed(box.ctx))
@@ -211,7 +211,7 @@ class Desk:
         self._answered[box.reader, letter_hash] = receipt
         if len(self._answered) > _ANSWERED_MAX:
             self._answered.popitem(last=False)
-        self._receipts.leave(box.reader, letter_hash, receipt, mailboxes)
+        self._receipts.leave(box, letter_hash, receipt, mailboxes)
 
     async def _look_again(self) -> None:
         """Hand over what was parked, oldest first; let go what waited too long."""
@@ -225,8 +225,8 @@ class Desk:
                 elif self._clock.now().mono_ms - waiting.since_ms >= limits.parked_ms_max:
                     self._parked.pop(name, None)
                     # Gone from the mailbox too, but without a receipt: its sender puts it again.
-                    reader, letter_hash = name
-                    self._receipts.leave(reader, letter_hash, b"", waiting.box.places)
+                    _, letter_hash = name
+                    self._receipts.leave(waiting.box, letter_hash, b"", waiting.box.places)
 
     def forget(self, reader: bytes) -> None:
         """Drop what is parked for a box that is read no more."""

@@ -20,7 +20,7 @@ from node.errors import KeystoreError, StorageError, TransportError
 from node.keystore import is_profile
 from node.numerals import plural
 from node.post.attendance import Attendance, Linked
-from node.post.carrier import Carrier, Channel, Keys, Network, Running, Spawner
+from node.post.carrier import Approach, Carrier, Channel, Keys, Network, Running, Spawner
 from node.post.desk import Desk, OnLetter
 from node.post.letters import OutgoingLetter
 from node.post.mailbox import Mailbox
@@ -90,6 +90,7 @@ class Post:
         lost_ms: int = limits.mailbox_lost_ms,
         clock_holds: Callable[[], bool] | None = None,
         on_gap: Callable[[], None] | None = None,
+        approach: Approach | None = None,
     ) -> None:
         """Put the rooms together.
 
@@ -113,12 +114,11 @@ class Post:
             lost_ms: how long a mailbox of ours may fail, while others are linked, before it is.
             clock_holds: whether our clock may end anything; when None, it always may.
             on_gap: told when the clocks have moved apart: a sleep, or a clock that was set.
+            approach: the way to mailboxes for our requests; as for everything else when None.
         """
         self._net = net
-        self._clock = clock
-        self._entropy = entropy
-        self._tasks = tasks
-        self._storage = storage
+        self._clock, self._entropy = clock, entropy
+        self._tasks, self._storage = tasks, storage
         self._keys = keyring
         self._backoff = backoff or Backoff()
         self._needed_until = needed_until or self._profile_until
@@ -133,7 +133,7 @@ class Post:
             network.node_id, for_all=serve and not own_only, for_own=own_only
         )
         self._window = Window(mailbox=self.mailbox, tasks=tasks)
-        self._carrier = Carrier(network, self.mailbox, entropy.bytes(_SEED_BYTES))
+        self._carrier = self._make_carrier(network, approach)
         self._opener = Opener(net=net, carrier=self._carrier, keys=keyring, storage=storage)
         self._sender = self._make_sender(on_ended or _nobody)
         self._desk = self._make_desk(on_letter, receipt_jitter_ms)
@@ -152,6 +152,10 @@ class Post:
             on_receipt=self._receipt_kept,
             clock_holds=self._clock_holds,
         )
+
+    def _make_carrier(self, network: Network, approach: Approach | None) -> Carrier:
+        channel = self._entropy.bytes(_SEED_BYTES)
+        return Carrier(network, self.mailbox, channel, approach=approach)
 
     def _make_sender(self, on_ended: OnEnded) -> Sender:
         return Sender(

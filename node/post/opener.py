@@ -65,7 +65,7 @@ class Opener:
             net=self._net, mailbox=mailbox, reader=signing.public_key(seed), until=until
         )
         # Reached first: no work is wasted on a mailbox that is not there.
-        link = await self._carrier.link(mailbox)
+        link = await self._carrier.link(mailbox, ctx)
         nonce = await labour(record.work_digest(), work.box_open_bits(self._net))
         raw = sign_box_record(record, seed)
         match await link.request(BoxOpen(open=raw, work=nonce), ASK_MS):

@@ -42,6 +42,8 @@ _TURN_MS: Final = 2_000
 """Longest wait of a reading while others wait for their turn."""
 _REFUSED: Final = "E-MAILBOX-REFUSED"
 """Code of an answer that says no, rather than no answer."""
+_NO_WAY: Final = "E-TUNNEL-NONE"
+"""Code of a mailbox that was not even asked: no peer carries there."""
 _MS: Final = 1_000
 
 
@@ -200,13 +202,13 @@ class BoxReader:
     async def _watch(self, reader: bytes, mailbox: NodeId) -> None:
         way = (reader, mailbox)
         tries = 0
-        while self._box(reader) is not None:
+        while (box := self._box(reader)) is not None:
             # Had before the dial: the mailbox may come to us while our own way to it fails.
             reachable = self._reachable.setdefault(mailbox, asyncio.Event())
             try:
                 # Letters lie where they are meanwhile; the mailbox is no worse for it.
                 await self._keys.until_unlocked()
-                link = await self._carrier.link(mailbox)
+                link = await self._carrier.link(mailbox, box.ctx)
                 reachable = self._reachable.setdefault(mailbox, asyncio.Event())
                 while (box := self._box(reader)) is not None:
                     await self._read_for_a_while(link, box, mailbox)
@@ -217,7 +219,8 @@ class BoxReader:
                 _LOG.info("box %s at %s: %s", reader.hex()[:8], mailbox.hex()[:8], error)
                 tries = 1 if way not in self.failing_since else tries + 1
                 self.failing_since.setdefault(way, self._clock.now().wall_ms)
-                self._attendance.failed(way, is_refused=error.code == _REFUSED)
+                if error.code != _NO_WAY:
+                    self._attendance.failed(way, is_refused=error.code == _REFUSED)
                 await self._pause(reachable, tries)
         if reader in self._boxes:
             self.unwatch(reader)

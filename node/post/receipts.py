@@ -18,6 +18,7 @@ from node.entropy import Entropy
 from node.errors import TransportError
 from node.post.carrier import ASK_MS, Carrier, Spawner
 from node.post.retry import Backoff
+from node.storage.boxes_own import OwnBox
 from protocol.channel.messages import Refused
 from protocol.channel.post import Receipt
 from protocol.errors import Reason
@@ -63,48 +64,52 @@ class Receipts:
         self._leaving: dict[bytes, set[tuple[bytes, bytes]]] = {}
 
     def leave(
-        self, reader: bytes, letter: LetterHash, receipt: bytes, mailboxes: Iterable[bytes]
+        self,
+        box: OwnBox,
+        letter: LetterHash,
+        receipt: bytes,
+        mailboxes: Iterable[bytes],
     ) -> None:
         """Carry a receipt to each mailbox, in the background.
 
         Args:
-            reader: the box.
+            box: where the letter lies.
             letter: which letter.
             receipt: sealed to its author; empty to let the letter go.
             mailboxes: where the box is kept.
         """
         for mailbox in mailboxes:
             under_way = self._leaving.setdefault(mailbox, set())
-            if (reader, letter) in under_way or len(under_way) >= _LEAVING_MAX:
+            if (box.reader, letter) in under_way or len(under_way) >= _LEAVING_MAX:
                 continue
-            under_way.add((reader, letter))
+            under_way.add((box.reader, letter))
             self._tasks.spawn(
-                self._leave(reader, letter, receipt, NodeId(mailbox)),
+                self._leave(box, letter, receipt, NodeId(mailbox)),
                 f"receipt for {letter.hex()[:8]} to {mailbox.hex()[:8]}",
             )
 
     async def _leave(
-        self, reader: bytes, letter: LetterHash, receipt: bytes, mailbox: NodeId
+        self, box: OwnBox, letter: LetterHash, receipt: bytes, mailbox: NodeId
     ) -> None:
         try:
             if receipt and self._jitter_ms:
                 await asyncio.sleep(self._entropy.jitter(0, self._jitter_ms) / _MS)
-            message = Receipt(reader=reader, letter_hash=letter, receipt=receipt)
+            message = Receipt(reader=box.reader, letter_hash=letter, receipt=receipt)
             for tries in range(1, _TRIES + 1):
-                if await self._try(mailbox, message):
+                if await self._try(box, mailbox, message):
                     return
                 await asyncio.sleep(self._backoff.wait_ms(tries, self._entropy) / _MS)
             _LOG.info("mailbox %s takes no receipt now", mailbox.hex()[:8])
         finally:
             under_way = self._leaving[mailbox]
-            under_way.discard((reader, letter))
+            under_way.discard((box.reader, letter))
             if not under_way:
                 del self._leaving[mailbox]
 
-    async def _try(self, mailbox: NodeId, message: Receipt) -> bool:
+    async def _try(self, box: OwnBox, mailbox: NodeId, message: Receipt) -> bool:
         """Ask once; True when there is no point in asking again."""
         try:
-            link = await self._carrier.link(mailbox)
+            link = await self._carrier.link(mailbox, box.ctx)
             crashpoint("post.before_receipt")
             answer = await link.request(message, ASK_MS)
         except TransportError:

@@ -349,7 +349,7 @@ class Sender:
             if self._is_down(mailbox):
                 return
             try:
-                link = await self._carrier.link(mailbox)
+                link = await self._carrier.link(mailbox, row.own_ctx)
                 if (row.tries or mailbox in row.put_at) and not self._keys.is_locked:
                     await self._ask_receipt(row, progress, link)
                 if not progress.has_ended and self._is_put_due(row, progress, mailbox):

@@ -178,6 +178,7 @@ class Handle:
                 for state in (OutgoingState.PENDING, OutgoingState.EXPIRED, OutgoingState.REFUSED)
             }
             | {"parked": self._desk.post.parked, "notes": notes, "next_at": views.iso(next_at)},
+            "private": network.detours.document(),
             "clock_offset_ms": network.clock_median_ms(),
             "notices": self._notices_now(counts.get(OutgoingState.PENDING, 0), next_at),
         }

@@ -20,7 +20,9 @@ from node.config import Settings
 from node.entropy import Entropy
 from node.errors import ConfigError, TransportError
 from node.meters import Meters
+from node.network.carriage import TunnelMessage
 from node.network.connection import Connection
+from node.network.detours import Detours
 from node.network.dialer import Address, Dialer, Kept, parse_address
 from node.network.endpoint import Bounds, Endpoint, Handlers, Tap
 from node.network.links import Links
@@ -192,6 +194,9 @@ class Network:
             on_object=on_object,
             meters=self._meters,
         )
+        self.detours = Detours(
+            endpoint, self._engine, self._links, connect=self.connect, on_post=on_message
+        )
         self._bytes: dict[NodeId, list[int]] = {}
         self._dialled: dict[NodeId, str] = {}
         self._on_demand: OrderedDict[NodeId, None] = OrderedDict()
@@ -255,10 +260,12 @@ class Network:
         self._pump.feed(RecordSigned(record=self._card.record()))
         for address, key in self._kept_peers:
             self._dialer.keep(address, key)
+        _ = self._tasks.spawn(self.detours.run(), "detours")
 
     async def stop(self) -> None:
         """Say goodbye to every peer, and write what was decided."""
         self._dialer.stop()
+        self.detours.stop()
         await self._server.stop()
         outbound = list(self._links)
         for link in outbound:
@@ -573,6 +580,8 @@ class Network:
         self._meters.message(message)
         if isinstance(message, _FOR_OTHER_ROOMS):
             self._on_message(link, message)
+        elif isinstance(message, TunnelMessage):
+            self.detours.carriage.handle(link, message)
         else:
             self._pump.feed(MessageReceived(peer=PeerId(link.peer_id), message=message))
 
@@ -588,6 +597,7 @@ class Network:
             points = int(fault.severity)
             self._pump.feed(PeerFaulted(peer=peer, reason=fault.reason, points=points))
         self._pump.feed(PeerLost(peer=peer))
+        self.detours.carriage.closed(link)
         self._bytes.pop(link.peer_id, None)
         self._dialled.pop(link.peer_id, None)
         self._on_demand.pop(link.peer_id, None)

@@ -19,6 +19,7 @@ from protocol.channel.messages import (
     WhoIsAnswer,
 )
 from protocol.channel.post import Letters, Put, Receipt, ReceiptAnswer
+from protocol.channel.tunnel import TunnelData, TunnelEnd
 
 
 class Priority(IntEnum):
@@ -39,6 +40,8 @@ _PRIORITY: Final[dict[type[Message], Priority]] = {
     Letters: Priority.LETTERS,
     Receipt: Priority.LETTERS,
     ReceiptAnswer: Priority.LETTERS,
+    TunnelData: Priority.LETTERS,
+    TunnelEnd: Priority.LETTERS,
     Ids: Priority.PULL,
     IdsAnswer: Priority.PULL,
     RecordsAnswer: Priority.PULL,

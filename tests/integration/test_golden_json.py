@@ -79,6 +79,7 @@ ELSEWHERE = {
 CHANGING = {
     *("pid", "uptime_s", "rtt_ms", "connected_s", "bytes_in", "bytes_out", "bytes", "objects"),
     *("clock_offset_ms", "until", "tries", "put", "checked", "sent_to", "notes", "score", "points"),
+    *("successors", "waiting", "carriers", "tunnels", "direct"),
 }
 """Members whose number is another one in every run."""
 UNORDERED = {"history", "shops", "requests", "skipped"}

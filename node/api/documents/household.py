@@ -40,6 +40,23 @@ class OutboxCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """When one is tried next; null when none waits."""
 
 
+class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How hard it is to tell who asked."""
+
+    mode: Literal["off", "normal", "careful"]
+    """What the settings say."""
+    successors: Count
+    """Relays by which requests leave; at 0 they go to every peer at once."""
+    waiting: Count
+    """Own requests on their way by stem, not seen in public yet."""
+    carriers: Count
+    """Peers that may carry tunnels to mailboxes."""
+    tunnels: Count
+    """Tunnels open now."""
+    direct: Count
+    """Mailboxes last asked without a tunnel, for want of one."""
+
+
 class StatusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the node is."""
 
@@ -75,6 +92,8 @@ class StatusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Whether the keys are locked."""
     outbox: OutboxCounts
     """Letters on their way."""
+    private: Privacy
+    """How hard it is to tell who asked."""
     clock_offset_ms: int | None
     """Median of the peers' clocks against ours, ms; null with fewer than three."""
     notices: list[str]

@@ -414,6 +414,14 @@ class FakeCitizen:
                 "notes": 0,
                 "next_at": None,
             },
+            "private": {
+                "mode": "normal",
+                "successors": 2,
+                "waiting": 0,
+                "carriers": 3,
+                "tunnels": 6,
+                "direct": 0,
+            },
             "clock_offset_ms": 12,
             "notices": ["the key file is the key: keep a copy"],
         }

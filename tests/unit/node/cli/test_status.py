@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.node.cli.conftest import Shell
 
 
@@ -49,3 +51,30 @@ def test_the_node_is_down_in_the_designed_words(down: Shell):
     first, second = found.err.splitlines()
     assert first == "✗ The node is not running (E-NODE-DOWN)."
     assert second.startswith("  Start it:  intentcast")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "normal: requests leave by 2 relays; 6 tunnels to mailboxes"),
+        ({"mode": "off"}, "off: peers see what is asked here"),
+        (
+            {"mode": "careful", "successors": 0, "tunnels": 0},
+            "careful: requests go to every peer at once, since this node has dialled no relay",
+        ),
+        (
+            {"tunnels": 0, "direct": 1},
+            "normal: requests leave by 2 relays; 1 mailbox without a tunnel",
+        ),
+        ({"direct": 2}, "by 2 relays; 6 tunnels to mailboxes; 2 mailboxes without a tunnel"),
+    ],
+)
+def test_how_hard_it_is_to_tell_who_asked(shell: Shell, citizen, monkeypatch, changes, said):
+    known = citizen.status
+
+    async def status():
+        found = await known()
+        return found | {"private": found["private"] | changes}
+
+    monkeypatch.setattr(citizen, "status", status)
+    assert said in shell.run("status").out

@@ -70,8 +70,8 @@ class Room:
     def reader_seed(self, ctx: bytes) -> bytes:
         return SEED
 
-    def leave(self, reader: bytes, letter: bytes, receipt: bytes, mailboxes: Any) -> None:
-        self.left.append((reader, letter, receipt, list(mailboxes)))
+    def leave(self, box: OwnBox, letter: bytes, receipt: bytes, mailboxes: Any) -> None:
+        self.left.append((box.reader, letter, receipt, list(mailboxes)))
 
     async def on_letter(self, box: OwnBox, letter: Any) -> Any:
         self.inside += 1

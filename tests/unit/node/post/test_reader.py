@@ -121,12 +121,12 @@ async def test_a_link_that_comes_up_during_a_failing_dial_is_not_missed(town: To
     dials = []
     plain = reader._carrier.link
 
-    async def fail_once(mailbox):
+    async def fail_once(mailbox, ctx):
         dials.append(mailbox)
         if len(dials) == 1:
             ana.post.link_up(mailbox)
             raise TransportError("no way", code="E-PEER-TIMEOUT")
-        return await plain(mailbox)
+        return await plain(mailbox, ctx)
 
     monkeypatch.setattr(reader._carrier, "link", fail_once)
     await ana.post.watch(ana.own_box(mia))

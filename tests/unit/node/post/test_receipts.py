@@ -12,15 +12,25 @@ from node.errors import TransportError
 from node.post.receipts import Receipts
 from node.post.retry import Backoff
 from node.runtime.tasks import Tasks
+from node.storage.boxes_own import OwnBox
 from protocol.channel.messages import Refused
 from protocol.channel.post import Receipt, ReceiptStored
 from protocol.errors import Reason
-from protocol.ids import LetterHash
+from protocol.ids import BoxKey, LetterHash, NodeId, SigningKey
 from tests.unit.node.post.town import eventually
 
 NAME = LetterHash(b"l" * 32)
 READER = b"r" * 32
 ONE, TWO = b"1" * 32, b"2" * 32
+BOX = OwnBox(
+    reader=SigningKey(READER),
+    ctx=b"n" * 16,
+    box=BoxKey(b"b" * 32),
+    mailboxes=(NodeId(ONE), NodeId(TWO)),
+    until=1,
+    opened_at=(),
+    closed=False,
+)
 STORED = ReceiptStored(request=1)
 
 
@@ -31,7 +41,8 @@ class Mailboxes:
         self.answers: dict[bytes, list[Any]] = {ONE: [STORED], TWO: [STORED]}
         self.asked: list[tuple[bytes, Receipt]] = []
 
-    async def link(self, mailbox: bytes) -> Any:
+    async def link(self, mailbox: bytes, ctx: bytes) -> Any:
+        assert ctx == BOX.ctx
         boxes = self
 
         class Link:
@@ -66,7 +77,7 @@ def carrying(mailboxes: Any, tasks: Tasks, jitter_ms: int = 0) -> Receipts:
 
 async def test_every_mailbox_gets_it(tasks):
     mailboxes = Mailboxes()
-    carrying(mailboxes, tasks, jitter_ms=2).leave(READER, NAME, b"sealed", [ONE, TWO])
+    carrying(mailboxes, tasks, jitter_ms=2).leave(BOX, NAME, b"sealed", [ONE, TWO])
     await eventually(lambda: len(mailboxes.asked) == 2)
     message = Receipt(reader=READER, letter_hash=NAME, receipt=b"sealed")
     assert sorted(mailboxes.asked, key=lambda pair: pair[0]) == [(ONE, message), (TWO, message)]
@@ -77,7 +88,7 @@ async def test_a_lost_link_or_a_missing_proof_is_tried_again(tasks):
     not_yet = Refused(request=1, reason=Reason.NOT_PARTY)
     mailboxes.answers[ONE] = [TransportError("gone"), not_yet, STORED]
     receipts = carrying(mailboxes, tasks)
-    receipts.leave(READER, NAME, b"sealed", [ONE])
+    receipts.leave(BOX, NAME, b"sealed", [ONE])
     await eventually(lambda: len(mailboxes.asked) == 3 and not receipts._leaving)
 
 
@@ -86,7 +97,7 @@ async def test_a_mailbox_that_cannot_just_now_is_asked_again(tasks, reason: Reas
     mailboxes = Mailboxes()
     mailboxes.answers[ONE] = [Refused(request=1, reason=reason), STORED]
     receipts = carrying(mailboxes, tasks)
-    receipts.leave(READER, NAME, b"sealed", [ONE])
+    receipts.leave(BOX, NAME, b"sealed", [ONE])
     await eventually(lambda: len(mailboxes.asked) == 2 and not receipts._leaving)
 
 
@@ -94,7 +105,7 @@ async def test_a_closed_box_is_not_asked_again(tasks):
     mailboxes = Mailboxes()
     mailboxes.answers[ONE] = [Refused(request=1, reason=Reason.NOT_OPEN)]
     receipts = carrying(mailboxes, tasks)
-    receipts.leave(READER, NAME, b"", [ONE])
+    receipts.leave(BOX, NAME, b"", [ONE])
     await eventually(lambda: not receipts._leaving)
     assert len(mailboxes.asked) == 1
 
@@ -103,7 +114,7 @@ async def test_nobody_carries_for_ever(tasks):
     mailboxes = Mailboxes()
     mailboxes.answers[ONE] = [TransportError("gone")]
     receipts = carrying(mailboxes, tasks)
-    receipts.leave(READER, NAME, b"sealed", [ONE])
+    receipts.leave(BOX, NAME, b"sealed", [ONE])
     await eventually(lambda: not receipts._leaving)
     assert len(mailboxes.asked) == 5
 
@@ -112,9 +123,9 @@ async def test_the_same_way_is_walked_once_and_their_number_is_bounded(tasks, mo
     monkeypatch.setattr("node.post.receipts._LEAVING_MAX", 1)
     mailboxes = Mailboxes()
     receipts = carrying(mailboxes, tasks, jitter_ms=60_000)
-    receipts.leave(READER, NAME, b"sealed", [ONE, ONE, TWO])
+    receipts.leave(BOX, NAME, b"sealed", [ONE, ONE, TWO])
     assert receipts._leaving == {ONE: {(READER, NAME)}, TWO: {(READER, NAME)}}
-    receipts.leave(READER, LetterHash(b"m" * 32), b"sealed", [ONE])
+    receipts.leave(BOX, LetterHash(b"m" * 32), b"sealed", [ONE])
     assert receipts._leaving[ONE] == {(READER, NAME)}
     await asyncio.sleep(0)
     assert mailboxes.asked == []
@@ -122,5 +133,5 @@ async def test_the_same_way_is_walked_once_and_their_number_is_bounded(tasks, mo
 
 async def test_letting_go_waits_for_nothing(tasks):
     mailboxes = Mailboxes()
-    carrying(mailboxes, tasks, jitter_ms=60_000).leave(READER, NAME, b"", [ONE])
+    carrying(mailboxes, tasks, jitter_ms=60_000).leave(BOX, NAME, b"", [ONE])
     await eventually(lambda: mailboxes.asked)

@@ -22,6 +22,7 @@ class FaceNetwork(ListNetwork):
         self.linked: list[str] = ["relay"]
         self.port: int | None = None
         self.offset_ms: int | None = None
+        self.detours = SimpleNamespace(document=lambda: {"mode": "normal"})
 
     def peers(self) -> list[Any]:
         return [SimpleNamespace(document=lambda n=name: {"address": n}) for name in self.linked]

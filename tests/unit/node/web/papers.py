@@ -137,6 +137,7 @@ STATUS: dict[str, Any] = {
     "deals": {},
     "locked": False,
     "outbox": {},
+    "private": {},
     "clock_offset_ms": None,
     "notices": ["Write down <b>your</b> words"],
 }
