@@ -17,7 +17,6 @@ from protocol import limits
 from protocol.encoding import decode
 from protocol.errors import RemoteProtocolError
 from protocol.network.events import NodeMemory, Started
-from protocol.network.live import NO_AIM, LiveEntry, aim_of, entry_of, text_digest
 from protocol.network.live import NO_AIM, LiveEntry, aim_of, entry_of, surplus_of, text_digest
 from protocol.objects.envelope import Verified, open_stored, read_candidate
 from protocol.objects.header import Kind, read_header

@@ -12,23 +12,23 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from node.clock import Clock
 from node.config import Settings
 from node.entropy import Entropy
-from node.errors import ConfigError, TransportError
+from node.errors import TransportError
 from node.meters import Meters
 from node.network.carriage import TunnelMessage
 from node.network.connection import Connection
 from node.network.detours import Detours
-from node.network.dialer import Address, Dialer, Kept, parse_address
+from node.network.dialer import Dialer, Kept, parse_address
 from node.network.endpoint import Bounds, Endpoint, Handlers, Tap
 from node.network.links import Links
 from node.network.server import Door, Server
 from node.runtime.card import Card
 from node.runtime.loading import load_casts, load_start
+from node.runtime.peerage import PeerView, parse_peer
 from node.runtime.pump import Pump
 from node.runtime.tasks import Tasks
 from node.storage.database import Storage
@@ -37,7 +37,7 @@ from protocol.channel.messages import Hello, Join, Message, WhoIs, WhoIsAnswer
 from protocol.channel.post import BoxChallenge, BoxOpen, BoxRead, Put, Receipt, ReceiptQuery
 from protocol.engine import Engine
 from protocol.errors import LocalProtocolError, Reason
-from protocol.ids import NodeId, ObjectId, PeerId, from_text, to_text
+from protocol.ids import NodeId, ObjectId, PeerId
 from protocol.network.actions import DialPeer
 from protocol.network.addresses import NodeRecord, Role, dialable
 from protocol.network.events import (
@@ -58,74 +58,9 @@ from protocol.network.stem import Private
 from protocol.network.verdicts import Verdict
 from protocol.objects.envelope import Verified
 
-NODE_PREFIX: Final = "node"
-"""Prefix of a node's key in text."""
 _WHO_IS_MS: Final = 5_000
 """How long a peer may take to say where a node is."""
 _FOR_OTHER_ROOMS = BoxOpen | BoxChallenge | BoxRead | Put | Receipt | ReceiptQuery | Join
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerView:
-    """A linked peer, for people."""
-
-    key: NodeId
-    """Its transport key."""
-    address: str
-    """Where it was dialled, or its IP address."""
-    outbound: bool
-    """Whether this node dialled."""
-    roles: tuple[str, ...]
-    """What it offers."""
-    agent: str
-    """Its software, as it says."""
-    rtt_ms: int | None
-    """Round trip, when measured."""
-    since_ms: int
-    """How long it has been linked."""
-    bytes_in: int
-    """Received, before encryption."""
-    bytes_out: int
-    """Sent, before encryption."""
-    first_objects: int
-    """Objects it was the first to supply."""
-    fault_points: int
-    """What it has done wrong lately."""
-
-    def document(self) -> dict[str, Any]:
-        """Write it for the API."""
-        return {
-            "node": to_text(NODE_PREFIX, self.key),
-            "address": self.address,
-            "direction": "out" if self.outbound else "in",
-            "roles": list(self.roles),
-            "agent": self.agent,
-            "rtt_ms": self.rtt_ms,
-            "connected_s": self.since_ms // 1_000,
-            "bytes_in": self.bytes_in,
-            "bytes_out": self.bytes_out,
-            "objects": self.first_objects,
-            "fault_points": self.fault_points,
-        }
-
-
-def parse_peer(text: str) -> tuple[Address, NodeId | None]:
-    """Read `host:port` or `key@host:port`, as the operator writes peers.
-
-    Raises:
-        ConfigError: E-PEER, the key or the address is not one.
-    """
-    key_text, at, address = text.rpartition("@")
-    try:
-        key = NodeId(from_text(NODE_PREFIX, key_text)) if at else None
-        return parse_address(address), key
-    except (LocalProtocolError, TransportError) as error:
-        raise ConfigError(
-            f"'{text[:120]}' is not a peer: {error.sentence}",
-            code="E-PEER",
-            fix="Write host:port, or the node's key, then @host:port",
-            field="peers",
-        ) from error
 
 
 class Network:

@@ -24,7 +24,7 @@ from node.keystore import Keyring
 from node.meters import Counts, Meters, Spread
 from node.post.office import Post
 from node.runtime.card import VERSIONS
-from node.runtime.network import NODE_PREFIX, Network
+from node.runtime.network import Network
 from node.runtime.tasks import Tasks
 from node.storage import casts, deals, outbox, sizes
 from node.storage.database import Storage
@@ -32,6 +32,7 @@ from node.storage.health import engine
 from node.version import VERSION
 from protocol import limits
 from protocol.ids import to_text
+from protocol.network.invites import NODE_PREFIX
 from protocol.objects.header import VERSION as OBJECT_VERSION
 from protocol.objects.profile import Profile
 

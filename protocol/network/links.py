@@ -55,7 +55,6 @@ from protocol.network.interest import check_interest
 from protocol.network.introductions import Introductions, Read
 from protocol.network.link import Link
 from protocol.network.room import Room
-from protocol.network.standing import Faults
 from protocol.network.standing import Faults, Standing
 from protocol.now import Now
 
@@ -373,7 +372,7 @@ class Links:
             peer not in self._links
             and peer not in self._leaving
             and key not in self._kept
-            and not self._faults.is_banned(peer, now.mono_ms)
+            and self._faults.is_welcome(peer, now.mono_ms)
         )
 
     def _replace(self, now: Now) -> list[LinkAction]:
@@ -385,20 +384,6 @@ class Links:
         self._replaced_ms = now.mono_ms
         (self._replaced,) = self._chance.sample(list(self._chosen), 1)
         return [ClosePeer(peer=self._replaced, reason=Reason.CLOSED)]
-        relays = [
-            record
-            for record in self._book.with_role(Role.RELAY, now.wall_ms)
-            if dialable(record)
-            and record.key not in self._kept
-            and self._faults.is_welcome(PeerId(record.key), now.mono_ms)
-        ]
-        # Links the owner asked for come on top: they must never take the place of a chosen one.
-        linked = {
-            NodeId(peer): link.outbound and NodeId(peer) not in self._kept
-            for peer, link in self._links.items()
-        }
-        dials, delay_ms = self._dialling.choose(relays, linked, now.mono_ms)
-        return [*dials, SetTimer(timer=Timer.DIAL, delay_ms=delay_ms)]
 
     # --- records ------------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from protocol.network.actions import BlamePeer
 from protocol.network.events import CandidateReceived, IdsReceived, MissingReceived, PeerFaulted
 from protocol.network.standing import Faults, Standing
 from tests.parties import make_cast
+from tests.unit.protocol.network.desk import Desk
 from tests.unit.protocol.network.driver import NOW, Bench, joined, of, peer
-from tests.unit.protocol.network.test_links import Desk
 
 ONE, TWO = PeerId(b"one"), PeerId(b"two")
 FAULTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3_600_000)), max_size=20)

@@ -6,30 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from node.errors import ConfigError, TransportError
-from node.network.dialer import Address
-from node.runtime.network import parse_peer
+from node.errors import TransportError
 from protocol import limits
 from protocol.errors import LocalProtocolError
-from protocol.ids import NodeId, PeerId, to_text
+from protocol.ids import NodeId, PeerId
 from protocol.network.addresses import Role, sign_record
 from protocol.network.events import RecordFound
 from tests.integration.hamlet import Cottage, until
 from tests.parties import NET, make_cast
 
 KEY = NodeId(b"\x05" * 32)
-
-
-def test_peers_are_written_with_or_without_key():
-    assert parse_peer("a.example:1") == (Address("a.example", 1), None)
-    assert parse_peer(f"{to_text('node', KEY)}@[::1]:2") == (Address("::1", 2), KEY)
-
-
-@pytest.mark.parametrize("text", ["", "a.example", "node-XXXX@a.example:1", "@a.example:1"])
-def test_what_is_no_peer_is_refused(text: str):
-    with pytest.raises(ConfigError) as caught:
-        parse_peer(text)
-    assert caught.value.code == "E-PEER"
 
 
 async def test_a_port_that_is_taken_is_said(tmp_path: Path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from node.network.endpoint import Bounds, Endpoint
+from node.network.endpoint import _REMEMBERED, Bounds, Endpoint, Pen
 from protocol import limits
 from protocol.channel.messages import Ids, encode_message
 from protocol.channel.noise import transport_key
@@ -59,3 +59,15 @@ def test_what_many_get_is_written_once():
     for number in range(9):
         assert pen.write(Ids(ids=[bytes([number]) * 16])) != raw or number == 0
     assert pen.write(message) == raw
+
+
+def test_a_pen_remembers_only_the_last_few_messages():
+    pen = Pen()
+    first = Ids(ids=[])
+    written = pen.write(first)
+    assert pen.write(first) is written
+    for _ in range(_REMEMBERED):
+        pen.write(Ids(ids=[]))
+    assert len(pen._written) == _REMEMBERED
+    assert pen.write(first) is not written
+    assert pen.write(first) == written

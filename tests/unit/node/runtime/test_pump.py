@@ -95,10 +95,10 @@ async def test_an_object_goes_all_the_way(station: Station):
 
 async def test_payload_that_finds_no_room_becomes_an_announcement(station: Station):
     full = station.join("full", QuietLink(takes=False))
-    cast = make_cast()
-    station.pump.feed(PublishObject(verified=cast))
+    profile = make_profile()
+    station.pump.feed(PublishObject(verified=profile))
     assert full.messages(Objects) == []
-    assert [each.ids for each in full.messages(Ids)] == [[prefix_of(cast.id)]]
+    assert [each.ids for each in full.messages(Ids)] == [[prefix_of(profile.id)]]
 
 
 async def test_messages_to_peers_that_left_are_dropped(station: Station):
@@ -113,7 +113,7 @@ async def test_forged_objects_close_the_link(station: Station):
     bad = good.raw.replace(good.signature, bytes(64))
     for _ in range(5):
         station.receive("rogue", bad)
-    assert rogue.closed == [Reason.BAD_WORK]
+    assert set(rogue.closed) == {Reason.BAD_WORK}
     station.receive("rogue", good.raw)
     await until(lambda: bool(station.heard))
 

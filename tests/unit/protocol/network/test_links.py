@@ -42,7 +42,6 @@ from protocol.network.events import (
     Started,
     TimerFired,
 )
-from protocol.network.links import Links
 from protocol.network.standing import Standing
 from protocol.now import Now
 from tests.unit.protocol.network.desk import Desk, key, messages

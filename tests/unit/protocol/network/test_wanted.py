@@ -294,7 +294,6 @@ def test_where_every_supplier_is_of_its_own_group_no_place_is_made():
         wanted.note(name(1), who)
     wanted.note(name(1), TWO)
     assert announcers(wanted, name(1)) == crowd
-    assert wanted.announcers(name(1)) == crowd
 
 
 def test_news_and_what_was_found_have_budgets_of_their_own():
