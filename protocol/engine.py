@@ -13,14 +13,14 @@ from typing import assert_never
 from protocol import limits
 from protocol.channel.messages import (
     Ids,
-    IdsAnswer,
-    IdsQuery,
     Level,
     LevelGiven,
     Message,
     Missing,
     Objects,
     Outbound,
+    RangesAnswer,
+    RangesQuery,
     RecordsAnswer,
     RecordsQuery,
     Refused,
@@ -55,6 +55,9 @@ from protocol.network.events import (
     PeerJoined,
     PeerLost,
     PeersKept,
+    RangesAnswered,
+    RangesAsked,
+    RangesRefused,
     RecordFound,
     RecordsAnswered,
     RecordsAsked,
@@ -229,12 +232,12 @@ def _single(peer: PeerId, message: Message) -> EngineEvent:
     match message:
         case Level() | LevelGiven() | Wants():
             event = _wish(peer, message)
-        case IdsQuery():
-            event = PageAsked(peer=peer, query=message)
-        case IdsAnswer():
-            event = PageReceived(peer=peer, answer=message)
+        case RangesQuery():
+            event = RangesAsked(peer=peer, query=message)
+        case RangesAnswer():
+            event = RangesAnswered(peer=peer, answer=message)
         case Refused(request=request):
-            event = PageRefused(peer=peer, request=request)
+            event = RangesRefused(peer=peer, request=request)
         case RecordsQuery():
             event = RecordsAsked(peer=peer, query=message)
         case RecordsAnswer():

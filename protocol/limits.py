@@ -517,3 +517,40 @@ tunnel_idle_ms_max: Final = 180_000
 """Silence after which a tunnel is over; longer than the silence of a link that lives."""
 tunnel_open_ms_max: Final = 8_000
 """How long the far end may take to be found; guess."""
+# --- reconciliation (network 5) --------------------------------------------------------------
+ranges_per_message_max: Final = 2_048
+"""Ranges in one round, whatever their size; guess."""
+ranges_split: Final = 16
+"""Parts a range is cut into when it differs."""
+ranges_names_below: Final = 32
+"""A range with fewer names is told by naming them."""
+ranges_rounds_max: Final = 8
+"""Rounds of a comparison before it pauses."""
+ranges_told_max: Final = 4_096
+"""Names announced in one stretch of a comparison, because the peer lacks them; guess."""
+ranges_waiting_max: Final = 1_024
+"""Ranges one comparison keeps in mind that are still to be asked; guess."""
+ranges_answer_ms_max: Final = 20_000
+"""Longest wait for the answer to a round; guess."""
+ranges_pause_ms: Final = 2_000
+"""Pause of a comparison between two stretches; guess."""
+ranges_idle_max: Final = 2
+"""Stretches without progress after which a comparison ends; guess."""
+ranges_work_max: Final = 64 * 1024 * 1024
+"""Work one peer may cause at once: bytes hashed, 8 KiB a range, 128 for a byte said; guess."""
+ranges_work_per_s: Final = 32 * 1024 * 1024
+"""Work one peer may cause a second: about 50 ms, or 256 KiB said; guess."""
+comparisons_open_max: Final = 3
+"""Comparisons under way at once; the others wait their turn; guess."""
+comparison_backlog_max: Final = 4_096
+"""Ids a peer has yet to serve at which a comparison with it pauses; guess."""
+comparison_gap_ms: Final = 30_000
+"""Time missing between two heartbeats after which the machine is held to have slept; guess."""
+views_max: Final = 128
+"""Interests a node keeps an order of their own for; the longest unasked goes."""
+view_names_max: Final = 2_000_000
+"""Names in all these orders together, 24 bytes each; guess."""
+view_slice_max: Final = 8_192
+"""Objects held against an interest at once while its order is made; guess."""
+view_idle_ms: Final = 2 * 3_600_000
+"""An order nobody asked about for so long is let go; guess."""

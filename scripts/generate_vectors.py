@@ -24,6 +24,7 @@ from scripts import (  # noqa: E402 - the path comes first
     vector_cases,
     vector_invites,
     vector_objects,
+    vector_ranges,
     vector_succession,
 )
 
@@ -38,6 +39,7 @@ TOPICS: dict[str, tuple[str, Any, dict[str, str]]] = {
     "envelope": ("03-envelope.md", vector_objects.envelopes, vector_objects.ENVELOPE_NOTES),
     "agreement": ("15-agreement.md", vector_objects.agreements, vector_objects.AGREEMENT_NOTES),
     "invites": ("09-invites.md", vector_invites.invites, vector_invites.NOTES),
+    "ranges": ("07-sync.md", vector_ranges.ranges, vector_ranges.NOTES),
     "succession": ("16-succession.md", vector_succession.succession, vector_succession.NOTES),
 }
 """Topic -> its page, the maker of its cases, and what each flag catches."""

@@ -21,7 +21,6 @@ PLAIN_TEXT: Final = r"\A[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u20
 
 RequestId = Annotated[int, Meta(ge=0, le=_REQUEST_MAX)]
 """Chosen by the asker, unique among its open questions on this link."""
-Count = Annotated[int, Meta(ge=1, le=limits.ids_per_message_max)]
 Ms = Annotated[int, Meta(ge=0, le=_MS_MAX)]
 Nonce = Annotated[int, Meta(ge=0, le=_REQUEST_MAX)]
 Version = Annotated[int, Meta(ge=1, le=65_535)]

@@ -21,11 +21,9 @@ from protocol.channel.fields import (
     PLAIN_TEXT,
     CategoryText,
     Cell,
-    Count,
     Detail,
     Envelope,
     Fields,
-    IdPrefix,
     IdPrefixes,
     Key,
     LevelNumber,
@@ -162,32 +160,6 @@ class Missing(Fields, frozen=True, kw_only=True, tag=19):
     """First 16 bytes of each object's id."""
 
 
-class IdsQuery(Fields, frozen=True, kw_only=True, tag=20):
-    """Asks for a page of what the peer holds, in the order of (`at`, id)."""
-
-    request: RequestId = 0
-    """Chosen by the asker."""
-    after_at: Ms = 0
-    """Begin after this signed time, ms ..."""
-    after_id: IdPrefix | None = None
-    """... and, within it, after this id."""
-    limit: Count = limits.ids_per_message_max
-    """Most ids in the answer."""
-
-
-class IdsAnswer(Fields, frozen=True, kw_only=True, tag=21):
-    """One page of ids."""
-
-    request: RequestId = 0
-    """The question's number."""
-    ids: IdPrefixes
-    """In the order of (`at`, id)."""
-    last_at: Ms = 0
-    """`at` of the last id, from which the next page is asked; 0 when there is none."""
-    more: bool = False
-    """Whether another page follows."""
-
-
 class Level(Fields, frozen=True, kw_only=True, tag=23):
     """The receiver's choice for this link: how new objects are to come."""
 
@@ -302,8 +274,7 @@ class Outbound(Fields, frozen=True, kw_only=True, tag=38):
 
 
 Ask: TypeAlias = (
-    IdsQuery
-    | RangesQuery
+    RangesQuery
     | RecordsQuery
     | WhoIs
     | Join
@@ -317,8 +288,7 @@ Ask: TypeAlias = (
 )
 """A question."""
 Answer: TypeAlias = (
-    IdsAnswer
-    | RangesAnswer
+    RangesAnswer
     | RecordsAnswer
     | WhoIsAnswer
     | Joined
@@ -354,7 +324,6 @@ Message: TypeAlias = (
 """Anything that travels in a frame."""
 
 ANSWER_TO: Final[dict[type[Ask], type[Answer]]] = {
-    IdsQuery: IdsAnswer,
     RangesQuery: RangesAnswer,
     RecordsQuery: RecordsAnswer,
     WhoIs: WhoIsAnswer,

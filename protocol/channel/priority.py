@@ -11,9 +11,9 @@ from typing import Final
 
 from protocol.channel.messages import (
     Ids,
-    IdsAnswer,
     Message,
     Objects,
+    RangesAnswer,
     RecordsAnswer,
     Stem,
     WhoIsAnswer,
@@ -43,7 +43,7 @@ _PRIORITY: Final[dict[type[Message], Priority]] = {
     TunnelData: Priority.LETTERS,
     TunnelEnd: Priority.LETTERS,
     Ids: Priority.PULL,
-    IdsAnswer: Priority.PULL,
+    RangesAnswer: Priority.PULL,
     RecordsAnswer: Priority.PULL,
     WhoIsAnswer: Priority.PULL,
     Stem: Priority.PULL,

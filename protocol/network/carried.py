@@ -20,6 +20,7 @@ from protocol.network.actions import BlamePeer, DropObject, GossipAction, SendMe
 from protocol.network.admission import points_of
 from protocol.network.budgets import Budgets
 from protocol.network.chance import Chance
+from protocol.network.declined import Declined
 from protocol.network.interest import Interests
 from protocol.network.live import LiveEntry, LiveTable, prefix_of
 from protocol.network.memory import Holders, Recent
@@ -40,7 +41,7 @@ class Carried:
         live: public objects held.
         queue: candidates between admission and verdict.
         rejected: names provably bad for ever.
-        declined: names refused by policy, not asked for again.
+        declined: names not taken, and not asked for again; refused by policy, they count as held.
         wanted: names announced and not here.
         interests: which peers want what.
         budgets: how much each link may bring.
@@ -70,7 +71,7 @@ class Carried:
         self.live = LiveTable(net=net, entries_max=objects_max, chance=chance)
         self.queue = VerifyQueue(pending_max=pending_max)
         self.rejected = Recent(rejected_max)
-        self.declined = Recent(limits.declined_ids_max)
+        self.declined = Declined(self.live.holdings, limits.declined_ids_max)
         self.wanted = Wanted(groups=self.peers)
         self.interests = Interests()
         self.budgets = Budgets(net=net, is_open=is_open)

@@ -1,24 +1,82 @@
-"""The comparison of what two nodes hold: whom to compare with, and when.
+"""The comparison of what two nodes hold: with whom, when, and what becomes of the outcome.
 
-A stage of gossip beside the exchange of names. Enters: peers that come and go, their questions and
-answers, the time. Leaves: questions and answers; what a peer holds and we do not is wanted. Never
-here: bytes of objects; what a want brings goes the whole way in (`intake`).
-Source: docs/protocol/06-gossip.md, "Catching up".
+A stage of gossip beside the exchange of names. Whoever opened a link compares when it is open, and
+everybody from time to time with a peer chosen at random. What a peer holds and we do not is wanted,
+and takes the whole way in; what it lacks is announced to it. Enters: peers that come and go, their
+questions and answers, the time. Leaves: questions, answers, announcements. Bounded: rounds, work a
+peer may cause, comparisons under way. Never here: bytes of objects.
+Source: docs/protocol/07-sync.md.
 """
 
 from __future__ import annotations
 
-from typing import assert_never
+from dataclasses import dataclass, field
+from typing import Final, assert_never
 
 from protocol import limits
-from protocol.channel.messages import IdsAnswer
+from protocol.channel.messages import RangesAnswer, RangesQuery, Refused
 from protocol.channel.priority import Priority
+from protocol.errors import MessageError, Reason
+from protocol.ids import PeerId
 from protocol.network.actions import GossipAction, SendMessage, SetTimer, Timer
-from protocol.network.carried import Carried
-from protocol.network.catch_up import CatchUp
+from protocol.network.announcements import ids_messages
+from protocol.network.carried import Carried, blame
 from protocol.network.chance import Chance
-from protocol.network.events import PageAsked, PageReceived, PageRefused, PeerJoined, PeerLost
+from protocol.network.events import (
+    PeerJoined,
+    PeerLost,
+    RangesAnswered,
+    RangesAsked,
+    RangesRefused,
+)
+from protocol.network.holdings import Narrow
+from protocol.network.live import prefix_of
+from protocol.network.order import SALT_BYTES, Order
+from protocol.network.reconciliation import Session, answer
 from protocol.now import Now
+
+_NUMBERS: Final = 2**30
+"""Questions for ranges are numbered below this, those for records above."""
+_BACKLOG_PART: Final = 4
+"""A comparison that paused for what is owed goes on when a quarter of it is left."""
+_ABROAD: Final = 3
+"""Every so many comparisons go to another address group."""
+
+
+class Allowance:
+    """The work one peer may cause: so much at once, and so much a second."""
+
+    __slots__ = ("_left", "_mono_ms")
+
+    def __init__(self, mono_ms: int) -> None:
+        """Start with all of it."""
+        self._left = limits.ranges_work_max
+        self._mono_ms = mono_ms
+
+    def is_spent(self, mono_ms: int) -> bool:
+        """Tell whether nothing is left at a moment."""
+        grown = (mono_ms - self._mono_ms) * limits.ranges_work_per_s // 1_000
+        self._left = min(self._left + grown, limits.ranges_work_max)
+        self._mono_ms = mono_ms
+        return self._left <= 0
+
+    def spend(self, work: int) -> None:
+        """Take off what something cost, which nobody knew before."""
+        self._left -= work
+
+
+@dataclass(slots=True, kw_only=True)
+class _Talk:
+    """One comparison with one peer."""
+
+    due_ms: int
+    """Monotonic ms of its next stretch; while a question is open, when the answer is late."""
+    session: Session = field(default_factory=Session)
+    """Where it stands."""
+    request: int | None = None
+    """Number of the open question."""
+    idle: int = 0
+    """Stretches in a row that settled nothing."""
 
 
 class Comparison:
@@ -29,64 +87,257 @@ class Comparison:
 
         Args:
             carried: the tables.
-            chance: which peer to compare ids with.
+            chance: whom to compare with, and the salts.
         """
         self._carried = carried
         self._chance = chance
-        self._catch_up = CatchUp()
+        self._talks: dict[PeerId, _Talk] = {}
+        self._allowances: dict[PeerId, Allowance] = {}
+        self._number = 0
+        self._compared = 0
+        self._group: str | None = None
+        self._next_ms = 0
+        self._wound_ms: int | None = None
+        self._awake: Now | None = None
 
-    def handle(self, event: PageAsked | PageReceived | PageRefused, now: Now) -> list[GossipAction]:
+    # --- messages -----------------------------------------------------------------------------
+
+    def handle(
+        self, event: RangesAsked | RangesAnswered | RangesRefused, now: Now
+    ) -> list[GossipAction]:
         """Answer a question, or take an answer."""
         match event:
-            case PageAsked(peer=peer, query=query):
-                after = (query.after_at, query.after_id or b"")
-                page = self._carried.live.page(after, query.limit, now.wall_ms)
-                answer = IdsAnswer(
-                    request=query.request, ids=page.ids, last_at=page.last_at, more=page.more
-                )
-                return [SendMessage(peer=peer, message=answer, priority=Priority.PULL)]
-            case PageReceived(peer=peer, answer=answer):
-                if self._catch_up.take(peer, answer):
-                    self._carried.note_names(answer.ids, peer)
-                return self._questions()
-            case PageRefused(peer=peer, request=request):
-                self._catch_up.refused(peer, request)
-                return []
+            case RangesAsked(peer=peer, query=query):
+                return self._answer(peer, query, now)
+            case RangesAnswered(peer=peer, answer=message):
+                return [*self._take(peer, message, now), *self._turn(now)]
+            case RangesRefused(peer=peer, request=request):
+                talk = self._talks.get(peer)
+                if talk is not None and talk.request == request:
+                    self._pause(peer, talk, now, is_idle=True)
+                return self._turn(now)
             case _:
                 assert_never(event)
 
-    def _questions(self) -> list[GossipAction]:
-        """Ask on where peers have served most of what was missing before."""
-        return [
-            SendMessage(peer=peer, message=query, priority=Priority.CONTROL)
-            for peer, query in self._catch_up.queries(self._carried.wanted.waiting_at)
-        ]
+    def _answer(self, peer: PeerId, query: RangesQuery, now: Now) -> list[GossipAction]:
+        """Answer from what is held at this moment; nothing is kept in mind but the cost."""
+        allowance = self._allowance(peer, now)
+        order = None if allowance.is_spent(now.mono_ms) else self._order(peer, now)
+        message: RangesAnswer | Refused
+        if order is None:
+            message = Refused(request=query.request, reason=Reason.OVER_BUDGET)
+        else:
+            try:
+                answered = answer(order, query.ranges, query.salt)
+            except MessageError as error:
+                return blame(peer, error.reason)
+            allowance.spend(answered.work)
+            message = RangesAnswer(request=query.request, ranges=answered.raw)
+        return [SendMessage(peer=peer, message=message, priority=Priority.PULL)]
 
-    def joined(self, event: PeerJoined) -> list[GossipAction]:
-        """Compare with a peer that has come."""
-        self._catch_up.begin(event.peer)
-        return self._questions()
+    def _take(self, peer: PeerId, message: RangesAnswer, now: Now) -> list[GossipAction]:
+        """Take an answer, and ask on while the stretch lasts."""
+        talk = self._talks.get(peer)
+        if talk is None or talk.request != message.request:
+            return []
+        talk.request = None
+        order = self._order(peer, now)
+        if order is None:
+            # What is compared with this peer changed since it was asked.
+            self._pause(peer, talk, now, is_idle=True)
+            return []
+        before = talk.session.place
+        try:
+            found = talk.session.take(order, message.ranges)
+        except MessageError as error:
+            del self._talks[peer]
+            return blame(peer, error.reason)
+        if talk.session.place > before:
+            talk.idle = 0
+        allowance = self._allowance(peer, now)
+        allowance.spend(found.work)
+        self._carried.note_names(found.lacking, peer)
+        live = self._carried.live
+        told = [name for name in found.spare if name in live]
+        actions: list[GossipAction] = [*ids_messages(peer, told)]
+        if talk.session.is_done:
+            del self._talks[peer]
+        elif (
+            talk.session.rounds < limits.ranges_rounds_max
+            and self._carried.wanted.waiting_at(peer) < limits.comparison_backlog_max
+            and not allowance.is_spent(now.mono_ms)
+        ):
+            actions.append(self._ask(peer, talk, order, now))
+        else:
+            self._pause(peer, talk, now, is_idle=talk.session.place == before)
+        return actions
 
-    def anew(self) -> list[GossipAction]:
+    def _ask(self, peer: PeerId, talk: _Talk, order: Order, now: Now) -> SendMessage:
+        self._number = (self._number + 1) % _NUMBERS
+        talk.request = self._number
+        talk.due_ms = now.mono_ms + limits.ranges_answer_ms_max
+        ranges = talk.session.question(order)
+        query = RangesQuery(request=talk.request, salt=talk.session.salt, ranges=ranges)
+        return SendMessage(peer=peer, message=query, priority=Priority.CONTROL)
+
+    def _pause(self, peer: PeerId, talk: _Talk, now: Now, *, is_idle: bool) -> None:
+        """End a stretch; the others have their turn first."""
+        talk.request = None
+        talk.idle = talk.idle + 1 if is_idle else 0
+        del self._talks[peer]
+        if talk.idle < limits.ranges_idle_max:
+            talk.due_ms = now.mono_ms + limits.ranges_pause_ms
+            self._talks[peer] = talk
+
+    def _allowance(self, peer: PeerId, now: Now) -> Allowance:
+        found = self._allowances.get(peer)
+        if found is None:
+            found = Allowance(now.mono_ms)
+            if peer in self._carried.peers:
+                self._allowances[peer] = found
+        return found
+
+    def _order(self, peer: PeerId, now: Now) -> Order | None:
+        """Give what is compared with a peer; None while it is being made."""
+        self._carried.live.retire(now.wall_ms)
+        self._carried.declined.expire(now.wall_ms)
+        return self._carried.live.holdings.view(self._narrow(peer), now.mono_ms)
+
+    def _narrow(self, peer: PeerId) -> Narrow | None:
+        """Tell what is compared with a peer: what a leaf wants, ours or its own."""
+        interests = self._carried.interests
+        found = interests.between(peer)
+        if found.interest is None:
+            return None
+        return Narrow(found.wants, is_ours=found is interests.own)
+
+    # --- peers --------------------------------------------------------------------------------
+
+    def joined(self, event: PeerJoined, now: Now) -> list[GossipAction]:
+        """Compare with a peer this node dialled; one that dialled compares by itself.
+
+        One comparison tells both ends what they lack.
+        """
+        if not event.outbound:
+            return []
+        self._begin(event.peer, now)
+        return [*ids_messages(event.peer, self._apart(event.peer)), *self._turn(now)]
+
+    def _apart(self, peer: PeerId) -> list[bytes]:
+        """List what no comparison under our wish has, and nobody is known to hold.
+
+        Casts of our own may be among it. They are named to one peer alone: whoever hears a leaf
+        name what it does not want can guess who wrote it.
+        """
+        narrow = self._narrow(peer)
+        if narrow is None or not narrow.is_ours:
+            return []
+        carried = self._carried
+        order = carried.live.holdings.whole
+        newest = order.names(max(0, len(order) - limits.view_slice_max), len(order))
+        entries = [entry for name in newest if (entry := carried.live.get(name)) is not None]
+        apart = [prefix_of(e.id) for e in entries if e.exempt and not narrow.wish(e)]
+        unheard = [name for name in apart if not carried.holders.of(name)]
+        for name in unheard[-limits.ids_per_message_max :]:
+            carried.note_holder(name, peer)
+        return unheard[-limits.ids_per_message_max :]
+
+    def anew(self, now: Now) -> list[GossipAction]:
         """Compare with every peer: this node wants something else than before."""
         for peer in self._carried.peers:
-            self._catch_up.begin(peer)
-        return self._questions()
+            self._talks.pop(peer, None)
+            self._begin(peer, now)
+        return self._turn(now)
 
     def lost(self, event: PeerLost) -> None:
         """Forget what was open with a peer."""
-        self._catch_up.lose(event.peer)
+        self._talks.pop(event.peer, None)
+        self._allowances.pop(event.peer, None)
 
-    def started(self) -> list[GossipAction]:
+    def _begin(self, peer: PeerId, now: Now) -> None:
+        self._talks.setdefault(peer, _Talk(due_ms=now.mono_ms))
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def started(self, now: Now) -> list[GossipAction]:
         """Wind the clock."""
-        return [SetTimer(timer=Timer.CATCH_UP, delay_ms=self._chance.around(limits.catch_up_ms))]
+        self._awake = now
+        self._next_ms = now.mono_ms + self._chance.around(limits.catch_up_ms)
+        return self._wind(now)
 
-    def timed(self, timer: Timer) -> list[GossipAction]:
-        """Ask on with every heartbeat, and compare with somebody from time to time."""
-        if timer is Timer.HEARTBEAT:
-            return self._questions()
-        if timer is not Timer.CATCH_UP:
+    def timed(self, timer: Timer, now: Now) -> list[GossipAction]:
+        """Compare with somebody from time to time, and after a sleep; go on where it is time."""
+        if timer is Timer.SWEEP:
+            self._carried.live.holdings.grow(now.mono_ms)
             return []
-        for peer in self._chance.sample(list(self._carried.peers), 1):
-            self._catch_up.begin(peer)
-        return [*self._questions(), *self.started()]
+        if timer is not Timer.CATCH_UP and timer is not Timer.HEARTBEAT:
+            return []
+        if timer is Timer.CATCH_UP:
+            self._wound_ms = None
+        self._carried.live.holdings.grow(now.mono_ms)
+        if self._has_slept(now):
+            for peer in self._chance.sample(list(self._carried.peers), limits.comparisons_open_max):
+                self._begin(peer, now)
+        elif now.mono_ms >= self._next_ms:
+            self._next_ms = now.mono_ms + self._chance.around(limits.catch_up_ms)
+            self._compare_with_somebody(now)
+        return self._turn(now)
+
+    def _has_slept(self, now: Now) -> bool:
+        """Tell whether the wall clock went on while the other one stood still."""
+        before, self._awake = self._awake, now
+        if before is None:
+            return False
+        missing_ms = (now.wall_ms - before.wall_ms) - (now.mono_ms - before.mono_ms)
+        return missing_ms >= limits.comparison_gap_ms
+
+    def _compare_with_somebody(self, now: Now) -> None:
+        """Choose a peer; every third time one of another address group than the one before."""
+        peers = self._carried.peers
+        self._compared += 1
+        chosen = list(peers)
+        if self._compared % _ABROAD == 0:
+            chosen = [peer for peer, group in peers.items() if group != self._group] or chosen
+        for peer in self._chance.sample(chosen, 1):
+            self._group = peers[peer]
+            self._begin(peer, now)
+
+    def _turn(self, now: Now) -> list[GossipAction]:
+        """End what is late, begin what is due, as far as so many may be under way."""
+        actions: list[GossipAction] = []
+        for peer, talk in list(self._talks.items()):
+            if talk.request is not None and now.mono_ms >= talk.due_ms:
+                self._pause(peer, talk, now, is_idle=True)
+        under_way = sum(talk.request is not None for talk in self._talks.values())
+        for peer, talk in list(self._talks.items()):
+            if under_way >= limits.comparisons_open_max:
+                break
+            order = self._ready(peer, talk, now)
+            if order is not None:
+                talk.session.begin(order, self._chance.octets(SALT_BYTES))
+                actions.append(self._ask(peer, talk, order, now))
+                under_way += 1
+        return [*actions, *self._wind(now)]
+
+    def _ready(self, peer: PeerId, talk: _Talk, now: Now) -> Order | None:
+        """Give what to compare with a peer, where a stretch with it may begin."""
+        if talk.request is not None or now.mono_ms < talk.due_ms:
+            return None
+        owed = self._carried.wanted.waiting_at(peer)
+        is_served = owed <= limits.comparison_backlog_max // _BACKLOG_PART
+        if is_served and not self._allowance(peer, now).is_spent(now.mono_ms):
+            order = self._order(peer, now)
+            if order is not None:
+                return order
+        talk.due_ms = now.mono_ms + limits.ranges_pause_ms
+        return None
+
+    def _wind(self, now: Now) -> list[GossipAction]:
+        """Set the timer to what comes first, unless it already is."""
+        # What is due and did not begin waits for one under way to end.
+        dues = [talk.due_ms for talk in self._talks.values() if talk.due_ms > now.mono_ms]
+        due_ms = max(min([self._next_ms, *dues]), now.mono_ms + 1)
+        if self._wound_ms is not None and self._wound_ms <= due_ms:
+            return []
+        self._wound_ms = due_ms
+        return [SetTimer(timer=Timer.CATCH_UP, delay_ms=due_ms - now.mono_ms)]

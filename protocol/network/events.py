@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 
 from protocol.channel.messages import (
     Hello,
-    IdsAnswer,
-    IdsQuery,
     Interest,
     Message,
+    RangesAnswer,
+    RangesQuery,
     RecordsAnswer,
     RecordsQuery,
     WhoIs,
@@ -191,18 +191,18 @@ class IdsReceived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageReceived:
-    """A peer answered what it holds."""
+class RangesAnswered:
+    """A peer answered a round of comparing."""
 
     peer: PeerId
     """Who."""
-    answer: IdsAnswer
-    """One page."""
+    answer: RangesAnswer
+    """Its side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageRefused:
-    """A peer will not say what it holds."""
+class RangesRefused:
+    """A peer will not answer a question, perhaps one about ranges."""
 
     peer: PeerId
     """Who."""
@@ -211,13 +211,13 @@ class PageRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageAsked:
-    """A peer asks what this node holds."""
+class RangesAsked:
+    """A peer compares what it holds with what this node holds."""
 
     peer: PeerId
     """Who."""
-    query: IdsQuery
-    """From where on."""
+    query: RangesQuery
+    """Its side of one round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,9 +324,9 @@ GossipEvent: TypeAlias = (
     | StoreFailed
     | ObjectLost
     | IdsReceived
-    | PageReceived
-    | PageRefused
-    | PageAsked
+    | RangesAsked
+    | RangesAnswered
+    | RangesRefused
     | WantReceived
     | MissingReceived
     | LevelAsked

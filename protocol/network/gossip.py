@@ -38,12 +38,12 @@ from protocol.network.events import (
     ObjectLost,
     ObjectsReceived,
     ObjectStored,
-    PageAsked,
-    PageReceived,
-    PageRefused,
     PeerJoined,
     PeerLost,
     PublishObject,
+    RangesAnswered,
+    RangesAsked,
+    RangesRefused,
     RttMeasured,
     SeekObject,
     Started,
@@ -87,7 +87,7 @@ class Gossip:
 
         Args:
             net: network id.
-            chance: which peer to compare ids with.
+            chance: every choice at random.
             kinds: what this node carries.
             objects_max: live objects of others.
             pending_max: candidates between admission and verdict.
@@ -205,7 +205,7 @@ class Gossip:
                 self._exchange.measured(peer, rtt_ms)
                 self.stem.timed(peer, rtt_ms)
                 actions = []
-            case PageAsked() | PageReceived() | PageRefused():
+            case RangesAsked() | RangesAnswered() | RangesRefused():
                 actions = self._comparison.handle(event, now)
             case _:
                 actions = self._turn(event, now)
@@ -240,18 +240,18 @@ class Gossip:
     ) -> list[GossipAction]:
         match event:
             case Started():
-                actions = [*self._exchange.started(event), *self._comparison.started()]
+                actions = [*self._exchange.started(event), *self._comparison.started(now)]
             case InterestReceived():
                 actions = self._exchange.interest(event)
             case ChangeInterest():
                 # First said, then compared: what was not wanted before is missing now.
-                actions = [*self._exchange.interest(event), *self._comparison.anew()]
+                actions = [*self._exchange.interest(event), *self._comparison.anew(now)]
             case SeekObject(id=object_id):
                 self._exchange.seek(object_id, now)
                 actions = []
             case PeerJoined():
                 self._exchange.joined(event, now)
-                actions = [*self._spread.joined(event, now), *self._comparison.joined(event)]
+                actions = [*self._spread.joined(event, now), *self._comparison.joined(event, now)]
             case PeerLost():
                 self._exchange.lost(event)
                 self._comparison.lost(event)
@@ -263,7 +263,7 @@ class Gossip:
                 actions = [
                     *self._spread.timed(timer, now),
                     *self._exchange.timed(timer, now),
-                    *self._comparison.timed(timer),
+                    *self._comparison.timed(timer, now),
                 ]
             case _:
                 assert_never(event)

@@ -17,6 +17,7 @@ from protocol.ids import NodeId, ObjectId, PeerId
 from protocol.network.actions import DropObject, GossipAction, Notify, StoreObject, VerifyBatch
 from protocol.network.admission import Memory, check_admissible, memory_of, points_of
 from protocol.network.carried import Carried, blame
+from protocol.network.declined import Times
 from protocol.network.events import (
     ObjectLost,
     ObjectStored,
@@ -103,15 +104,19 @@ class Intake:
     ) -> list[GossipAction]:
         carried = self._carried
         try:
-            if carried.live.has_text(text_digest(candidate.signed)):
-                # A twin: a second signature over a text that is held. Only verified texts count,
-                # or a forged signature would keep out the object it imitates.
-                raise ObjectError(Reason.DUPLICATE, "held under another signature")  # noqa: TRY301
-            check_admissible(candidate, net=carried.net, wall_ms=now.wall_ms, kinds=self._kinds)
+            header = check_admissible(
+                candidate, net=carried.net, wall_ms=now.wall_ms, kinds=self._kinds
+            )
         except ObjectError as error:
             return self._refuse(prefix, error.reason, [peer], now)
         if not by_stem and not self._is_within_budget(candidate, prefix, peer, now):
             return self._put_off(prefix, peer, now)
+        if carried.live.has_text(text_digest(candidate.signed)):
+            # A twin: a second signature over a text that is held. Only verified texts count, or a
+            # forged signature would keep out the object it imitates. It did its work: it is
+            # compared from now on, since others may hold it in place of ours.
+            times = Times(at=header.at, exp=header.exp)
+            return self._refuse(prefix, Reason.DUPLICATE, [peer], now, times)
         is_taken = carried.queue.put(candidate, peer, by_stem=by_stem)
         if by_stem:
             # Whoever announces it has it in public: it is fetched from there all the same. What
@@ -148,9 +153,22 @@ class Intake:
         return blame(peer, Reason.OVER_BUDGET) if is_fault else []
 
     def _refuse(
-        self, prefix: bytes, reason: Reason, suppliers: list[PeerId], now: Now
+        self,
+        prefix: bytes,
+        reason: Reason,
+        suppliers: list[PeerId],
+        now: Now,
+        times: Times | None = None,
     ) -> list[GossipAction]:
-        """Remember a refusal for what it is, and blame whoever sent provably bad bytes."""
+        """Remember a refusal for what it is, and blame whoever sent provably bad bytes.
+
+        Args:
+            prefix: what is refused.
+            reason: why.
+            suppliers: who sent it.
+            now: the moment.
+            times: its times, where others may rightly hold it; it is compared as if we did.
+        """
         carried = self._carried
         memory = memory_of(reason)
         is_fault = bool(points_of(reason))
@@ -160,8 +178,10 @@ class Intake:
                 carried.wanted.failed(prefix, supplier)
             else:
                 carried.wanted.arrived(prefix, supplier, now.mono_ms)
-        if memory is not Memory.NOTHING:
-            (carried.rejected if memory is Memory.REJECTED else carried.declined).add(prefix)
+        if memory is Memory.REJECTED:
+            carried.rejected.add(prefix)
+        elif memory is Memory.DECLINED:
+            carried.declined.add(prefix, times)
         return [action for peer in suppliers for action in blame(peer, reason)]
 
     def next_run(self) -> list[GossipAction]:
@@ -234,7 +254,8 @@ class Intake:
         if placement.evicted is not None:
             actions.append(carried.let_go(placement.evicted))
         if placement.refused is not None:
-            return actions + self._refuse(prefix, placement.refused, suppliers[:1], now)
+            times = self._times(verified, placement.refused)
+            return actions + self._refuse(prefix, placement.refused, suppliers[:1], now, times)
         if placement.replaced is not None:
             carried.declined.add(prefix_of(placement.replaced))
         carried.verdicts.note(Verdict.ACCEPTED)
@@ -247,6 +268,19 @@ class Intake:
         return actions
 
     def _credit(self, prefix: bytes, suppliers: list[PeerId], now: Now) -> None:
+    def _times(self, verified: Verified[Any], refused: Reason) -> Times | None:
+        """Give the times of what others may rightly hold though we do not: no room, or a twin.
+
+        What was taken back, and a revoke that fits nothing or gave way to another, goes everywhere.
+        """
+        is_twin = refused is Reason.DUPLICATE and self._carried.live.has_text(
+            text_digest(verified.signed)
+        )
+        if refused is not Reason.QUOTA and not is_twin:
+            return None
+        return Times(at=verified.header.at, exp=verified.header.exp)
+
+    def _credit(self, prefix: bytes, suppliers: list[PeerId]) -> None:
         """Note who holds an object that has come, and let them know with the next heartbeat."""
         carried = self._carried
         for peer in suppliers[:1]:
@@ -297,6 +331,7 @@ class Intake:
         prefix = prefix_of(verified.id)
         actions: list[GossipAction] = []
         if prefix not in carried.live:
+            carried.declined.discard(prefix)
             placement = carried.live.place(entry_of(verified, exempt=True))
             actions += self._drop(placement.removed)
             if placement.refused is not None:
@@ -325,10 +360,17 @@ class Intake:
             case StoreFailed(reason=reason):
                 carried.live.remove(prefix)
                 if reason is not Reason.QUOTA:
-                    carried.declined.add(prefix)
+                    carried.declined.add(prefix, _times_on_disk(verified, reason))
                 return []
             case ObjectLost():
                 carried.live.remove(prefix)
                 return []
             case _:
                 assert_never(event)
+
+
+def _times_on_disk(verified: Verified[Any] | None, reason: Reason) -> Times | None:
+    """Give the times of an object whose twin is kept on disk."""
+    if verified is None or reason is not Reason.DUPLICATE:
+        return None
+    return Times(at=verified.header.at, exp=verified.header.exp)

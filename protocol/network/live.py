@@ -9,7 +9,6 @@ Source: docs/protocol/06-gossip.md, "Revokes" and "Bounds".
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from sys import intern
@@ -21,6 +20,7 @@ from protocol.errors import ObjectError, Reason
 from protocol.ids import ObjectId, blake2b_256
 from protocol.network.chance import Chance
 from protocol.network.quota import SAMPLE, Quota
+from protocol.network.holdings import Holdings
 from protocol.objects.envelope import Verified
 from protocol.objects.header import STATEMENT_KINDS, Header, Kind
 from protocol.objects.intentcast import Intentcast
@@ -29,8 +29,6 @@ from protocol.values.place import Where
 
 _EXPIRIES_SPARE = 1_024
 """Dead places among the expiries that are left alone, beyond as many as there are objects."""
-_COMPACT_PART = 4
-"""Dead places are cleared away when they are a quarter of the order."""
 
 
 def prefix_of(object_id: bytes) -> bytes:
@@ -143,20 +141,12 @@ class Placement:
     """Who gave way."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A stretch of the table in the order of (`at`, id)."""
-
-    ids: list[bytes]
-    """16-byte names."""
-    last_at: int
-    """`at` of the last one; 0 when there is none."""
-    more: bool
-    """Whether others follow."""
-
-
 class LiveTable:
-    """Entries by name, by signed text, by revoked target, in order and by expiry."""
+    """Entries by name, by signed text, by revoked target and by expiry.
+
+    Attributes:
+        holdings: what is compared with others; what is live and not expired stands there.
+    """
 
     def __init__(
         self,
@@ -179,8 +169,9 @@ class LiveTable:
         self._entries: dict[bytes, LiveEntry] = {}
         self._texts: set[bytes] = set()
         self._revokes: dict[bytes, list[bytes]] = {}
-        self._order: list[tuple[int, bytes]] = []
+        self.holdings = Holdings(self._entries.get)
         self._expiries: list[tuple[int, bytes]] = []
+        self._expired: list[tuple[int, bytes]] = []
 
     def __len__(self) -> int:
         """Count the live objects."""
@@ -314,13 +305,12 @@ class LiveTable:
         self._texts.add(entry.text)
         if entry.target is not None:
             self._revokes.setdefault(prefix_of(entry.target), []).append(prefix)
-        place = bisect_left(self._order, (entry.at, prefix))
-        # The place may still be there from an earlier life of the same object.
-        if place == len(self._order) or self._order[place] != (entry.at, prefix):
-            self._order.insert(place, (entry.at, prefix))
+        self.holdings.add(entry.at, prefix)
         heapq.heappush(self._expiries, (entry.exp, prefix))
-        if len(self._expiries) > 2 * len(self._entries) + _EXPIRIES_SPARE:
+        spare = len(self._expiries) + len(self._expired) - 2 * len(self._entries)
+        if spare > _EXPIRIES_SPARE:
             # Objects that leave and come back, as under a failing disk, leave their places behind.
+            self._expired = []
             self._expiries = [(each.exp, name) for name, each in self._entries.items()]
             heapq.heapify(self._expiries)
 
@@ -333,42 +323,30 @@ class LiveTable:
             self._revokes[name].remove(prefix)
             if not self._revokes[name]:
                 del self._revokes[name]
-        if (len(self._order) - len(self._entries)) * _COMPACT_PART > len(self._order):
-            self._order = [place for place in self._order if place[1] in self._entries]
+        self.holdings.remove(entry.at, prefix)
         return entry
 
     def remove(self, prefix: bytes) -> LiveEntry | None:
         """Take an entry out, if it is there."""
         return self._drop(prefix) if prefix in self._entries else None
 
+    def retire(self, wall_ms: int) -> None:
+        """Compare no more what expired at or before a moment; it is known until `expire`."""
+        while self._expiries and self._expiries[0][0] <= wall_ms:
+            place = heapq.heappop(self._expiries)
+            entry = self._entries.get(place[1])
+            # An object that left and came back stands twice among the expiries.
+            if entry is not None and entry.exp == place[0]:
+                self.holdings.remove(entry.at, place[1])
+                heapq.heappush(self._expired, place)
+
     def expire(self, wall_ms: int) -> list[LiveEntry]:
         """Take out what expired at or before a moment."""
+        self.retire(wall_ms)
         gone = []
-        while self._expiries and self._expiries[0][0] <= wall_ms:
-            exp, prefix = heapq.heappop(self._expiries)
+        while self._expired and self._expired[0][0] <= wall_ms:
+            exp, prefix = heapq.heappop(self._expired)
             entry = self._entries.get(prefix)
-            # An object that left and came back stands twice among the expiries.
             if entry is not None and entry.exp == exp:
                 gone.append(self._drop(prefix))
         return gone
-
-    def page(self, after: tuple[int, bytes], count: int, wall_ms: int) -> Page:
-        """List unexpired objects after a place.
-
-        Args:
-            after: (`at`, 16-byte name); the page begins behind it.
-            count: most names on the page.
-            wall_ms: what has expired by then is not offered.
-        """
-        ids: list[bytes] = []
-        last_at = 0
-        for number in range(bisect_right(self._order, after), len(self._order)):
-            at, prefix = self._order[number]
-            entry = self._entries.get(prefix)
-            if entry is None or entry.exp <= wall_ms or entry.at != at:
-                continue
-            if len(ids) == count:
-                return Page(ids=ids, last_at=last_at, more=True)
-            ids.append(prefix)
-            last_at = at
-        return Page(ids=ids, last_at=last_at, more=False)

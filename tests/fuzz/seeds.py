@@ -20,6 +20,7 @@ from protocol.encoding import decode, encode
 from protocol.errors import Reason
 from protocol.ids import LetterHash, NodeId, ObjectId, SigningKey, blake2b_256
 from protocol.network.addresses import Role, sign_record
+from protocol.network.ranges import Fingerprint, Later, Names, Range, Skip, encode_ranges
 from protocol.objects.event import Asked, Cancelled, Closed, Here, Moved, Refused, Told, Void
 from protocol.objects.header import Header, Kind
 from protocol.objects.revoke import Revoke
@@ -51,6 +52,12 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "node" / "vendor" / "examples"
 _KEY = blake2b_256(b"key")
 _PREFIX = _KEY[:16]
+RANGES: list[Range] = [
+    Skip(upper=(NOW_MS, b"")),
+    Fingerprint(upper=(NOW_MS, b"\x40\x01"), digest=_PREFIX),
+    Names(upper=(NOW_MS + 300, b""), names=(bytes(16), _PREFIX)),
+]
+"""One of each that may stand in a question."""
 
 
 def objects() -> list[Any]:
@@ -129,8 +136,8 @@ def all_messages() -> list[bytes]:
         messages.Ids(ids=[_PREFIX]),
         messages.Want(ids=[_PREFIX, bytes(16)]),
         messages.Missing(ids=[]),
-        messages.IdsQuery(request=1, after_at=NOW_MS, after_id=_PREFIX, limit=9),
-        messages.IdsAnswer(request=1, ids=[_PREFIX], last_at=NOW_MS, more=True),
+        messages.RangesQuery(request=1, salt=_PREFIX, ranges=encode_ranges(RANGES)),
+        messages.RangesAnswer(request=1, ranges=encode_ranges([*RANGES, Later()])),
         messages.RecordsQuery(request=2, count=16),
         messages.RecordsAnswer(request=2, records=records()),
         messages.WhoIs(request=3, key=key),

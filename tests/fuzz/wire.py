@@ -13,7 +13,15 @@ from typing import Any
 
 from protocol import limits, sealing, signing, work
 from protocol.channel.frames import pack_frames, unpack_frame
-from protocol.channel.messages import Hello, Objects, RecordsAnswer, decode_message, encode_message
+from protocol.channel.messages import (
+    Hello,
+    Objects,
+    RangesAnswer,
+    RangesQuery,
+    RecordsAnswer,
+    decode_message,
+    encode_message,
+)
 from protocol.channel.noise import HandshakeState, prologue_for
 from protocol.channel.post import BoxOpen, Put
 from protocol.encoding import decode, encode
@@ -22,6 +30,7 @@ from protocol.errors import RemoteProtocolError
 from protocol.ids import PeerId, blake2b_256
 from protocol.network.addresses import read_record
 from protocol.network.admission import PUBLIC_KINDS, check_admissible
+from protocol.network.ranges import decode_ranges, encode_ranges
 from protocol.objects.agreement import read_bundle
 from protocol.objects.envelope import open_envelope, open_stored, read_candidate
 from protocol.objects.header import Kind
@@ -60,12 +69,19 @@ def message(raw: bytes) -> None:
         case RecordsAnswer(records=records):
             for each in records:
                 _quietly(partial(record_of, each))
+        case RangesQuery(ranges=ranges) | RangesAnswer(ranges=ranges):
+            _quietly(lambda: ranges_of(ranges))
         case BoxOpen(open=opened, work=done):
             _quietly(lambda: read_box_record(opened, done, net=NET, mailbox=MAILBOX))
         case Put(letter=letter):
             _quietly(lambda: letters.open_letter(letter, SEED))
         case _:
             pass
+
+
+def ranges_of(raw: bytes) -> None:
+    """Read ranges."""
+    assert encode_ranges(decode_ranges(raw)) == raw
 
 
 def _quietly(act: Callable[[], Any]) -> None:

@@ -85,10 +85,10 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="remember before verify",
         file="protocol/network/intake.py",
-        old="        if carried.queue.put(candidate, peer):\n",
+        old="        is_taken = carried.queue.put(candidate, peer, by_stem=by_stem)\n",
         new=(
-            "        if carried.queue.put(candidate, peer):\n"
-            "            carried.declined.add(prefix)\n"
+            "        is_taken = carried.queue.put(candidate, peer, by_stem=by_stem)\n"
+            "        carried.declined.add(prefix)\n"
         ),
         tests=GOSSIP,
     ),
@@ -102,8 +102,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="take a second signature over a text that is held",
         file="protocol/network/intake.py",
-        old="            if carried.live.has_text(text_digest(candidate.signed)):",
-        new="            if carried.live.has_text(b''):",
+        old="        if carried.live.has_text(text_digest(candidate.signed)):",
+        new="        if carried.live.has_text(b''):",
         tests=(*GOSSIP, "tests/integration/test_gossip.py"),
     ),
     Bug(

@@ -273,8 +273,8 @@ def test_the_order_of_arrival_does_not_matter(order: list[int], who: list[str]):
                 case _:
                     pass
     kept = [truths()[n] for n in (1, 2, 3, 4, 5, 6, 7)]
-    page = gossip.live.page((0, b""), 100, NOW.wall_ms)
-    assert set(page.ids) == {prefix_of(verified.id) for verified in kept}
+    whole = gossip.live.holdings.whole
+    assert set(whole.names(0, len(whole))) == {prefix_of(verified.id) for verified in kept}
     assert dropped <= {truths()[8].id}
 
 

@@ -20,6 +20,7 @@ from protocol.market.disclosure import check_opened
 from protocol.network.addresses import is_public, read_record
 from protocol.network.admission import PUBLIC_KINDS, check_admissible
 from protocol.network.invites import read_invite, sign_invite
+from protocol.network.ranges import Later, decode_ranges, encode_ranges
 from protocol.objects.agreement import read_bundle
 from protocol.objects.envelope import open_stored, read_candidate, read_header_of
 from protocol.objects.header import read_header
@@ -275,6 +276,14 @@ READERS = [
         read=lambda raw: read_record(raw, net=wire.NET),
         again=lambda found: found.raw,
         covers=(_P + "network.addresses.read_record",),
+    ),
+    Decoder(
+        name="network: ranges",
+        form=Form.BYTES,
+        good=lambda: [encode_ranges(seeds.RANGES), encode_ranges([Later()])],
+        read=decode_ranges,
+        again=encode_ranges,
+        covers=(_P + "network.ranges.decode_ranges",),
     ),
     Decoder(
         name="network: invite link",

@@ -15,6 +15,9 @@ from protocol.errors import LocalProtocolError, RemoteProtocolError
 from protocol.ids import NodeId
 from protocol.market.lineage import follow
 from protocol.network.invites import check_invite, read_invite
+from protocol.network.order import Order
+from protocol.network.ranges import decode_ranges
+from protocol.network.reconciliation import answer
 from protocol.objects.agreement import read_bundle
 from protocol.objects.envelope import (
     check_work,
@@ -23,7 +26,7 @@ from protocol.objects.envelope import (
     read_candidate,
     read_header_of,
 )
-from scripts import generate_vectors, vector_cases
+from scripts import generate_vectors, vector_cases, vector_ranges
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -139,6 +142,18 @@ def run_invites(facts):
     }
 
 
+def run_ranges(facts):
+    raw = of_hex(facts, "ranges")
+    found: dict[str, object] = {"read": vector_ranges.plain(decode_ranges(raw))}
+    if "held" in facts:
+        order = Order()
+        for at, name in facts["held"]:
+            order.add(at, bytes.fromhex(name))
+        said = answer(order, raw, of_hex(facts, "salt")).raw
+        found |= {"answer": said.hex(), "said": vector_ranges.plain(decode_ranges(said))}
+    return found
+
+
 RUNNERS = {
     "canonical": run_canonical,
     "keys": run_keys,
@@ -146,6 +161,7 @@ RUNNERS = {
     "envelope": run_envelope,
     "agreement": run_agreement,
     "invites": run_invites,
+    "ranges": run_ranges,
     "succession": run_succession,
 }
 CASES = [(topic, case) for topic in RUNNERS for case in load(topic).cases]

@@ -9,14 +9,14 @@ import pytest
 from protocol.channel.messages import (
     Bye,
     Ids,
-    IdsAnswer,
-    IdsQuery,
     Interest,
     Level,
     LevelGiven,
     Missing,
     Objects,
     Outbound,
+    RangesAnswer,
+    RangesQuery,
     RecordsAnswer,
     RecordsQuery,
     Refused,
@@ -63,9 +63,9 @@ def say(made: Engine, message: Any) -> list[Any]:
         (LevelGiven(level=1), events.LevelReceived),
         (Wants(interest=None), events.InterestReceived),
         (Wants(interest=Interest(categories=["a"], cells=[])), events.InterestReceived),
-        (IdsQuery(), events.PageAsked),
-        (IdsAnswer(ids=[]), events.PageReceived),
-        (Refused(request=1, reason=Reason.QUOTA), events.PageRefused),
+        (RangesQuery(salt=bytes(16), ranges=b""), events.RangesAsked),
+        (RangesAnswer(ranges=b""), events.RangesAnswered),
+        (Refused(request=1, reason=Reason.QUOTA), events.RangesRefused),
         (RecordsQuery(count=1), events.RecordsAsked),
         (RecordsAnswer(records=[]), events.RecordsAnswered),
         (WhoIs(key=bytes(32)), events.NodeAsked),
@@ -111,7 +111,7 @@ def test_blame_that_gossip_finds_closes_the_link():
 def test_both_machines_hear_of_peers_and_timers():
     made = engine()
     sent = [a.message for a in of(SendMessage, made.handle(joined("one"), NOW))]
-    assert {type(message) for message in sent} == {Level, RecordsQuery, IdsQuery}
+    assert {type(message) for message in sent} == {Level, RecordsQuery, RangesQuery}
     done = made.handle(events.TimerFired(timer=Timer.SWEEP), NOW)
     assert len(of(SendMessage, done)) == 1
     assert [action.timer for action in of(SetTimer, done)] == [Timer.SWEEP]

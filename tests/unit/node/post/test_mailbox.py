@@ -16,7 +16,7 @@ from node.post.mailbox import Mailbox, Session
 from node.storage import mailbox as rows
 from node.storage.database import Storage
 from protocol import limits, sealing, signing, work
-from protocol.channel.messages import IdsQuery, Refused
+from protocol.channel.messages import RangesQuery, Refused
 from protocol.channel.post import (
     BoxChallenge,
     BoxNonce,
@@ -177,7 +177,10 @@ async def test_no_role_no_boxes(storage: Storage):
 
 
 async def test_another_question_is_no_business_of_a_mailbox(desk: Desk):
-    assert reason(await desk.ask(IdsQuery(request=1))) is Reason.UNEXPECTED
+    assert (
+        reason(await desk.ask(RangesQuery(request=1, salt=bytes(16), ranges=b"")))
+        is Reason.UNEXPECTED
+    )
 
 
 # --- putting -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from node.runtime import pump
 from node.runtime.pump import Pump
 from node.runtime.tasks import Tasks
 from node.storage.database import Storage
-from protocol.channel.messages import Ids, IdsQuery, Objects, WhoIsAnswer
+from protocol.channel.messages import Ids, Objects, RecordsQuery, WhoIsAnswer
 from protocol.engine import Engine
 from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId, PeerId
@@ -141,9 +141,9 @@ async def test_a_message_without_business_is_the_senders_fault(station: Station)
 
 async def test_timers_come_back(station: Station, monkeypatch: pytest.MonkeyPatch):
     link = station.join("a")
-    before = len(link.messages(IdsQuery))
-    station.pump._perform(SetTimer(timer=Timer.CATCH_UP, delay_ms=1))
-    await until(lambda: len(link.messages(IdsQuery)) > before)
+    before = len(link.messages(RecordsQuery))
+    station.pump._perform(SetTimer(timer=Timer.SWEEP, delay_ms=1))
+    await until(lambda: len(link.messages(RecordsQuery)) > before)
 
 
 async def test_after_the_stop_nothing_begins(storage: Storage, clock: ManualClock):

@@ -16,8 +16,6 @@ from protocol.channel.messages import (
     Bye,
     Hello,
     Ids,
-    IdsAnswer,
-    IdsQuery,
     Interest,
     Join,
     Joined,
@@ -82,8 +80,6 @@ SAMPLES: dict[int, Message] = {
     17: Ids(ids=[PREFIX]),
     18: Want(ids=[PREFIX, PREFIX]),
     19: Missing(ids=[]),
-    20: IdsQuery(request=1, after_at=2, after_id=PREFIX, limit=3),
-    21: IdsAnswer(request=1, ids=[PREFIX], last_at=9, more=True),
     22: Wants(interest=None),
     23: Level(level=2),
     24: LevelGiven(level=0),
@@ -256,7 +252,7 @@ def test_full_lists_fit_one_message():
     records = [bytes(limits.node_record_bytes_max)] * limits.records_per_answer_max
     encode_message(RecordsAnswer(records=records))
     encode_message(Ids(ids=[PREFIX] * limits.ids_per_message_max))
-    encode_message(IdsAnswer(ids=[PREFIX] * limits.ids_per_message_max))
+    encode_message(RangesAnswer(request=2**32 - 1, ranges=bytes(limits.ranges_bytes_max)))
 
 
 def test_fitting_lists_fit_one_message():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocol.channel.messages import Ids, IdsAnswer, IdsQuery, Level, Missing, Objects, Want
+from protocol.channel.messages import Ids, Level, Missing, Objects, RangesAnswer, RangesQuery, Want
 from protocol.ids import PeerId
 from protocol.network.actions import SendMessage, ServeObjects
 from protocol.network.events import (
@@ -13,9 +13,9 @@ from protocol.network.events import (
     IdsReceived,
     LevelAsked,
     MissingReceived,
-    PageAsked,
-    PageReceived,
     PublishObject,
+    RangesAnswered,
+    RangesAsked,
     WantReceived,
 )
 from protocol.network.flow import Flow
@@ -42,10 +42,10 @@ def rare(who: PeerId, message: Any) -> GossipEvent:
     match message:
         case Level(level=level):
             return LevelAsked(peer=who, flow=Flow(level))
-        case IdsQuery():
-            return PageAsked(peer=who, query=message)
-        case IdsAnswer():
-            return PageReceived(peer=who, answer=message)
+        case RangesQuery():
+            return RangesAsked(peer=who, query=message)
+        case RangesAnswer():
+            return RangesAnswered(peer=who, answer=message)
         case _:
             raise AssertionError(message)
 
@@ -88,7 +88,8 @@ class Wire:
 
 
 def held(bench: Bench) -> set[bytes]:
-    return set(bench.gossip.live.page((0, b""), 1_000, bench.now.wall_ms).ids)
+    order = bench.gossip.live.holdings.whole
+    return set(order.names(0, len(order)))
 
 
 def test_a_line_of_nodes_comes_to_hold_the_same():

@@ -223,6 +223,44 @@ def test_a_twin_is_ignored():
     assert bench.stored() == [cast.id]
 
 
+def compared(bench: Bench) -> set[bytes]:
+    order = bench.gossip.live.holdings.whole
+    return set(order.names(0, len(order)))
+
+
+def test_a_twin_counts_as_held_and_what_was_taken_back_does_not():
+    bench = Bench()
+    cast, other = make_cast(), make_cast(nonce=b"z" * 16)
+    bench.receive("a", cast.raw)
+    bench.receive("b", badly_signed(cast))
+    twin = prefix_of(read_id(badly_signed(cast)))
+    assert compared(bench) == {prefix_of(cast.id), twin}
+    bench.receive("a", make_revoke(other).raw)
+    bench.receive("a", other.raw)
+    revoke = prefix_of(make_revoke(other).id)
+    assert compared(bench) == {prefix_of(cast.id), twin, revoke}
+
+
+def test_a_twin_without_its_work_is_remembered_nowhere():
+    bench = Bench()
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    bench.receive("b", badly_signed(cast)[:-10] + b"\xc0")
+    assert bench.blamed("b") == ["bad_work"]
+    assert compared(bench) == {prefix_of(cast.id)}
+
+
+def test_an_object_of_our_own_that_was_declined_is_held():
+    bench = Bench(objects_max=0)
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    assert compared(bench) == {prefix_of(cast.id)}
+    bench.feed(PublishObject(verified=cast))
+    assert prefix_of(cast.id) in bench.gossip.live
+    assert compared(bench) == {prefix_of(cast.id)}
+    assert len(bench.gossip._carried.declined) == 0
+
+
 def test_two_twins_at_once_are_settled_to_one():
     bench = Bench(held=True)
     cast = make_cast()
@@ -289,6 +327,16 @@ def test_what_the_disk_declines_does_not_come_again():
     bench.held = False
     bench.receive("a", cast.raw)
     assert bench.stored() == []
+
+
+def test_what_the_disk_declines_counts_as_held_unless_it_was_taken_back():
+    for reason, held in ((Reason.DUPLICATE, 1), (Reason.WITHDRAWN, 0)):
+        bench = Bench(held=True)
+        cast = make_cast()
+        bench.receive("a", cast.raw)
+        bench.gossip.handle(bench.waiting.pop(), bench.now)
+        bench.feed(StoreFailed(id=cast.id, reason=reason))
+        assert len(compared(bench)) == held
 
 
 def test_an_object_lost_from_disk_may_come_again():

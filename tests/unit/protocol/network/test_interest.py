@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from protocol import limits
-from protocol.channel.messages import IdsQuery, Interest, Objects, Wants
+from protocol.channel.messages import Interest, Objects, RangesQuery, Wants
 from protocol.errors import MessageError, Reason
 from protocol.ids import PeerId
 from protocol.network.events import ChangeInterest, InterestReceived
@@ -227,9 +227,9 @@ def test_a_change_of_our_own_is_told_to_every_peer_and_compared_anew():
     bench = Bench()
     bench.join("a", "b")
     said = interest(["books"])
-    compared = len(bench.sent("a", IdsQuery))
+    compared = len(bench.sent("a", RangesQuery))
     bench.feed(ChangeInterest(interest=said))
     for name in ("a", "b"):
         assert bench.sent(name, Wants) == [Wants(interest=said)]
-        assert len(bench.sent(name, IdsQuery)) == compared + 1
+        assert len(bench.sent(name, RangesQuery)) == compared + 1
     assert bench.gossip._carried.interests.own.interest == said

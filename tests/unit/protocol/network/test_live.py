@@ -119,7 +119,7 @@ def test_what_leaves_and_comes_back_leaves_a_bounded_trace():
         table.place(one)
         table.remove(name_of(one))
     assert len(table._expiries) < 1_100
-    assert len(table._order) < 10
+    assert len(table.holdings.whole) == 1
     table.place(one)
     assert table.expire(EXP) == [one]
     assert table.expire(EXP + 5) == [other]
@@ -139,36 +139,33 @@ def test_what_expires_goes_once():
     assert table.remove(name_of(first)) is None
 
 
-def test_pages_go_through_everything_in_order():
+def compared(table: LiveTable) -> list[bytes]:
+    order = table.holdings.whole
+    return order.names(0, len(order))
+
+
+def test_what_is_held_is_compared_in_order():
     table = LiveTable(net=NET)
     entries = [entry(f"n{n}", at=NOW_MS + n // 3) for n in range(10)]
     for each in reversed(entries):
         table.place(each)
     order = sorted((each.at, name_of(each)) for each in entries)
-    after, found = (0, b""), []
-    for _ in range(5):
-        page = table.page(after, 4, NOW_MS)
-        found += page.ids
-        after = (page.last_at, page.ids[-1])
-        if not page.more:
-            break
-    assert found == [name for _, name in order]
-    end = table.page(after, 4, NOW_MS)
-    assert (end.ids, end.last_at, end.more) == ([], 0, False)
+    assert compared(table) == [name for _, name in order]
 
 
-def test_pages_leave_out_what_is_gone():
+def test_what_has_expired_is_compared_no_more_and_still_known():
     table = LiveTable(net=NET)
     entries = [entry(f"n{n}", at=NOW_MS + n, exp=EXP + n) for n in range(6)]
     for each in entries:
         table.place(each)
     table.remove(name_of(entries[3]))
-    page = table.page((0, b""), 10, EXP + 1)
-    assert page.ids == [name_of(entries[n]) for n in (2, 4, 5)]
-    for each in entries[2:]:
-        table.remove(name_of(each))
+    table.retire(EXP + 1)
+    assert compared(table) == [name_of(entries[n]) for n in (2, 4, 5)]
+    assert name_of(entries[0]) in table
+    assert table.expire(EXP) == [entries[0]]
+    assert table.expire(EXP + 3) == [entries[1], entries[2]]
     table.place(entries[3])
-    assert table.page((0, b""), 10, NOW_MS).ids == [name_of(entries[n]) for n in (0, 1, 3)]
+    assert compared(table) == [name_of(entries[n]) for n in (3, 4, 5)]
 
 
 def test_an_object_may_leave_and_return_to_its_place():
@@ -178,7 +175,16 @@ def test_an_object_may_leave_and_return_to_its_place():
         table.place(each)
     table.remove(name_of(entries[2]))
     table.place(entries[2])
-    assert table.page((0, b""), 10, NOW_MS).ids == [name_of(each) for each in entries]
+    assert compared(table) == [name_of(each) for each in entries]
+
+
+def test_what_expired_and_left_is_not_expired_again():
+    table = LiveTable(net=NET)
+    one = entry("one", exp=EXP)
+    table.place(one)
+    table.retire(EXP)
+    table.remove(name_of(one))
+    assert table.expire(EXP) == []
 
 
 # --- revokes -------------------------------------------------------------------------------------
@@ -236,6 +242,14 @@ def test_of_a_true_and_a_false_revoke_the_true_one_stays():
     assert name_of(true) in table
 
 
+def test_a_revoke_is_compared_in_place_of_its_target():
+    target = entry("target")
+    table = LiveTable(net=NET)
+    table.place(target)
+    table.place(revoke("back", target))
+    assert compared(table) == [name_of(revoke("back", target))]
+
+
 def test_of_two_revokes_by_one_author_every_node_keeps_the_same():
     target = entry("target")
     pair = [revoke("first", target), revoke("second", target)]
@@ -246,7 +260,7 @@ def test_of_two_revokes_by_one_author_every_node_keeps_the_same():
     other = LiveTable(net=NET)
     other.place(larger)
     assert other.place(smaller).removed == (larger.id,)
-    assert list(other.page((0, b""), 9, NOW_MS).ids) == [name_of(smaller)]
+    assert compared(other) == [name_of(smaller)]
     assert other.place(target).refused is Reason.WITHDRAWN
 
 
