@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -40,6 +40,16 @@ def peers(session: Session) -> None:
     for line in lines:
         session.console.data(line)
     session.console.say(f"{plural(len(rows), 'link')}, {known} known")
+    if common := found.get("dependent_on"):
+        session.console.say(f"! No independent source: {_COMMON[common]}")
+        session.console.say("Add a node of somebody else's:  intentcast peers add HOST:PORT")
+
+
+_COMMON: Final = {
+    "group": "all peers this node dialled are in one address group",
+    "source": "one address group alone told of all peers this node dialled",
+}
+"""What all links have in common."""
 
 
 def _row(peer: dict[str, Any]) -> tuple[object, ...]:

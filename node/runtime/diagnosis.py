@@ -16,7 +16,7 @@ from node.numerals import plural
 from node.runtime.findings import Finding, State, length_text, ok, skipped
 from node.timekeeper import CLOCK_OFF_MS
 from protocol import limits
-from protocol.network.groups import is_one_group
+from protocol.network.independence import Dependence
 
 _SHOWN: Final = 3
 """Proofs of one finding; a screen is small."""
@@ -54,6 +54,15 @@ _NO_PEER_FIX: Final = (
 )
 
 
+DEPENDENT: Final[Mapping[Dependence, str]] = {
+    Dependence.GROUP: "no independent source: all peers this node dialled are in one address group",
+    Dependence.SOURCE: "no independent source: all peers this node dialled are those one address "
+    "group told of, or in it",
+}
+"""What all links in one hand would look like."""
+DEPENDENT_FIX: Final = "Add a node of somebody else's:  intentcast peers add HOST:PORT"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialFact:
     """One peer to stay linked to."""
@@ -79,7 +88,11 @@ class LinkFact:
 
 
 def judge_peers(
-    net: str, dials: Sequence[DialFact], links: Sequence[LinkFact], known: int
+    net: str,
+    dials: Sequence[DialFact],
+    links: Sequence[LinkFact],
+    known: int,
+    dependence: Dependence | None = None,
 ) -> Finding:
     """Tell whether this node has peers, and why it has none.
 
@@ -88,19 +101,20 @@ def judge_peers(
         dials: the peers it is told to stay linked to.
         links: the links it has.
         known: nodes whose addresses it knows.
+        dependence: what all links it dialled have in common.
     """
     if not links:
         return _no_links(net, dials, known)
     out = [link.host for link in links if link.outbound]
     nodes = plural(known, "node")
     proof = f"{plural(len(links), 'link')}, {len(out)} dialled by this node; {nodes} known"
-    if is_one_group(out):
+    if dependence is not None:
         return Finding(
             name="peers",
             state=State.WARN,
-            cause="no independent source: all peers this node chose are in one address group",
+            cause=DEPENDENT[dependence],
             proof=f"{proof}; {', '.join(out[:_SHOWN])}",
-            fix="Add a node of somebody else's:  intentcast peers add HOST:PORT",
+            fix=DEPENDENT_FIX,
         )
     return ok("peers", "linked to others", proof)
 

@@ -130,7 +130,9 @@ class Examiner:
         ]
         dials += map(_dial_of, self._standing())
         links = [LinkFact(host=host, outbound=out) for host, out in network.link_hosts()]
-        found = diagnosis.judge_peers(self._settings.net, dials, links, network.known_count())
+        found = diagnosis.judge_peers(
+            self._settings.net, dials, links, network.known_count(), network.dependence()
+        )
         return [found]
 
     async def _clock_check(self) -> Sequence[Finding]:

@@ -33,6 +33,7 @@ from node.runtime import views
 from node.runtime.access import Access
 from node.runtime.chronicle import Chronicle, Signal
 from node.runtime.custody import Custody
+from node.runtime.diagnosis import DEPENDENT, DEPENDENT_FIX
 from node.runtime.examiner import Examiner
 from node.runtime.holds import Holds
 from node.runtime.identity import Identity
@@ -202,6 +203,9 @@ class Handle:
         found += self.neighbours.notices() if self.neighbours else ()
         if not self._rooms.network.peers():
             found.append(views.offline_note(waiting, next_at))
+        if dependent := self._rooms.network.dependence():
+            what = DEPENDENT[dependent]
+            found.append(f"{what[0].upper()}{what[1:]}. {DEPENDENT_FIX}")
         if not self._timekeeper.holds:
             found.append("This computer's clock differs from its peers' by over 2 minutes.")
         return found
@@ -213,6 +217,7 @@ class Handle:
             "schema": "intentcast.peers/1",
             "peers": [peer.document() for peer in network.peers()],
             "known": len(network.mailboxes()),
+            "dependent_on": network.dependence(),
         }
 
     async def add_peer(self, address: str) -> Document:

@@ -134,6 +134,7 @@ class Survey:
         found: dict[str, Counts | Spread] = {
             "peers": {(way,): directions[way] for way in ("in", "out")},
             "known_nodes": {(): network.known_count()},
+            "peers_dependent": {(): int(network.dependence() is not None)},
             "gossip_objects": {
                 (state,): gossip[state] for state in ("live", "pending", "wanted", "rejected")
             },

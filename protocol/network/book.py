@@ -48,6 +48,8 @@ class Node:
     """How the first of them came."""
     source: str
     """Address group of whoever told of it first; empty for its owner or this node's."""
+    is_confirmed: bool = False
+    """Whether somebody of another group told of it, too."""
     group: str = ""
     """Address group it stands under in its table."""
     place: int = -1
@@ -154,6 +156,9 @@ class Book:
             standing = Standing.PROVEN if proven else Standing.HINT
             node = Node(records=(record,), standing=standing, source=source)
             return self._enter(node, wall_ms)
+        if source and source != node.source and not proven:
+            # Its own word confirms nothing.
+            node.is_confirmed = True
         records, standing = _merged(node, record, proven=proven)
         if (records, standing) == (node.records, node.standing):
             return False

@@ -69,9 +69,3 @@ def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def _block(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     bits = _V4_BITS if ip.version == 4 else _V6_BITS  # noqa: PLR2004 - the version's name
     return str(ipaddress.ip_network((ip, bits), strict=False))
-
-
-def is_one_group(hosts: list[str]) -> bool:
-    """Tell whether at least two public addresses all belong to one group."""
-    groups = [public_group_of(host) for host in hosts]
-    return len(groups) > 1 and None not in groups and len(set(groups)) == 1

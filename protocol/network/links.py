@@ -51,6 +51,7 @@ from protocol.network.events import (
     TimerFired,
 )
 from protocol.network.groups import group_of, public_group_of
+from protocol.network.independence import Dependence, Origin, dependence
 from protocol.network.interest import check_interest
 from protocol.network.introductions import Introductions, Read
 from protocol.network.link import Link
@@ -142,6 +143,17 @@ class Links:
     def outbound_count(self) -> int:
         """Links this node dialled."""
         return self._outbound
+
+    def dependence(self) -> Dependence | None:
+        """Say what all links this node dialled have in common, if anything."""
+        origins = []
+        for peer, link in self._links.items():
+            if link.outbound:
+                node = self._book.node(NodeId(peer))
+                is_word_of_one = node is not None and not node.is_confirmed
+                source = node.source if node is not None and is_word_of_one else ""
+                origins.append(Origin(group=public_group_of(link.address), source=source))
+        return dependence(origins)
 
     def is_leaving(self, peer: PeerId) -> bool:
         """Tell whether a link is open only until its end is done: no business of gossip."""

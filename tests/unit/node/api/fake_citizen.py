@@ -517,7 +517,7 @@ class FakeCitizen:
             "objects": 4,
             "fault_points": 0,
         }
-        return {"schema": "intentcast.peers/1", "peers": [peer], "known": 5}
+        return {"schema": "intentcast.peers/1", "peers": [peer], "known": 5, "dependent_on": None}
 
     async def add_peer(self, address):
         self.note("add_peer", address)

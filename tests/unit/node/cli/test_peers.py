@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from node.errors import TransportError
@@ -20,10 +22,28 @@ def test_list(shell: Shell):
 
 def test_none(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch):
     async def peers():
-        return {"schema": "intentcast.peers/1", "peers": [], "known": 1}
+        return {"schema": "intentcast.peers/1", "peers": [], "known": 1, "dependent_on": None}
 
     monkeypatch.setattr(citizen, "peers", peers)
     assert "No links; 1 mailbox known" in shell.run("peers").err
+
+
+@pytest.mark.parametrize(
+    ("common", "words"), [("group", "are in one address group"), ("source", "alone told of all")]
+)
+def test_no_independent_source(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch, common: str, words: str
+):
+    found = asyncio.run(citizen.peers())
+
+    async def peers():
+        return found | {"dependent_on": common}
+
+    monkeypatch.setattr(citizen, "peers", peers)
+    said = shell.run("peers").err
+    assert "! No independent source: " in said
+    assert words in said
+    assert "peers add" in said
 
 
 def test_add_takes_the_address_as_up_prints_it(shell: Shell, citizen: FakeCitizen):

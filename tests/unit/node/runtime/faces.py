@@ -10,6 +10,7 @@ from node.config import Settings
 from node.errors import TransportError
 from node.runtime.chronicle import Signal
 from node.runtime.handle import Handle, Rooms
+from protocol.network.independence import Dependence
 from tests.parties import NET
 from tests.unit.node.market.booth import Booth, ListNetwork
 
@@ -23,6 +24,10 @@ class FaceNetwork(ListNetwork):
         self.port: int | None = None
         self.offset_ms: int | None = None
         self.detours = SimpleNamespace(document=lambda: {"mode": "normal"})
+        self.common: Dependence | None = None
+
+    def dependence(self) -> Dependence | None:
+        return self.common
 
     def peers(self) -> list[Any]:
         return [SimpleNamespace(document=lambda n=name: {"address": n}) for name in self.linked]

@@ -17,6 +17,7 @@ from node.runtime.diagnosis import (
     judge_port,
 )
 from node.runtime.findings import Finding, State
+from protocol.network.independence import Dependence
 
 MINUTE_MS = 60_000
 
@@ -43,12 +44,11 @@ def test_linked():
 
 def test_no_independent_source():
     links = [LinkFact(host=host, outbound=True) for host in ("8.8.4.4", "8.8.8.8")]
-    says(judge_peers("main", [], links, 7), State.WARN, "no independent source", "8.8.4.4")
-    # Who came in by itself was not chosen, and proves nothing either way.
-    links.append(LinkFact(host="9.9.9.9", outbound=False))
-    says(judge_peers("main", [], links, 7), State.WARN)
-    local = [LinkFact(host="127.0.0.1", outbound=True)] * 3
-    says(judge_peers("dev", [], local, 7), State.OK)
+    for dependence, word in ((Dependence.GROUP, "one address group"), (Dependence.SOURCE, "told")):
+        found = judge_peers("main", [], links, 7, dependence)
+        says(found, State.WARN, "no independent source", "8.8.4.4")
+        assert word in found.cause
+    says(judge_peers("main", [], links, 7), State.OK)
 
 
 def test_none_configured():

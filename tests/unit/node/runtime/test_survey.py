@@ -19,6 +19,7 @@ from node.runtime.survey import Surroundings, Survey
 from protocol import limits
 from protocol.errors import Reason
 from protocol.ids import NodeId, blake2b_256
+from protocol.network.independence import Dependence
 from protocol.network.verdicts import Verdict
 from protocol.objects.profile import Profile
 from protocol.objects.reply import Reply
@@ -50,6 +51,9 @@ class Outside:
 
     def known_count(self) -> int:
         return 9
+
+    def dependence(self) -> Dependence | None:
+        return Dependence.GROUP
 
     def roles(self) -> list[str]:
         return ["relay"]

@@ -121,6 +121,22 @@ def test_nodes_are_found_by_role():
     assert book.with_role(Role.RELAY, WALL + limits.node_record_age_ms_max + 1) == []
 
 
+def test_a_word_of_another_group_confirms_and_ones_own_does_not():
+    book = made()
+    record = record_of("one")
+    for source, proven, confirmed in (
+        ("a", False, False),
+        ("a", False, False),
+        ("b", True, False),
+        ("", False, False),
+        ("b", False, True),
+    ):
+        book.add(record, proven=proven, wall_ms=WALL, source=source)
+        found = book.node(key("one"))
+        assert found
+        assert (found.source, found.is_confirmed) == ("a", confirmed)
+
+
 # --- apart ---------------------------------------------------------------------------------------
 
 

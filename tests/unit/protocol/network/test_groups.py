@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.network.groups import group_of, is_one_group, public_group_of
+from protocol.network.groups import group_of, public_group_of
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,3 @@ def test_a_private_address_outside_main_is_a_group_of_its_own(
 ):
     assert group_of(address, "main") == on_main
     assert group_of(address, "test") == elsewhere
-
-
-@pytest.mark.parametrize(
-    ("hosts", "one"),
-    [
-        (["8.8.4.4", "8.8.8.8"], True),
-        (["8.8.4.4", "9.9.9.9"], False),
-        (["8.8.4.4", "127.0.0.1"], False),
-        (["127.0.0.1", "127.0.0.1"], False),
-        (["8.8.4.4"], False),
-        ([], False),
-    ],
-)
-def test_one_group(hosts: list[str], *, one: bool):
-    assert is_one_group(hosts) is one

@@ -33,6 +33,7 @@ from protocol.network.events import (
     Started,
     TimerFired,
 )
+from protocol.network.independence import Dependence
 from tests.unit.protocol.network.desk import Desk, key, messages, started
 from tests.unit.protocol.network.driver import NOW, joined, later, of, peer, record_of
 
@@ -262,3 +263,19 @@ def test_visitors_beyond_the_number_are_let_go():
     desk.now = later(limits.visit_ms)
     (closed,) = of(ClosePeer, desk.feed(TimerFired(timer=Timer.SWEEP)))
     assert closed.peer == peer("b")
+
+
+def test_what_all_links_have_in_common_is_told():
+    desk = Desk()
+    desk.feed(at(joined("in", outbound=False), "9.9.9.9"))
+    for name, address in (("a", "8.8.4.4"), ("b", "8.8.8.8")):
+        desk.feed(at(joined(name), address))
+    assert desk.links.dependence() is Dependence.GROUP
+    desk.feed(PeerLost(peer=peer("b")))
+    desk.feed(RecordFound(peer=peer("a"), raw=record_of("c").raw))
+    desk.feed(at(joined("c"), "1.1.1.1"))
+    assert desk.links.dependence() is Dependence.SOURCE
+    desk.feed(RecordFound(peer=peer("in"), raw=record_of("c").raw))
+    assert desk.links.dependence() is None, "another told of it, too"
+    desk.links.book.forget(key("c"))
+    assert desk.links.dependence() is None

@@ -1,0 +1,44 @@
+"""Independence: whether a node's links could all be one owner's.
+
+Enters: for each link this node dialled, the group of its address and whose word led there. Leaves:
+what they all have in common, if anything. Never here: what is done about it; people are told.
+Source: docs/protocol/06-gossip.md, "Links".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Dependence(StrEnum):
+    """What all links have in common."""
+
+    GROUP = "group"
+    """They lead to one address group."""
+    SOURCE = "source"
+    """One address group is where they lead, or who alone told of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a link leads, and why it was made."""
+
+    group: str | None
+    """Address group it leads to; None where that says nothing: loopback, a home network."""
+    source: str
+    """Address group of the only one who told of it; empty where several did, or its owner."""
+
+
+def dependence(origins: Sequence[Origin]) -> Dependence | None:
+    """Say what all links have in common; None for less than two, and where nothing can be said."""
+    if len(origins) < 2 or any(origin.group is None for origin in origins):  # noqa: PLR2004 - two
+        return None
+    first = origins[0]
+    if all(origin.group == first.group for origin in origins):
+        return Dependence.GROUP
+    for suspect in (first.group, first.source):
+        if suspect and all(suspect in (origin.group, origin.source) for origin in origins):
+            return Dependence.SOURCE
+    return None

@@ -1,0 +1,28 @@
+"""Independence: one owner behind all links, as far as addresses and words tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol.network.independence import Dependence, Origin, dependence
+
+
+@pytest.mark.parametrize(
+    ("links", "found"),
+    [
+        ([], None),
+        ([("a", "")], None),
+        ([("a", ""), ("a", "")], Dependence.GROUP),
+        ([("a", "x"), ("a", "y")], Dependence.GROUP),
+        ([("a", ""), ("b", "")], None),
+        ([("a", ""), ("b", "a")], Dependence.SOURCE),
+        ([("b", "a"), ("c", "a"), ("a", "")], Dependence.SOURCE),
+        ([("b", "x"), ("c", "x")], Dependence.SOURCE),
+        ([("b", "x"), ("c", "y")], None),
+        ([("b", "x"), ("c", "")], None),
+        ([("a", ""), (None, "a")], None),
+        ([(None, ""), (None, "")], None),
+    ],
+)
+def test_what_links_have_in_common(links: list[tuple[str | None, str]], found: Dependence | None):
+    assert dependence([Origin(group=group, source=source) for group, source in links]) is found
