@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SECOND_US = 1_000_000
 
 
+_NO_FAULT = ("quota", "duplicate", "shutdown")
+"""Reasons to end a link that blame nobody."""
+
 # --- who is there -----------------------------------------------------------------------------
 
 
@@ -71,19 +74,32 @@ def _missing(run: Run, nodes: list[Node]) -> tuple[int, int, list[str]]:
     return wanted, got, lacking
 
 
-def delivered(run: Run, *, part: float = 1.0, linked_only: bool = False) -> list[str]:
+def delivered(
+    run: Run,
+    *,
+    part: float = 1.0,
+    linked_only: bool = False,
+    quick_only: bool = False,
+    clocks_within_s: float = 0.0,
+) -> list[str]:
     """Every honest node has every measured object it is interested in, at the end of the run.
 
     Args:
         run: the run.
         part: of those deliveries that have to be made.
         linked_only: ask only of nodes that honest links join to the others.
+        quick_only: ask only of nodes that are reached at full speed.
+        clocks_within_s: ask only of nodes whose clock, and whose author's, is that near; 0 for all.
     """
     nodes = [node for node in honest(run) if node.settled_us < run.tally.first_us]
     linked = reachable(run)
     run.notes["cut_off"] = len([node for node in nodes if node.number not in linked])
     if linked_only:
         nodes = [node for node in nodes if node.number in linked]
+    if quick_only:
+        nodes = [node for node in nodes if not node.is_slow]
+    if clocks_within_s:
+        nodes = [node for node in nodes if abs(node.skew_ms) <= clocks_within_s * 1_000]
     wanted, got, lacking = _missing(run, nodes)
     run.notes["delivered"] = got / wanted if wanted else 0.0
     if not wanted or got < part * wanted:
@@ -173,7 +189,7 @@ def no_quarrel(run: Run) -> list[str]:
     return [
         f"{count} links between honest nodes were ended: {why}"
         for (ours, theirs, why), count in sorted(run.tally.parted.items())
-        if ours and theirs
+        if ours and theirs and why not in _NO_FAULT
     ]
 
 
@@ -202,6 +218,29 @@ def fair_slots(run: Run, *, role: str, times: float = 1.2, sole: int = 0) -> lis
     if alone > sole:
         found.append(f"{alone} honest nodes have no other supplier")
     return found
+
+
+def honest_links(run: Run, *, least: int = 3) -> list[str]:
+    """Every honest node dialled so many honest ones, and has them still."""
+    counts = [
+        len([w for w in node.wires.values() if w.outbound and w.dst.is_honest])
+        for node in honest(run)
+    ]
+    run.notes["honest_links_min"] = min(counts)
+    if min(counts) < least:
+        few = len([count for count in counts if count < least])
+        return [f"{few} honest nodes have fewer than {least} outbound links to honest ones"]
+    return []
+
+
+def accepted_once(run: Run) -> list[str]:
+    """No honest node took any object twice, however often it came."""
+    worst = 0
+    for node in honest(run):
+        verdicts = node.engine.gossip.verdicts
+        taken = sum(count for (verdict, _), count in verdicts.items() if verdict == "accepted")
+        worst = max(worst, taken - len(run.tally.stories) - len(run.tally.spam_ids))
+    return [f"a node accepted {worst} objects more than there are"] if worst > 0 else []
 
 
 def spam_share(run: Run, *, part: float) -> list[str]:
@@ -302,7 +341,8 @@ def one_component(run: Run, *, at_s: float, beats: int) -> list[str]:
 def _watch_component(run: Run, *, at_s: float, beats: int) -> None:
     def look(beat: int) -> None:
         parts = parts_of(honest(run))
-        run.notes[f"largest_{beat:02}"] = len(parts[0]) / sum(map(len, parts))
+        if not beat:
+            run.notes["largest_at_once"] = len(parts[0]) / sum(map(len, parts))
         if len(parts) == 1:
             run.notes.setdefault("whole_after", beat)
         elif beat < 3 * beats:
@@ -352,6 +392,8 @@ CHECKERS: dict[str, Callable[..., Any]] = {
     "recovered": recovered,
     "no quarrel": no_quarrel,
     "fair slots": fair_slots,
+    "honest links": honest_links,
+    "accepted once": accepted_once,
     "spam share": spam_share,
     "real ones live": real_ones_live,
     "unknown origin": unknown_origin,

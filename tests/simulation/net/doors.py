@@ -25,8 +25,10 @@ REFUSED_PART: Final = 0.3
 """Dead addresses whose machine refuses at once. Source: evidence of the network, 6.4."""
 _SHAKES: Final = 5
 """One-way times until the dialled node has a link: TCP, three words of Noise, the first word."""
-SILENCE_US: Final = 20_000_000
-"""Until a node that hears nothing gives a link up."""
+GROUP_MAX: Final = 16
+"""Inbound links from one address group. Source: node/network/server.py."""
+RESERVE: Final = 16
+"""Links beyond the usual number. Source: node/network/server.py."""
 
 
 class Doors:
@@ -83,16 +85,21 @@ class Doors:
         world = self._world
         is_known = node.key in target.wires or target.key in node.wires
         there = node.is_up and target.is_up and not self._is_cut(node, target)
-        if not there or is_known or not self.has_room(target):
+        if not there or is_known or not self.has_room(target, node):
             how = "full" if there and not is_known else "known" if is_known else "nobody"
             back_us = world.at_us + one_way_us
             world.later(back_us, lambda: self._failed(node, target.key, how))
             return
         self.join(node, target, one_way_us)
 
-    def has_room(self, target: Node) -> bool:
-        """Tell whether a node takes one more link."""
-        return target.inbound < target.inbound_max
+    def has_room(self, target: Node, newcomer: Node) -> bool:
+        """Tell whether a door opens at all; whether somebody has to go for it, an engine says."""
+        if target.inbound >= target.inbound_max + RESERVE:
+            return False
+        near = [
+            w for w in target.wires.values() if not w.outbound and w.dst.group == newcomer.group
+        ]
+        return len(near) < GROUP_MAX
 
     def join(
         self, node: Node, target: Node, one_way_us: int | None = None, *, at_once: bool = False

@@ -49,6 +49,8 @@ class Population(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`drawn` or `grown`."""
     records: bool = True
     """Whether nodes ask each other for node records; where links stay, they need not."""
+    joining_s: float = 0.0
+    """Over how long honest nodes of a grown network come; the others are there from the start."""
     known: int = 24
     """Relays whose records a node of a grown network begins with."""
     relay_uplink: float = 0.0
@@ -90,6 +92,9 @@ class Settlement:
         for node in self._world.nodes:
             records = known.get(node.number, ())
             begins_us = self._chance.randrange(SECOND_US)
+            if node.is_honest:
+                begins_us += int(self._chance.random() * self._population.joining_s * SECOND_US)
+            node.settled_us = begins_us
             self._world.later(begins_us, partial(self.start, node, records))
         if self._population.links == "drawn":
             self._draw()

@@ -305,6 +305,36 @@ class WantFlood(Mask):
         return [say(peer, Want(ids=names)) for peer in self.peers() for _ in range(self._times)]
 
 
+class Replayer(Mask):
+    """Keeps every object it sees, and sends them all again from time to time, dead or alive."""
+
+    def __init__(self, run: Run, node: Node, *, every_s: float) -> None:
+        """Put the mask on.
+
+        Args:
+            run: the run.
+            node: who wears it.
+            every_s: seconds between two times.
+        """
+        super().__init__(run, node)
+        self._raws: dict[bytes, None] = {}
+        self.at(every_s, lambda: self.every(every_s, self._replay))
+
+    def before(self, event: Any, now: Now) -> list[Any]:
+        """Keep what comes."""
+        if isinstance(event, MessageReceived) and isinstance(event.message, _PAYLOAD):
+            self._raws.update(dict.fromkeys(event.message.raws))
+        return []
+
+    def _replay(self) -> list[Any]:
+        raws = list(self._raws)
+        return [
+            say(peer, Objects(raws=raws[start : start + 32]))
+            for peer in self.peers()
+            for start in range(0, len(raws), 32)
+        ]
+
+
 class Fidget(Mask):
     """Changes its mind about every link ten times a second."""
 
@@ -349,6 +379,7 @@ ROLES: dict[str, Callable[..., Any]] = {
     "id flood": IdFlood,
     "want flood": WantFlood,
     "fidget": Fidget,
+    "replayer": Replayer,
     "spy": Spy,
 }
 """By the name a scenario gives."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import subprocess
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from protocol import limits
 from protocol.network.events import PublishObject
 from tests.simulation.net import checkers, faults, interests, roles
 from tests.simulation.net.casts import Author
@@ -60,8 +62,10 @@ class Drive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How fast."""
     bytes: int = 800
     """Size of each."""
+    ttl_s: float = 7 * 86_400
+    """Life of each, seconds."""
     source: str = "honest"
-    """Who publishes: `honest` nodes, honest `relays` or `leaves`."""
+    """Who publishes: `honest` nodes, honest `relays` or `leaves`, or `number N`."""
 
     def at_us(self, number: int) -> int:
         """Give the moment of one of them."""
@@ -111,6 +115,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long the run goes on after the last object."""
     faults: list[Fault] = []
     """What befalls it."""
+    limits: dict[str, int] = {}
+    """Constants of `protocol.limits` that are smaller here, so that a short run reaches them."""
     checks: list[Check] = []
     """What must hold."""
 
@@ -181,7 +187,7 @@ class Run:
         Args:
             each: called now and then with the moment and the end, microseconds.
         """
-        with seals(real=self.scenario.real):
+        with seals(real=self.scenario.real), smaller(self.scenario.limits):
             self.settlement.settle(self._enlist)
             for fault in self.scenario.faults:
                 act = faults.FAULTS[fault.fault]
@@ -208,7 +214,9 @@ class Run:
         """Give some nodes another mind."""
         chance = Random(f"{self.scenario.seed}/roles")
         for hostile in self.scenario.hostile:
-            for node in roles.drawn(nodes, hostile.among, hostile.part, chance):
+            victim = hostile.settings.get("victim")
+            others = [node for node in nodes if node.number != victim]
+            for node in roles.drawn(others, hostile.among, hostile.part, chance):
                 node.role, node.is_honest = hostile.role, False
                 if hostile.links is not None:
                     node.links = hostile.links
@@ -240,8 +248,11 @@ class Run:
 
     def sources(self) -> list[Node]:
         """List who may publish."""
+        source = self.scenario.drive.source
+        if source.startswith("number "):
+            return [self.world.nodes[int(source.removeprefix("number "))]]
         wanted = {"honest": (True, False), "relays": (True,), "leaves": (False,)}
-        kinds = wanted[self.scenario.drive.source]
+        kinds = wanted[source]
         return [n for n in self.world.nodes if n.is_honest and n.is_up and n.is_relay in kinds]
 
     def publish(self, *, is_measured: bool, node: Node | None = None, **facts: Any) -> None:
@@ -253,7 +264,9 @@ class Run:
                 return
             node = sources[self._chance.randrange(len(sources))]
         wall_ms = world.now_of(node).wall_ms
-        verified = self.author.cast(wall_ms, size=self.scenario.drive.bytes, **facts)
+        drive = self.scenario.drive
+        ttl_ms = int(drive.ttl_s * 1_000)
+        verified = self.author.cast(wall_ms, size=drive.bytes, ttl_ms=ttl_ms, **facts)
         world.shelf[verified.id] = verified.raw
         self.tally.publish(verified, node, world.at_us, is_measured=is_measured)
         world.turn(node, [PublishObject(verified=verified)])
@@ -266,6 +279,19 @@ class Run:
         seed, nodes = scenario.seed, scenario.population.nodes
         again = f"scripts/simulate run {name} --seed {seed} --nodes {nodes}"
         return f"seed {seed}, commit {commit()}, repeat with: {again}"
+
+
+@contextmanager
+def smaller(changes: dict[str, int]) -> Iterator[None]:
+    """Lower some limits for the time of a run."""
+    before = {name: getattr(limits, name) for name in changes}
+    try:
+        for name, value in changes.items():
+            setattr(limits, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(limits, name, value)
 
 
 def commit() -> str:
