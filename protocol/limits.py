@@ -203,6 +203,10 @@ verify_batch_max: Final = 16
 """Candidates verified in one run before the loop turns."""
 verify_queue_peer_max: Final = 1_024
 """Candidates of one peer waiting to be verified; guess."""
+pending_peer_pause: Final = 512
+"""Candidates of one peer at which nothing more is read from it for the moment."""
+pending_pause: Final = 2_000
+"""Candidates of all peers at which nothing is read from those with more than their share."""
 suppliers_max: Final = 16
 """Peers remembered as suppliers of one object that is not held yet."""
 declined_ids_max: Final = 200_000

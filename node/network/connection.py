@@ -352,8 +352,11 @@ class Connection:
     async def _read(self) -> None:
         """Hand on what comes, until the link ends."""
         channel = self._open_channel()
+        gate = self._endpoint.gate
         try:
             for count in itertools.count(1):
+                if gate.is_shut_to(channel.peer_id):
+                    await gate.wait(channel.peer_id)
                 if self.ending is not None:
                     break
                 frame = channel.receiving.decrypt(await self._pipe.receive())

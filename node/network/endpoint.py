@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from node.clock import Clock
 from node.entropy import Entropy
+from node.network.gate import Gate
 from protocol import limits
 from protocol.channel.messages import Hello, Message, encode_message
 from protocol.channel.noise import transport_key
@@ -119,6 +120,8 @@ class Endpoint:
     """Times and sizes."""
     proxy: str = ""
     """host:port of an HTTP proxy that every dial goes through; empty dials directly."""
+    gate: Gate = field(default_factory=Gate)
+    """Holds back who sends faster than it can be checked."""
     pen: Pen = field(default_factory=Pen, repr=False)
     """Writes what is sent."""
     tap: Tap | None = None

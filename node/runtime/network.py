@@ -161,10 +161,6 @@ class Network:
             settings, clock=clock, transport_seed=transport_seed, record_seed=record_seed
         )
         self._engine = self._make_engine(entropy)
-        endpoint = self._endpoint(transport_seed, entropy)
-        self._links = Links(self.node_id)
-        self._dialer = Dialer(endpoint, self._links)
-        self._server = Server(endpoint, self._links)
         self._pump = Pump(
             self._engine,
             net=settings.net,
@@ -176,6 +172,10 @@ class Network:
             on_object=on_object,
             meters=self._meters,
         )
+        endpoint = self._endpoint(transport_seed, entropy)
+        self._links = Links(self.node_id)
+        self._dialer = Dialer(endpoint, self._links)
+        self._server = Server(endpoint, self._links)
         self.detours = Detours(
             endpoint, self._engine, self._links, connect=self.connect, on_post=on_message
         )
@@ -212,6 +212,7 @@ class Network:
             spawn=self._tasks.spawn,
             bounds=Bounds(is_paced=self._settings.limits != "open"),
             proxy=str(parse_address(proxy)) if (proxy := self._settings.dial_through) else "",
+            gate=self._pump.gate,
             tap=self._count,
         )
 

@@ -15,6 +15,7 @@ from typing import Any, assert_never
 from node.clock import Clock
 from node.meters import Meters
 from node.network.connection import Connection
+from node.network.gate import Gate
 from node.runtime.serving import Serving
 from node.runtime.shelf import Shelf
 from node.runtime.tasks import Tasks
@@ -51,7 +52,11 @@ _LOG = logging.getLogger(__name__)
 
 
 class Pump:
-    """Between one engine and the world."""
+    """Between one engine and the world.
+
+    Attributes:
+        gate: holds back the peers that send faster than signatures can be checked.
+    """
 
     def __init__(
         self,
@@ -87,6 +92,7 @@ class Pump:
         self._dial = dial
         self._on_object = on_object
         self._meters = meters or Meters()
+        self.gate = Gate(lambda peer: engine.gossip.is_crowded_by(PeerId(peer)))
         self._shelf = Shelf(storage, clock=clock, on_event=self.feed)
         self._serving = Serving(storage, link_of=link_of, on_event=self.feed)
         self._timers = Timers(self._fired)
@@ -180,6 +186,7 @@ class Pump:
     def _verify(self, candidates: tuple[Candidate, ...]) -> None:
         outcomes = tuple(self._open(candidate) for candidate in candidates)
         self.feed(VerifyFinished(outcomes=outcomes))
+        self.gate.turn()
 
     def _open(self, candidate: Candidate) -> Verified[Any] | Unverified:
         try:

@@ -131,6 +131,10 @@ class Gossip:
         """Candidates between admission and verdict."""
         return len(self._carried.queue)
 
+    def is_crowded_by(self, peer: PeerId) -> bool:
+        """Tell whether a peer has sent so much ahead that no more of it should be read now."""
+        return self._carried.queue.is_crowded_by(peer)
+
     @property
     def rejected_count(self) -> int:
         """Ids remembered as provably bad."""

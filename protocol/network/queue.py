@@ -48,6 +48,18 @@ class VerifyQueue:
         """Tell whether a candidate of this 16-byte name is pending."""
         return prefix in self._pending
 
+    def of(self, peer: PeerId) -> int:
+        """Count the candidates of one peer that wait."""
+        return len(self._queues.get(peer, ()))
+
+    def is_crowded_by(self, peer: PeerId) -> bool:
+        """Tell whether a peer has sent so much ahead that no more of it should be read now."""
+        own = self.of(peer)
+        return own >= limits.pending_peer_pause or (
+            len(self._pending) >= limits.pending_pause
+            and own * len(self._queues) > len(self._pending)
+        )
+
     def add_supplier(self, prefix: bytes, peer: PeerId) -> None:
         """Note that another peer sent the same bytes."""
         suppliers = self._pending[prefix].suppliers

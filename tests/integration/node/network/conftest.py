@@ -14,6 +14,7 @@ from node.entropy import SeededEntropy
 from node.network.connection import Connection
 from node.network.dialer import Dialer
 from node.network.endpoint import Bounds, Endpoint, Handlers
+from node.network.gate import Gate
 from node.network.links import Links
 from node.network.server import Caps, Server
 from node.runtime.tasks import Tasks
@@ -51,6 +52,7 @@ class Citizen:
         self.frames: list[tuple[NodeId, bool, bytes]] = []
         self.on_message: Callable[[Connection, Message], None] = lambda _link, _message: None
         self.changed = asyncio.Event()
+        self.crowded: set[NodeId] = set()
         self.endpoint = Endpoint(
             net=self.net,
             static_secret=secret_of(self.name),
@@ -62,6 +64,7 @@ class Citizen:
             clock=self.clock,
             entropy=SeededEntropy(self.name, net="test"),
             spawn=self.tasks.spawn,
+            gate=Gate(lambda peer: peer in self.crowded),
             bounds=self.bounds,
             tap=lambda peer, inbound, frame: self.frames.append((peer, inbound, frame)),
         )

@@ -566,32 +566,3 @@ async def test_nothing_is_known_before_the_handshake(town):
     assert not link.send(numbered(1))
     with pytest.raises(TransportError, match="not open yet"):
         _ = link.peer_id
-
-
-async def test_payload_of_a_busy_link_waits_a_moment_for_company(town):
-    ana, bo, out, _ = await pair(town)
-    push = [Objects(raws=[bytes([number])]) for number in range(30)]
-    out.send(push[0])
-    await bo.until(lambda: len(bo.messages) == 1)
-    ana.frames.clear()
-    for message in push[1:]:
-        out.send(message)
-        await asyncio.sleep(0)
-    await bo.until(lambda: len(bo.messages) == 30)
-    assert bo.messages == push
-    payload = [frame for _, inbound, frame in ana.frames if not inbound and len(frame) > 20]
-    assert len(payload) <= 3
-
-
-async def test_nothing_urgent_waits_for_company(town):
-    ana, bo, out, _ = await pair(town)
-    out.send(Objects(raws=[b"1"]))
-    out.send(Objects(raws=[b"2"]))
-    await bo.until(lambda: len(bo.messages) == 2)
-    out.send(Objects(raws=[b"3"]))
-    out.send(numbered(4))
-    for _ in range(A_FEW_TURNS):
-        await asyncio.sleep(0)
-    sent = [raw for _, inbound, frame in ana.frames if not inbound for raw in unpack_frame(frame)]
-    assert encode_message(numbered(4)) in sent
-    assert encode_message(Objects(raws=[b"3"])) in sent

@@ -107,3 +107,24 @@ def test_shared_candidates_do_not_overfill_who_stays():
     fill(queue, "full", *(f"f{n}" for n in range(limits.verify_queue_peer_max)))
     queue.lose(peer("gone"))
     assert name_of("shared") not in queue
+
+
+def test_who_sends_too_far_ahead_is_crowded():
+    queue = VerifyQueue()
+    flood = fill(queue, "flood", *(f"f{n}" for n in range(limits.pending_peer_pause - 1)))
+    assert all(flood)
+    assert not queue.is_crowded_by(peer("flood"))
+    fill(queue, "flood", "one more")
+    assert queue.is_crowded_by(peer("flood"))
+    assert not queue.is_crowded_by(peer("nobody"))
+
+
+def test_when_all_together_are_too_far_ahead_only_those_with_more_than_their_share_wait():
+    queue = VerifyQueue()
+    floods = [f"flood {n}" for n in range(5)]
+    for name in floods:
+        fill(queue, name, *(f"{name} {n}" for n in range(limits.pending_pause // 5)))
+    assert len(queue) == limits.pending_pause
+    fill(queue, "modest", "m1", "m2")
+    assert all(queue.is_crowded_by(peer(name)) for name in floods)
+    assert not queue.is_crowded_by(peer("modest"))
