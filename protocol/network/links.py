@@ -197,12 +197,9 @@ class Links:
                 of another key; POLICY when the key is refused for its faults; BAD_SHAPE or
                 OUT_OF_RANGE for an interest that is none.
         """
-        if self._faults.is_banned(PeerId(peer), now.mono_ms):
-            raise MessageError(Reason.POLICY, "refused for an hour, for what it sent before")
-        record = self._read(hello.record)
         if not self._faults.is_welcome(PeerId(peer), now.mono_ms):
             raise MessageError(Reason.POLICY, "refused for now, for what it sent before")
-        record = read_record(hello.record, net=self._net)
+        record = self._read(hello.record)
         if record.key != peer:
             raise ObjectError(Reason.MISMATCH, "the record of another node", field="record")
         if hello.interest is not None:
