@@ -8,13 +8,12 @@ and, while the network allows it, no set of mailboxes.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -23,6 +22,7 @@ from node.errors import KeystoreError, TransportError
 from node.market.desk import Desk
 from node.market.drafts import Request
 from node.market.errand import settling
+from node.market.lots import draw, groups_of, in_turn
 from node.storage import boxes_own, casts
 from node.storage.boxes_own import OwnBox
 from node.storage.casts import OwnCast
@@ -39,6 +39,8 @@ from protocol.objects.reply import Reply
 
 if TYPE_CHECKING:
     import sqlite3
+
+T = TypeVar("T")
 
 _NONCE_BYTES = 16
 _SETTLING_MS = 3_000
@@ -157,25 +159,15 @@ class Requests:
         return True
 
     async def _choose_mailboxes(self) -> list[NodeId]:
-        """Draw afresh for each cast, and never the set of another live cast if it can be helped.
-
-        Not at the price of a single mailbox: the box would be opened at another at once, and the
-        request published anew for it.
-        """
+        """Draw afresh for each cast, of different owners, never the set of another live cast."""
         await self._settled()
         drawn = self._drawn()
         boxes = await self._desk.storage.read(
             lambda db: boxes_own.load_open(db, self._desk.wall_ms())
         )
         taken = {frozenset(box.mailboxes) for box in boxes}
-        most = min(limits.mailboxes_per_reply_max, len(drawn))
-        least = min(limits.put_mailboxes_min, most)
-        # At most one set more than there are boxes is looked at for each size.
-        for count in range(most, max(least, 1) - 1, -1):
-            for chosen in itertools.combinations(drawn, count):
-                if frozenset(chosen) not in taken:
-                    return list(chosen)
-        return drawn[:most]
+        groups = self._groups()
+        return draw(drawn, groups, taken, self._order(groups))
 
     async def _settled(self) -> None:
         """Right after the start, wait a moment for a second mailbox: one alone may die."""
@@ -186,9 +178,22 @@ class Requests:
             await asyncio.sleep(_STEP_MS / 1_000)
 
     def draw_others(self, places: Collection[NodeId], count: int) -> list[NodeId]:
-        """Draw mailboxes for a box that moves: none it has or had, none that fails another."""
+        """Draw mailboxes for a box that moves: none it has or had, none that fails another.
+
+        Of groups where it has none before others.
+        """
         failing = self._desk.post.failing()
-        return [key for key in self._drawn() if key not in places and key not in failing][:count]
+        groups = self._groups()
+        known = {groups.get(NodeId(key)) for key in places}
+        fit = [key for key in self._drawn() if key not in places and key not in failing]
+        turns = in_turn(fit, groups, self._order(groups))
+        return sorted(turns, key=lambda key: groups.get(key) in known)[:count]
+
+    def _groups(self) -> dict[NodeId, str]:
+        return groups_of(self._desk.network.mailboxes(), self._desk.net)
+
+    def _order(self, groups: Mapping[NodeId, str]) -> list[str]:
+        return self._shuffled(sorted(set(groups.values())))
 
     def _drawn(self) -> list[NodeId]:
         """List all mailboxes but our own in random order; those that fail now only if need be."""
@@ -199,7 +204,7 @@ class Requests:
         is_enough = len(well) >= min(limits.put_mailboxes_min, len(others))
         return self._shuffled(well if is_enough else others)
 
-    def _shuffled(self, keys: list[NodeId]) -> list[NodeId]:
+    def _shuffled(self, keys: list[T]) -> list[T]:
         pool = list(keys)
         return [
             pool.pop(min(int(self._desk.entropy.jitter(0, len(pool))), len(pool) - 1)) for _ in keys

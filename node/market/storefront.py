@@ -8,6 +8,7 @@ and at least one other, so that buyer and vendor need never be online together.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import msgspec
 from node.crashpoint import crashpoint
 from node.errors import TransportError
 from node.market.desk import Desk, newest_box, reply_of
+from node.market.lots import groups_of, in_turn
 from node.storage import boxes_own, objects
 from node.storage.boxes_own import OwnBox
 from protocol import limits, sealing, signing
@@ -133,14 +135,17 @@ class Storefront:
         """Own node first when it can be dialled, then others as they become known."""
         own = self._desk.network.node_id
         others: list[NodeId] = []
+        records: Sequence[Any] = []
         failing = self._desk.post.failing()
         for _ in range(int(_PATIENCE_S / _STEP_S)):
-            found = (NodeId(record.key) for record in self._desk.network.mailboxes())
+            records = self._desk.network.mailboxes()
+            found = (NodeId(record.key) for record in records)
             others = [key for key in found if key != own and key not in failing]
             if len(others) >= limits.mailboxes_per_reply_max - 1:
                 break
             await asyncio.sleep(_STEP_S)
         start = int(self._desk.entropy.jitter(0, len(others))) if others else 0
-        drawn = others[start:] + others[:start]
+        groups = groups_of(records, self._desk.net)
+        drawn = in_turn(others[start:] + others[:start], groups)
         first = [own] if self._dialled else []
         return (first + drawn)[: limits.mailboxes_per_reply_max]

@@ -132,6 +132,7 @@ class ListNetwork:
     def __init__(self) -> None:
         self.node_id = NodeId(blake2b_256(b"this node"))
         self.known = list(MAILBOXES)
+        self.addresses: dict[NodeId, tuple[str, ...]] = {}
         self.published: list[Verified[Any]] = []
         self.wanted: list[bytes] = []
 
@@ -143,7 +144,9 @@ class ListNetwork:
         self.wanted.append(object_id)
 
     def mailboxes(self) -> list[Any]:
-        return [SimpleNamespace(key=key) for key in self.known]
+        return [
+            SimpleNamespace(key=key, addresses=self.addresses.get(key, ())) for key in self.known
+        ]
 
 
 @dataclass

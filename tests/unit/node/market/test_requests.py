@@ -211,3 +211,19 @@ async def test_right_after_the_start_a_second_mailbox_is_waited_for(
     async with asyncio.timeout(1):
         row = await buyer.cast()
     assert (await buyer.object(row.cast_id)).body.reply.at == MAILBOXES[:1]
+
+
+async def test_mailboxes_of_one_cast_are_of_different_address_groups(buyer: Booth):
+    block = [NodeId(blake2b_256(b"block", bytes([n]))) for n in range(20)]
+    buyer.desk.pen.net = "main"
+    buyer.network.known = [*block, *MAILBOXES]
+    buyer.network.addresses = {key: (f"8.8.{n}.1:7440",) for n, key in enumerate(block)}
+    buyer.network.addresses |= {key: (f"{n}.9.9.9:7440",) for n, key in enumerate(MAILBOXES, 9)}
+    for _ in range(10):
+        chosen = await buyer.requests._choose_mailboxes()
+        assert len(chosen) == 3
+        assert sum(key in block for key in chosen) <= 1
+    # A box that leaves one goes first to a group where it has none.
+    for _ in range(10):
+        others = buyer.requests.draw_others([block[0]], 3)
+        assert set(others) == set(MAILBOXES)
