@@ -28,8 +28,8 @@ from node.network.links import Links
 from node.network.server import Door, Server
 from node.runtime.card import Card
 from node.runtime.loading import load_casts, load_start
-from node.runtime.peerage import PeerView, parse_peer
 from node.runtime.peer_text import parse_peer
+from node.runtime.peerage import PeerView
 from node.runtime.pump import Pump
 from node.runtime.tasks import Tasks
 from node.storage.database import Storage
@@ -39,7 +39,6 @@ from protocol.channel.post import BoxChallenge, BoxOpen, BoxRead, Put, Receipt, 
 from protocol.engine import Engine
 from protocol.errors import LocalProtocolError, Reason
 from protocol.ids import NodeId, ObjectId, PeerId
-from protocol.ids import NodeId, ObjectId, PeerId, to_text
 from protocol.network.actions import DialPeer
 from protocol.network.addresses import NodeRecord, Role, dialable
 from protocol.network.events import (
@@ -64,50 +63,6 @@ from protocol.objects.envelope import Verified
 _WHO_IS_MS: Final = 5_000
 """How long a peer may take to say where a node is."""
 _FOR_OTHER_ROOMS = BoxOpen | BoxChallenge | BoxRead | Put | Receipt | ReceiptQuery | Join
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerView:
-    """A linked peer, for people."""
-
-    key: NodeId
-    """Its transport key."""
-    address: str
-    """Where it was dialled, or its IP address."""
-    outbound: bool
-    """Whether this node dialled."""
-    roles: tuple[str, ...]
-    """What it offers."""
-    agent: str
-    """Its software, as it says."""
-    rtt_ms: int | None
-    """Round trip, when measured."""
-    since_ms: int
-    """How long it has been linked."""
-    bytes_in: int
-    """Received, before encryption."""
-    bytes_out: int
-    """Sent, before encryption."""
-    first_objects: int
-    """Objects it was the first to supply."""
-    fault_points: int
-    """What it has done wrong lately."""
-
-    def document(self) -> dict[str, Any]:
-        """Write it for the API."""
-        return {
-            "node": to_text(NODE_PREFIX, self.key),
-            "address": self.address,
-            "direction": "out" if self.outbound else "in",
-            "roles": list(self.roles),
-            "agent": self.agent,
-            "rtt_ms": self.rtt_ms,
-            "connected_s": self.since_ms // 1_000,
-            "bytes_in": self.bytes_in,
-            "bytes_out": self.bytes_out,
-            "objects": self.first_objects,
-            "fault_points": self.fault_points,
-        }
 
 
 class Network:

@@ -1,7 +1,6 @@
-"""Peers as people meet them: how they are written down, and what is told of one that is linked.
+"""Peers as people meet them: what is told of one that is linked.
 
-Enters: what an operator wrote, facts of a link. Leaves: an address and a key; a document for the
-faces. Never here: a link itself.
+Enters: facts of a link. Leaves: a document for the faces. Never here: the link itself.
 """
 
 from __future__ import annotations
@@ -9,10 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from node.errors import ConfigError, TransportError
-from node.network.dialer import Address, parse_address
-from protocol.errors import LocalProtocolError
-from protocol.ids import NodeId, from_text, to_text
+from protocol.ids import NodeId, to_text
 from protocol.network.invites import NODE_PREFIX
 
 
@@ -58,22 +54,3 @@ class PeerView:
             "objects": self.first_objects,
             "fault_points": self.fault_points,
         }
-
-
-def parse_peer(text: str) -> tuple[Address, NodeId | None]:
-    """Read `host:port` or `key@host:port`, as the operator writes peers.
-
-    Raises:
-        ConfigError: E-PEER, the key or the address is not one.
-    """
-    key_text, at, address = text.rpartition("@")
-    try:
-        key = NodeId(from_text(NODE_PREFIX, key_text)) if at else None
-        return parse_address(address), key
-    except (LocalProtocolError, TransportError) as error:
-        raise ConfigError(
-            f"'{text[:120]}' is not a peer: {error.sentence}",
-            code="E-PEER",
-            fix="Write host:port, or the node's key, then @host:port",
-            field="peers",
-        ) from error

@@ -20,7 +20,7 @@ from protocol.network.actions import BlamePeer, DropObject, GossipAction, SendMe
 from protocol.network.admission import points_of
 from protocol.network.budgets import Budgets
 from protocol.network.chance import Chance
-from protocol.network.declined import Declined
+from protocol.network.declined import Declined, Times
 from protocol.network.interest import Interests
 from protocol.network.live import LiveEntry, LiveTable, prefix_of
 from protocol.network.memory import Holders, Recent
@@ -117,7 +117,7 @@ class Carried:
     def let_go(self, entry: LiveEntry) -> DropObject:
         """Remember an object that lost its place as held and not served: it is not asked for."""
         prefix = prefix_of(entry.id)
-        self.declined.add(prefix)
+        self.declined.add(prefix, Times(at=entry.at, exp=entry.exp))
         self.storing.pop(prefix, None)
         return DropObject(id=entry.id)
 

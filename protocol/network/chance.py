@@ -56,6 +56,7 @@ class Chance:
     def secret(self) -> bytes:
         """Draw 32 bytes that nobody else can foresee, such as the key that orders a table."""
         return b"".join(self._number().to_bytes(_NUMBER_BYTES, "big") for _ in range(4))
+
     def octets(self, count: int) -> bytes:
         """Draw bytes, as for a salt."""
         return bytes(self.below(256) for _ in range(count))

@@ -267,7 +267,6 @@ class Intake:
         pushes.add(prefix, verified.raw)
         return actions
 
-    def _credit(self, prefix: bytes, suppliers: list[PeerId], now: Now) -> None:
     def _times(self, verified: Verified[Any], refused: Reason) -> Times | None:
         """Give the times of what others may rightly hold though we do not: no room, or a twin.
 
@@ -280,7 +279,7 @@ class Intake:
             return None
         return Times(at=verified.header.at, exp=verified.header.exp)
 
-    def _credit(self, prefix: bytes, suppliers: list[PeerId]) -> None:
+    def _credit(self, prefix: bytes, suppliers: list[PeerId], now: Now) -> None:
         """Note who holds an object that has come, and let them know with the next heartbeat."""
         carried = self._carried
         for peer in suppliers[:1]:

@@ -19,8 +19,8 @@ from protocol.channel.fields import ID_PREFIX_BYTES
 from protocol.errors import ObjectError, Reason
 from protocol.ids import ObjectId, blake2b_256
 from protocol.network.chance import Chance
-from protocol.network.quota import SAMPLE, Quota
 from protocol.network.holdings import Holdings
+from protocol.network.quota import SAMPLE, Quota
 from protocol.objects.envelope import Verified
 from protocol.objects.header import STATEMENT_KINDS, Header, Kind
 from protocol.objects.intentcast import Intentcast

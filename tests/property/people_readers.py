@@ -25,7 +25,6 @@ from node.errors import ConfigError, TransportError
 from node.market.drafts import read_category
 from node.market.requests import draft_nonce
 from node.network.dialer import parse_address
-from node.runtime.peerage import parse_peer
 from node.runtime.peer_text import parse_peer
 from node.storage.handles import handle_range
 from node.testnet.goal import parse_goal

@@ -77,11 +77,19 @@ def _all(key: str = "delivered", name: str = "delivered") -> Bound:
 
 
 def _ms(must: float, stretch: float | None = None, key: str = "p99_ms") -> Bound:
-    return Bound(name=key.removesuffix("_ms") + ", ms", key=key, must=must, stretch=stretch, digits=0)
+    return Bound(
+        name=key.removesuffix("_ms") + ", ms", key=key, must=must, stretch=stretch, digits=0
+    )
 
 
 def _beats(must: float, stretch: float) -> tuple[Bound, ...]:
-    whole = Bound(name="heartbeats until one component", key="whole_after", must=must, stretch=stretch, digits=0)
+    whole = Bound(
+        name="heartbeats until one component",
+        key="whole_after",
+        must=must,
+        stretch=stretch,
+        digits=0,
+    )
     return (whole, _all())
 
 
@@ -97,7 +105,9 @@ ROWS: tuple[Row, ...] = (
             _ms(250, 180, "p50_ms"),
             _ms(450, 350),
             _ms(700, 450, "max_ms"),
-            Bound(name="payloads a node sends, p99", key="upload_p99", must=32, stretch=24, digits=0),
+            Bound(
+                name="payloads a node sends, p99", key="upload_p99", must=32, stretch=24, digits=0
+            ),
             Bound(name="payloads a node sends, most", key="upload_max", must=32, digits=0),
         ),
     ),
@@ -197,8 +207,16 @@ ROWS: tuple[Row, ...] = (
             scenario="spies",
             changes={"part": part / 100},
             bounds=(
-                Bound(name="authors found", key="origin_accuracy", must=must, stretch=part / 100, digits=3),
-                Bound(name="with boxes and tunnels, reckoned", key="origin_all", must=wide, digits=3),
+                Bound(
+                    name="authors found",
+                    key="origin_accuracy",
+                    must=must,
+                    stretch=part / 100,
+                    digits=3,
+                ),
+                Bound(
+                    name="with boxes and tunnels, reckoned", key="origin_all", must=wide, digits=3
+                ),
             ),
         )
         for part, must, wide in ((5, 0.07, 0.09), (10, 0.13, 0.17), (20, 0.23, 0.30))
@@ -271,7 +289,15 @@ def lines_of(result: Result) -> Iterable[tuple[str, ...]]:
         value = result.values.get(bound.key)
         shown = "-" if value is None else f"{value:,.{bound.digits}f}"
         stretch = "" if bound.stretch is None else f"{bound.stretch:,g}"
-        yield name, bound.name, f"{bound.must:,g}", stretch, shown, mark_of(bound, value), str(result.seed)
+        yield (
+            name,
+            bound.name,
+            f"{bound.must:,g}",
+            stretch,
+            shown,
+            mark_of(bound, value),
+            str(result.seed),
+        )
         name = ""
 
 

@@ -60,9 +60,9 @@ def test_who_runs_many_nodes_in_one_block_is_not_chosen_more_often():
     pool = list(groups)
     counts: Counter[str] = Counter()
     dice = random.Random(7)
+    order = [f"group {number}" for number in range(6)]
     for _ in range(300):
         dice.shuffle(pool)
-        order = [f"group {number}" for number in range(6)]
         dice.shuffle(order)
         counts.update(groups[key] for key in draw(pool, groups, [], order))
     # Six groups share three places evenly, whoever has forty nodes.

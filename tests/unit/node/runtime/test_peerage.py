@@ -1,24 +1,27 @@
-"""Peers as people write and read them."""
+"""What is told of a linked peer."""
 
 from __future__ import annotations
 
-import pytest
-
-from node.errors import ConfigError
-from node.network.dialer import Address
-from node.runtime.peerage import parse_peer
-from protocol.ids import NodeId, to_text
+from node.runtime.peerage import PeerView
+from protocol.ids import NodeId
 
 KEY = NodeId(b"\x05" * 32)
 
 
-def test_peers_are_written_with_or_without_key():
-    assert parse_peer("a.example:1") == (Address("a.example", 1), None)
-    assert parse_peer(f"{to_text('node', KEY)}@[::1]:2") == (Address("::1", 2), KEY)
-
-
-@pytest.mark.parametrize("text", ["", "a.example", "node-XXXX@a.example:1", "@a.example:1"])
-def test_what_is_no_peer_is_refused(text: str):
-    with pytest.raises(ConfigError) as caught:
-        parse_peer(text)
-    assert caught.value.code == "E-PEER"
+def test_lengths_of_time_are_told_in_seconds_and_directions_in_a_word():
+    view = PeerView(
+        key=KEY,
+        address="192.0.2.7:9401",
+        outbound=False,
+        roles=("relay",),
+        agent="x",
+        rtt_ms=None,
+        since_ms=61_999,
+        bytes_in=1,
+        bytes_out=2,
+        first_objects=3,
+        fault_points=4,
+    )
+    told = view.document()
+    assert (told["connected_s"], told["direction"], told["rtt_ms"]) == (61, "in", None)
+    assert told["node"].startswith("node-")

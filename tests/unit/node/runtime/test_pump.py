@@ -95,13 +95,11 @@ async def test_an_object_goes_all_the_way(station: Station):
 async def test_payload_that_finds_no_room_becomes_an_announcement(station: Station):
     station.join("a")
     full = station.join("full", QuietLink(takes=False))
-    profile = make_profile()
-    station.pump.feed(PublishObject(verified=profile))
     cast = make_cast()
     station.receive("a", cast.raw)
     await until(lambda: bool(station.heard))
     assert full.messages(Objects) == []
-    assert [each.ids for each in full.messages(Ids)] == [[prefix_of(profile.id)]]
+    assert [each.ids for each in full.messages(Ids)] == [[prefix_of(cast.id)]]
 
 
 async def test_messages_to_peers_that_left_are_dropped(station: Station):
