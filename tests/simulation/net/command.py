@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import resource
 import sys
 import time
+from functools import partial
+from pathlib import Path
 
+from tests.simulation.net import drawing, figures
 from tests.simulation.net import scenario as scenarios
 
 
@@ -48,6 +52,55 @@ def run(chosen: argparse.Namespace) -> int:
     return 1 if live.failures else 0
 
 
+def measure(chosen: argparse.Namespace) -> int:
+    """Measure the rows that were asked for, one after another, and print the table."""
+    wanted = chosen.only or [""]
+    rows = [row for row in figures.ROWS if any(each in row.name for each in wanted)]
+    results: list[figures.Result] = []
+    for number, row in enumerate(rows):
+        begun = time.perf_counter()
+        results.append(
+            figures.measure(
+                row,
+                nodes=chosen.nodes,
+                seed=chosen.seed,
+                each=partial(show_row, row.name, number, len(rows)),
+            )
+        )
+        show_result(results[-1], time.perf_counter() - begun)
+        gc.collect()
+    if chosen.json:
+        chosen.json.write_text(json.dumps(figures.document_of(results), indent=1) + "\n")
+    if chosen.svg:
+        curves = [(result.row.name, result.curve) for result in results if result.curve]
+        title = f"How objects spread among {chosen.nodes:,} nodes"
+        chosen.svg.write_text(drawing.spread(curves, title))
+    print(f"commit {scenarios.commit()}")
+    marks = [line[5] for result in results for line in figures.lines_of(result)]
+    print(f"{marks.count('MISSED')} of {len([m for m in marks if m])} bounds missed")
+    return 1 if "MISSED" in marks else 0
+
+
+def show_row(name: str, number: int, count: int, at_us: int, end_us: int) -> None:
+    """Draw the bar of one row, on a terminal only."""
+    if sys.stderr.isatty():
+        print(f"\r{number + 1:2}/{count} {name[:34]:34}", end="", file=sys.stderr)
+        done = int(24 * min(1.0, at_us / max(1, end_us)))
+        print(f" [{'#' * done:24}]", end="", file=sys.stderr, flush=True)
+
+
+def show_result(result: figures.Result, took_s: float) -> None:
+    """Print the lines of one row, with the command that measures it again."""
+    if sys.stderr.isatty():
+        print("\r" + " " * 70 + "\r", end="", file=sys.stderr)
+    for name, what, must, stretch, value, mark, seed in figures.lines_of(result):
+        print(f"{name:34} {what:36} {must:>8} {stretch:>8} {value:>12} {mark:8} {seed:>4}")
+    for failure in result.failures:
+        print(f"{'':34} {failure}")
+    if not result.row.elsewhere:
+        print(f"{'':34} {figures.command_of(result)}  ({took_s:.0f} s)", flush=True)
+
+
 def main() -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="scripts/simulate")
@@ -60,6 +113,12 @@ def main() -> int:
     one.add_argument("--warm-up", type=int, dest="warm_up")
     one.add_argument("--objects", type=int)
     one.add_argument("--real", action="store_true", help="real signatures and work")
+    every = verbs.add_parser("figures", help="measure every figure and hold it against its bound")
+    every.add_argument("--nodes", type=int, default=1_000)
+    every.add_argument("--seed", type=int, default=1)
+    every.add_argument("--only", action="append", help="rows whose name holds this")
+    every.add_argument("--json", type=Path, metavar="FILE")
+    every.add_argument("--svg", type=Path, metavar="FILE")
     chosen = parser.parse_args()
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)
@@ -67,7 +126,7 @@ def main() -> int:
         for name in scenarios.names():
             print(f"{name:24} {scenarios.load(name).title}")
         return 0
-    return run(chosen)
+    return measure(chosen) if chosen.verb == "figures" else run(chosen)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ def spread(curves: Sequence[Curve], title: str) -> str:
     step = _step(most)
     span = step * max(1, ceil(most / step))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'font-family="sans-serif" font-size="12" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
+        '<g font-family="sans-serif" font-size="12">',
         f"<title>{escape(title)}</title>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         f'<text x="{_LEFT}" y="22" font-size="15">{escape(title)}</text>',
@@ -40,7 +40,7 @@ def spread(curves: Sequence[Curve], title: str) -> str:
     for number, (name, points) in enumerate(curves):
         if points:
             parts += _curve(name, points, span, _COLOURS[number % len(_COLOURS)], taken)
-    return "\n".join([*parts, "</svg>", ""])
+    return "\n".join([*parts, "</g>", "</svg>", ""])
 
 
 def _step(most: float) -> float:
@@ -90,8 +90,8 @@ def _curve(
     while any(abs(y - other) < 16 for other in taken):
         y += 16
     taken.append(y)
-    ms = points[-1][0]
+    text = f"{escape(name)}, {points[-1][0]:,.0f} ms"
     return [
         f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>',
-        f'<text x="{WIDTH - _RIGHT + 10}" y="{y}" fill="{colour}">{escape(name)}, {ms:,.0f} ms</text>',
+        f'<text x="{WIDTH - _RIGHT + 10}" y="{y}" fill="{colour}">{text}</text>',
     ]

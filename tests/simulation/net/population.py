@@ -79,13 +79,7 @@ class Settlement:
         Args:
             enlist: gives some of them a mind that is not the product's.
         """
-        if not self._population.records:
-            self._world.unheard = (RecordsQuery,)
-        count = self._population.nodes
-        relays = max(1, round(count * self._population.relays))
-        chosen = set(self._chance.sample(range(count), relays))
-        for number in range(count):
-            self._make(number, is_relay=number in chosen)
+        self.people()
         if enlist is not None:
             enlist(self._world.nodes)
         known = self._known() if self._population.links == "grown" else {}
@@ -98,6 +92,22 @@ class Settlement:
             self._world.later(begins_us, partial(self.start, node, records))
         if self._population.links == "drawn":
             self._draw()
+
+    def people(self, *, minds: int | None = None) -> None:
+        """Make the nodes, and nothing else.
+
+        Args:
+            minds: how many of them have an engine; all when None.
+        """
+        if not self._population.records:
+            self._world.unheard = (RecordsQuery,)
+        count = self._population.nodes
+        relays = max(1, round(count * self._population.relays))
+        chosen = set(self._chance.sample(range(count), relays))
+        for number in range(count):
+            node = self._make(number, is_relay=number in chosen)
+            if minds is None or number < minds:
+                node.mind = self.engine(node)
 
     # --- nodes --------------------------------------------------------------------------------
 
@@ -125,7 +135,6 @@ class Settlement:
         node.links = population.relay_links if is_relay else population.leaf_links
         if population.interests and not is_relay:
             node.interest = interests.drawn(self._chance, population.interests)
-        node.mind = self.engine(node)
         world.nodes.append(node)
         world.by_key[PeerId(key)] = node
         return node

@@ -29,6 +29,12 @@ from tests.simulation.net.tally import Story, Tally
 from tests.simulation.net.terrain import terrain
 from tests.simulation.net.world import NET, World
 
+_PLACES = {
+    "nodes": "population",
+    "relays": "population",
+    "warm_up": "drive",
+    "objects": "drive",
+}
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 
 
@@ -131,13 +137,17 @@ def load(name: str, **changes: Any) -> Scenario:
 
     Args:
         name: of its file.
-        changes: fields in place of its own; `nodes`, `warm_up` and `objects` go where they belong.
+        changes: fields in place of its own; `nodes`, `relays`, `warm_up`, `objects` and `part` (of
+            the first role) go where they belong.
     """
     tree = tomllib.loads((SCENARIOS / f"{name}.toml").read_text("utf-8"))
     for key, value in changes.items():
         if value is None:
             continue
-        place = {"nodes": "population", "warm_up": "drive", "objects": "drive"}.get(key)
+        if key == "part":
+            tree["hostile"][0]["part"] = value
+            continue
+        place = _PLACES.get(key)
         (tree.setdefault(place, {}) if place else tree)[key] = value
     return msgspec.convert(tree, Scenario, strict=False)
 

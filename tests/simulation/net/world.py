@@ -26,6 +26,8 @@ from protocol.network.actions import (
     DropExpired,
     DropObject,
     Notify,
+    SaveAnchors,
+    SaveReached,
     SaveRecord,
     SendMessage,
     ServeObjects,
@@ -138,6 +140,8 @@ class World:
             DropObject: _nothing,
             DropExpired: _nothing,
             SaveRecord: _nothing,
+            SaveReached: _nothing,
+            SaveAnchors: _nothing,
         }
 
     # --- time ---------------------------------------------------------------------------------
