@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from protocol.channel.messages import Interest
 from tests.simulation.net import drawing, figures, interests, tables
 from tests.simulation.net.scenario import Run, load, names
 
@@ -96,5 +97,5 @@ def test_who_wants_a_group_wants_what_is_in_it():
     category = story.verified.body.category
     group = category.partition("/")[0]
     for wanted, holds in ((category, True), (group, True), (f"{group}/none", False)):
-        interest = interests.Interest(categories=[wanted], cells=None)
+        interest = Interest(categories=[wanted], cells=None)
         assert interests.wants(interest, story.verified.body) is holds

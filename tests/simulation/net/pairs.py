@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from protocol import limits
-from protocol.channel.messages import IdsAnswer, IdsQuery, Message, RangesAnswer, RangesQuery
+from protocol.channel.messages import Message, RangesAnswer, RangesQuery
 from protocol.ids import ObjectId
 from protocol.network import live
 from protocol.network.live import LiveEntry
@@ -41,10 +41,10 @@ class Overheard(Observer):
 
     def on_sent(self, wire: Wire, message: Message, size: int) -> None:
         """Count a question or an answer."""
-        if isinstance(message, RangesQuery | IdsQuery) and wire.src is self.asker:
+        if isinstance(message, RangesQuery) and wire.src is self.asker:
             self.rounds += 1
             self.bytes += size
-        if isinstance(message, RangesAnswer | IdsAnswer) and wire.dst is self.asker:
+        if isinstance(message, RangesAnswer) and wire.dst is self.asker:
             self.bytes += size
 
 
