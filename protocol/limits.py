@@ -521,6 +521,7 @@ tunnel_idle_ms_max: Final = 180_000
 """Silence after which a tunnel is over; longer than the silence of a link that lives."""
 tunnel_open_ms_max: Final = 8_000
 """How long the far end may take to be found; guess."""
+
 # --- reconciliation (network 5) --------------------------------------------------------------
 ranges_per_message_max: Final = 2_048
 """Ranges in one round, whatever their size; guess."""
@@ -530,8 +531,6 @@ ranges_names_below: Final = 32
 """A range with fewer names is told by naming them."""
 ranges_rounds_max: Final = 8
 """Rounds of a comparison before it pauses."""
-ranges_told_max: Final = 4_096
-"""Names announced in one stretch of a comparison, because the peer lacks them; guess."""
 ranges_waiting_max: Final = 1_024
 """Ranges one comparison keeps in mind that are still to be asked; guess."""
 ranges_answer_ms_max: Final = 20_000
@@ -548,6 +547,10 @@ comparisons_open_max: Final = 3
 """Comparisons under way at once; the others wait their turn; guess."""
 comparison_backlog_max: Final = 4_096
 """Ids a peer has yet to serve at which a comparison with it pauses; guess."""
+comparison_turn_ms: Final = 4_000
+"""Silence of a peer that asked before it is asked in turn: longer than its pauses; guess."""
+comparison_again_ms: Final = 60_000
+"""Shortest time between two comparisons with one peer that its questions give rise to; guess."""
 comparison_gap_ms: Final = 30_000
 """Time missing between two heartbeats after which the machine is held to have slept; guess."""
 views_max: Final = 128

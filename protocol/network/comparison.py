@@ -2,9 +2,10 @@
 
 A stage of gossip beside the exchange of names. Whoever opened a link compares when it is open, and
 everybody from time to time with a peer chosen at random. What a peer holds and we do not is wanted,
-and takes the whole way in; what it lacks is announced to it. Enters: peers that come and go, their
-questions and answers, the time. Leaves: questions, answers, announcements. Bounded: rounds, work a
-peer may cause, comparisons under way. Never here: bytes of objects.
+and takes the whole way in; what it lacks it finds by asking in turn, as does everybody whose answer
+showed a difference. Enters: peers that come and go, their questions and answers, the time. Leaves:
+questions and answers. Bounded: rounds, work a peer may cause, comparisons under way. Never here:
+bytes of objects.
 Source: docs/protocol/07-sync.md.
 """
 
@@ -77,6 +78,8 @@ class _Talk:
     """Number of the open question."""
     idle: int = 0
     """Stretches in a row that settled nothing."""
+    yields: bool = False
+    """Whether it has not begun, and waits for the peer to have asked all it wants."""
 
 
 class Comparison:
@@ -92,6 +95,7 @@ class Comparison:
         self._carried = carried
         self._chance = chance
         self._talks: dict[PeerId, _Talk] = {}
+        self._asked_ms: dict[PeerId, int] = {}
         self._allowances: dict[PeerId, Allowance] = {}
         self._number = 0
         self._compared = 0
@@ -133,7 +137,21 @@ class Comparison:
                 return blame(peer, error.reason)
             allowance.spend(answered.work)
             message = RangesAnswer(request=query.request, ranges=answered.raw)
-        return [SendMessage(peer=peer, message=message, priority=Priority.PULL)]
+            if answered.raw:
+                self._ask_in_turn(peer, now)
+        return [SendMessage(peer=peer, message=message, priority=Priority.PULL), *self._wind(now)]
+
+    def _ask_in_turn(self, peer: PeerId, now: Now) -> None:
+        """Compare with a peer that differs, once it has finished; but not for ever in turn."""
+        talk = self._talks.get(peer)
+        asked_ms = self._asked_ms.get(peer)
+        is_recent = asked_ms is not None and now.mono_ms - asked_ms < limits.comparison_again_ms
+        if talk is not None and talk.yields:
+            talk.due_ms = now.mono_ms + limits.comparison_turn_ms
+        elif talk is None and peer in self._carried.peers and not is_recent:
+            self._begin(peer, now)
+            self._talks[peer].yields = True
+            self._talks[peer].due_ms = now.mono_ms + limits.comparison_turn_ms
 
     def _take(self, peer: PeerId, message: RangesAnswer, now: Now) -> list[GossipAction]:
         """Take an answer, and ask on while the stretch lasts."""
@@ -156,10 +174,8 @@ class Comparison:
             talk.idle = 0
         allowance = self._allowance(peer, now)
         allowance.spend(found.work)
-        self._carried.note_names(found.lacking, peer)
-        live = self._carried.live
-        told = [name for name in found.spare if name in live]
-        actions: list[GossipAction] = [*ids_messages(peer, told)]
+        self._carried.note_names(found.names, peer, now.mono_ms)
+        actions: list[GossipAction] = []
         if talk.session.is_done:
             del self._talks[peer]
         elif (
@@ -214,10 +230,7 @@ class Comparison:
     # --- peers --------------------------------------------------------------------------------
 
     def joined(self, event: PeerJoined, now: Now) -> list[GossipAction]:
-        """Compare with a peer this node dialled; one that dialled compares by itself.
-
-        One comparison tells both ends what they lack.
-        """
+        """Compare with a peer this node dialled; one that dialled begins by itself."""
         if not event.outbound:
             return []
         self._begin(event.peer, now)
@@ -252,9 +265,11 @@ class Comparison:
     def lost(self, event: PeerLost) -> None:
         """Forget what was open with a peer."""
         self._talks.pop(event.peer, None)
+        self._asked_ms.pop(event.peer, None)
         self._allowances.pop(event.peer, None)
 
     def _begin(self, peer: PeerId, now: Now) -> None:
+        self._asked_ms[peer] = now.mono_ms
         self._talks.setdefault(peer, _Talk(due_ms=now.mono_ms))
 
     # --- time ---------------------------------------------------------------------------------
@@ -314,6 +329,7 @@ class Comparison:
                 break
             order = self._ready(peer, talk, now)
             if order is not None:
+                talk.yields = False
                 talk.session.begin(order, self._chance.octets(SALT_BYTES))
                 actions.append(self._ask(peer, talk, order, now))
                 under_way += 1

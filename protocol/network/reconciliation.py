@@ -2,9 +2,9 @@
 
 The asker sends fingerprints of ranges; the answerer, who keeps nothing in mind, leaves out what is
 equal, cuts what differs into smaller ranges, and names what is small. What an answer names needs no
-further round: the asker knows from it what it lacks and what the peer lacks. Enters: orders, lists
-of ranges, from peers. Leaves: lists of ranges, names. Whatever a peer says, a stretch ends after so
-many rounds, and says at most so much. Never here: what becomes of a name, and the time.
+further round: the asker knows from it what it lacks. Enters: orders, lists of ranges from peers.
+Leaves: lists of ranges, names. Whatever a peer says, a round says at most so much, and what is kept
+of it is bounded. Never here: what becomes of a name, and the time.
 Source: docs/protocol/07-sync.md.
 """
 
@@ -195,10 +195,8 @@ class _Ask:
 class Found:
     """What one answer told."""
 
-    lacking: list[bytes] = field(default_factory=list)
-    """Names the peer has and the order has not."""
-    spare: list[bytes] = field(default_factory=list)
-    """Names the order has and the peer has not."""
+    names: list[bytes] = field(default_factory=list)
+    """Names the peer holds, in ranges that differ; some of them are held here too."""
     work: int = 0
     """What taking it cost."""
 
@@ -238,7 +236,6 @@ class Session:
         self.place = START
         self.rounds = 0
         self._salt = b""
-        self._told = 0
         self._window = _WINDOW
         self._asked: list[_Ask] = []
         self._waiting: list[_Ask] = []
@@ -260,7 +257,7 @@ class Session:
             order: what we hold.
             salt: 16 random bytes.
         """
-        self.rounds = self._told = 0
+        self.rounds = 0
         self._salt = salt
         lower = self.place
         self._asked, self._waiting = [], []
@@ -334,7 +331,7 @@ class Session:
         """Hold a peer's word on a range against the order; gives what to ask further."""
         start, stop = order.rank(lower), order.rank(said.upper)
         if isinstance(said, Names):
-            self._sort_out(order, start, stop, said.names, found)
+            found.names += said.names
             return []
         if question.how is not _How.HASHED:
             raise MessageError(Reason.UNEXPECTED, "a fingerprint where names were asked for")
@@ -348,18 +345,6 @@ class Session:
             again.append(_Ask(lower=lower, upper=upper, how=_How.HASHED))
             lower = upper
         return again
-
-    def _sort_out(
-        self, order: Order, start: int, stop: int, names: tuple[bytes, ...], found: Found
-    ) -> None:
-        """Find who lacks what in a range the peer has named."""
-        ours = order.names(start, min(stop, start + limits.ranges_told_max))
-        theirs, known = set(names), set(ours)
-        found.lacking += [name for name in names if name not in known]
-        spare = [name for name in ours if name not in theirs]
-        spare = spare[: limits.ranges_told_max - self._told]
-        self._told += len(spare)
-        found.spare += spare
 
 
 def _covering(question: _Ask | None, questions: Iterator[_Ask], lower: Place, upper: Place) -> _Ask:

@@ -54,16 +54,36 @@ def test_what_a_dialled_peer_holds_is_wanted():
     assert len(bench.sent("a", Want)) == 1, "an answer to no question is let go"
 
 
-def test_what_the_peer_lacks_is_announced_to_it():
-    bench = Bench()
-    bench.receive("x", CAST.raw)
-    bench.join("a")
-    (query,) = bench.sent("a", RangesQuery)
-    empty = encode_ranges([Names(upper=END, names=())])
-    bench.feed(
-        RangesAnswered(peer=peer("a"), answer=RangesAnswer(request=query.request, ranges=empty))
-    )
-    assert [m.ids for m in bench.sent("a", Ids)] == [[CAST_NAME]]
+def test_who_finds_a_difference_asks_in_turn_but_not_for_ever():
+    node = Node("one", things(3))
+    node.join("two", outbound=False)
+    same = RangesQuery(salt=SALT, ranges=NOTHING)
+    other = RangesQuery(salt=SALT, ranges=encode_ranges([Names(upper=END, names=())]))
+    node.hear(peer("two"), same)
+    node.fire(Timer.HEARTBEAT, limits.comparison_turn_ms)
+    assert asked(node) == [], "nothing differs"
+    node.hear(peer("two"), other)
+    node.hear(peer("stranger"), other)
+    assert node.timer_ms == node.now.mono_ms + limits.comparison_turn_ms
+    node.fire(Timer.HEARTBEAT, 1_000)
+    node.hear(peer("two"), other)
+    node.fire(Timer.HEARTBEAT, limits.comparison_turn_ms - 1)
+    assert asked(node) == [], "it has not finished"
+    node.fire(Timer.HEARTBEAT, 1)
+    node.hear(peer("two"), other)
+    assert len(asked(node)) == 1
+    assert asked_of(node) == [peer("two")]
+    answer_last(node, "two")
+    for _ in range(10):
+        node.hear(peer("two"), other)
+        node.fire(Timer.HEARTBEAT, limits.comparison_turn_ms)
+    assert len(asked(node)) == 1
+    node.fire(Timer.HEARTBEAT, limits.comparison_again_ms)
+    node.hear(peer("two"), other)
+    node.fire(Timer.HEARTBEAT, limits.comparison_turn_ms)
+    assert len(asked(node)) == 2
+    node.lose("two")
+    assert node.comparison._asked_ms == {}
 
 
 def test_a_question_is_answered_from_what_is_held():
@@ -109,7 +129,7 @@ def test_who_was_dialled_by_the_peer_waits_for_its_question():
     assert asked(node) == []
 
 
-def test_one_comparison_tells_both():
+def test_both_come_to_hold_the_same():
     common = things(300)
     mine, theirs = things(40, salt=1), things(50, salt=2)
     pair = Pair(Node("one", common + mine), Node("two", common + theirs))
@@ -345,7 +365,6 @@ def test_a_leaf_names_what_it_brought_in_and_does_not_want():
     pair.link()
     assert [each.message.ids for each in pair.one.said if isinstance(each.message, Ids)] == [
         [b"a" * 16],
-        [b"b" * 16],
     ]
     pair.run(5)
     assert pair.other.held >= {b"a" * 16, b"b" * 16}
