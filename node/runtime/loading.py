@@ -8,48 +8,66 @@ peer's copy can take their place.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from node.storage import nodes, objects
+from node.storage import nodes, objects, passing
 from node.storage.database import Storage
 from protocol import limits
-from protocol.encoding import decode
 from protocol.errors import RemoteProtocolError
 from protocol.network.events import NodeMemory, Started
 from protocol.network.live import NO_AIM, LiveEntry, aim_of, entry_of, surplus_of, text_digest
-from protocol.objects.envelope import Verified, open_stored, read_candidate
-from protocol.objects.header import Kind, read_header
+from protocol.objects.envelope import Verified, open_stored, read_candidate, text_of
+from protocol.objects.header import Kind
+from protocol.objects.intentcast import Intentcast
+from protocol.objects.text import typed_body
 
 _TOGETHER = 256
 """Bodies read between two turns of the loop."""
 
 
 async def load_entries(storage: Storage, *, net: str, wall_ms: int) -> list[LiveEntry]:
-    """Rebuild the entries of every live public object on disk."""
-    index = await storage.read(partial(objects.load_live_index, now_ms=wall_ms))
-    kept = {entry.id for entry in index if entry.is_kept}
-    ids = [entry.id for entry in index]
+    """Rebuild the entries of every live public object on disk, in the order they came."""
+
+    def read(after: int) -> Coroutine[Any, Any, passing.Page]:
+        question = partial(passing.load_page, after=after, now_ms=wall_ms, limit=_TOGETHER)
+        return storage.read(question)
+
+    async def look(page: passing.Page) -> list[LiveEntry]:
+        return _entries_of(page, net)
+
     entries: list[LiveEntry] = []
-    for start in range(0, len(ids), _TOGETHER):
-        part = ids[start : start + _TOGETHER]
-        raws = await storage.read(partial(objects.load_raws, ids=part))
-        for object_id, raw in raws.items():
-            try:
-                entries.append(_entry(raw, net, exempt=object_id in kept))
-            except RemoteProtocolError:
-                # Kept for another network, or by rules that have changed since.
-                continue
+    page = await read(0)
+    while page.more:
+        # The next page is on its way from the disk while this one is looked at.
+        following, found = await asyncio.gather(read(page.last), look(page))
+        entries += found
+        page = following
+    return entries + _entries_of(page, net)
+
+
+def _entries_of(page: passing.Page, net: str) -> list[LiveEntry]:
+    entries = []
+    for raw, is_kept in page.raws:
+        try:
+            entries.append(_entry(raw, net, exempt=is_kept))
+        except RemoteProtocolError:
+            # Kept for another network, or by rules that have changed since.
+            continue
     return entries
 
 
 def _entry(raw: bytes, net: str, *, exempt: bool) -> LiveEntry:
     candidate = read_candidate(raw, peer=None, bytes_max=limits.public_bytes_max)
-    header, body = read_header(decode(candidate.signed, bytes_max=len(raw)), net=net)
+    text = text_of(candidate, net=net)
+    header = text.header
     if header.kind is Kind.REVOKE:
         return entry_of(open_stored(raw, net=net), exempt=exempt)
-    is_cast = header.kind is Kind.INTENTCAST
-    category, cell, radius_km = aim_of(body["category"], body["where"]) if is_cast else NO_AIM
+    body = text.body or typed_body(header, text.tree)
+    category, cell, radius_km = (
+        aim_of(body.category, body.where) if isinstance(body, Intentcast) else NO_AIM
+    )
     return LiveEntry(
         id=candidate.id,
         kind=header.kind,
