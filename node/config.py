@@ -80,6 +80,8 @@ class Settings:
     """host:port of an HTTP proxy that every dial to a peer goes through; empty dials directly."""
     log_level: str = "WARNING"
     """DEBUG, INFO, WARNING or ERROR."""
+    interest: str = "auto"
+    """Which requests a node that only dials asks for: `auto`, `narrow` or `all`."""
     limits: str = "usual"
     """`usual`, or `open`: set no link a budget, for measurements."""
 
@@ -109,6 +111,7 @@ _FALSE = {"0", "false", "no", "off"}
 _CHOICES = {
     "lan": ("off", "look", "on"),
     "private": ("off", "normal", "careful"),
+    "interest": ("auto", "narrow", "all"),
     "limits": ("usual", "open"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }

@@ -63,8 +63,10 @@ from node.runtime.examiner import Examiner
 from node.runtime.handle import Handle, Rooms
 from node.runtime.holds import Holds
 from node.runtime.identity import Identity
+from node.runtime.narrowing import Narrowing
 from node.runtime.neighbours import Neighbours, Surroundings
 from node.runtime.network import Network
+from node.runtime.policing import Policing
 from node.runtime.recovery import Recovery
 from node.runtime.salesroom import Salesroom
 from node.runtime.survey import Surroundings as Surveyed
@@ -195,7 +197,10 @@ class Daemon:
         return ready
 
     def _compose(self, keyring: Keyring, storage: Storage, tasks: Tasks, changed: Signal) -> None:
-        settings = self._settings
+        self.policing = Policing(
+            self._home, net=self._settings.net, storage=storage, clock=self._clock, tasks=tasks
+        )
+        settings = self.policing.applied(self._settings)
         self.network = Network(
             settings=settings,
             clock=self._clock,
@@ -210,6 +215,7 @@ class Daemon:
             tap=self._tap,
             meters=self._meters,
         )
+        self.policing.begin(self.network)
         timekeeper = Timekeeper(self._clock, self.network.clock_median_ms)
         self.neighbours = self._meet(keyring, storage, tasks, changed)
         self.post = Post(
@@ -295,6 +301,7 @@ class Daemon:
     async def _serve(self, home: Path, shop: Storekeeper, changed: Signal, *, made: bool) -> Ready:
         settings = self._settings
         await self.recovery.begin()
+        await self._narrow(shop)
         await self.network.start()
         self._stack.push_async_callback(self.network.stop)
         crashpoint("start.after_network")
@@ -344,6 +351,7 @@ class Daemon:
             post=self.post,
             keyring=self.desk.keyring,
             standing=self.neighbours.standing,
+            policing=self.policing,
         )
         self._survey(shop)
         await self.custody.look()
@@ -360,6 +368,17 @@ class Daemon:
             notices=[*settings.notices(), *self.custody.notices(), *self.recovery.greeting()],
             begin_login=self.access.begin_login,
         )
+
+    async def _narrow(self, shop: Storekeeper) -> None:
+        """Settle what is asked of relays before the first of them hears of this node."""
+        self._narrowing = Narrowing(
+            self.network,
+            settings=self._settings,
+            storage=self.desk.storage,
+            clock=self._clock,
+            reach=shop.reach,
+        )
+        await self._narrowing.look()
 
     async def _open_door(self, home: Path, changed: Signal) -> str:
         """Let programs and people in; give the API's address."""
@@ -414,6 +433,7 @@ class Daemon:
             tasks.spawn(self.custody.run(), "custody"),
             tasks.spawn(self.recovery.run(), "recovery"),
             tasks.spawn(self.mender.run(), "mender"),
+            tasks.spawn(self._narrowing.run(), "narrowing"),
         ]
         described = shop.describe()
         if described is not None:
@@ -503,6 +523,11 @@ class Daemon:
     async def _letter_came(self, box: OwnBox, letter: Letter) -> LetterOutcome:
         return await self._letters.on_letter(box, letter)
 
+    def look_again(self) -> None:
+        """Read the operator's policy anew."""
+        if hasattr(self, "policing"):
+            self.policing.reload()
+
     async def stop(self) -> None:
         """Take everything down in reverse order."""
         crashpoint("stop.begun")
@@ -549,6 +574,8 @@ async def run_daemon(
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stopped.set)
+    with contextlib.suppress(NotImplementedError):
+        loop.add_signal_handler(signal.SIGHUP, daemon.look_again)
     manager = Notifier.of_environment(os.environ)
     on_ready(await daemon.start())
     collector.settle()

@@ -20,6 +20,7 @@ _FILES = (
     ("address", ADDRESS_FILE, "where the local API listens while the node runs"),
     ("token", TOKEN_FILE, "what a program needs to use the local API"),
     ("log", LOG_FILE, "what went wrong, without keys or letters"),
+    ("policy", "policy.toml", "what this node does not carry"),
     ("vendor", "vendor.toml", "who the shop is"),
     ("rules", "rules.toml", "how the shop prices"),
 )

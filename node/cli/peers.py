@@ -14,8 +14,9 @@ from node.cli.up import peer_address
 
 
 @click.group(cls=NounGroup, invoke_without_command=True, short_help="List linked nodes; add one.")
+@click.option("--explain", is_flag=True, help="Say what is thought of each link, and why.")
 @session_options
-def peers(session: Session) -> None:
+def peers(session: Session, *, explain: bool) -> None:
     """List the nodes this one is linked to; `first` counts what each of them brought first."""
     if click.get_current_context().invoked_subcommand is not None:
         return
@@ -26,6 +27,9 @@ def peers(session: Session) -> None:
     known = plural(found["known"], "mailbox", "mailboxes")
     if not found["peers"]:
         session.console.say(f"No links; {known} known. Add one:  intentcast peers add HOST:PORT")
+        return
+    if explain:
+        _explain(session, found["peers"])
         return
     headings = ("node", "address", "way", "roles", "rtt", "for", "in", "out", "first")
     rows = [_row(peer) for peer in found["peers"]]
@@ -50,6 +54,35 @@ _COMMON: Final = {
     "source": "one address group alone told of all peers this node dialled",
 }
 """What all links have in common."""
+
+
+def _explain(session: Session, links: list[dict[str, Any]]) -> None:
+    """Say of each link what comes over it, how it stands, what it may bring, and why."""
+    for peer in links:
+        view = peer["explain"]
+        lag = "" if view["lag_ms"] is None else f", {view['lag_ms']} ms behind the first"
+        penalty = f", {view['penalty_ms']} ms for broken promises" if view["penalty_ms"] else ""
+        session.console.data(f"{short(peer['node'])}  {peer['address']}")
+        session.console.data(f"  comes: {view['asked'] or 'not weighed yet'}{lag}{penalty}")
+        session.console.data(f"  why:   {view['why']}")
+        wants = ", only some requests" if view["narrows"] else ""
+        session.console.data(f"  goes:  {view['given']}{wants}")
+        session.console.data(
+            f"  stands: merit {view['merit']}, faults {peer['fault_points']} "
+            f"({view['standing'].replace('_', ' ')})"
+        )
+        session.console.data(f"  may bring: {_budget(view)}")
+
+
+def _budget(view: dict[str, Any]) -> str:
+    if view["news_left"] is None:
+        return "as much as it likes"
+    over = plural(view["over_budget"], "object")
+    beyond = f"; {over} put off" if view["over_budget"] else ""
+    return (
+        f"{view['news_left']:,} new objects now, {view['news_per_s']:,} a second; "
+        f"{view['pull_kib_left']:,} KiB by comparing{beyond}"
+    )
 
 
 def _row(peer: dict[str, Any]) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from node.clock import Clock
 from node.config import Settings
 from node.network.dialer import Address
 from protocol import limits
-from protocol.channel.messages import Hello
+from protocol.channel.messages import Hello, Interest
 from protocol.channel.noise import transport_key
 from protocol.ids import NodeId
 from protocol.network.addresses import NodeRecord, Role, is_public, sign_record
@@ -45,6 +45,7 @@ class Card:
         self._clock = clock
         self._seed = record_seed
         self._port: int | None = None
+        self._interest: Interest | None = None
         self._record: NodeRecord | None = None
         self.node_id: NodeId = transport_key(transport_seed)
 
@@ -52,6 +53,10 @@ class Card:
         """Note the port that was opened."""
         self._port = port
         self._record = None
+
+    def wants(self, interest: Interest | None) -> None:
+        """Note which casts this node wants of relays; None for all."""
+        self._interest = interest
 
     def addresses(self) -> list[str]:
         """List where others may dial this node."""
@@ -108,4 +113,5 @@ class Card:
             clock_ms=self._clock.now().wall_ms,
             agent=AGENT,
             outbound=min(outbound, limits.outbound_told_max),
+            interest=self._interest,
         )

@@ -17,7 +17,7 @@ from node import descriptors
 from node.clock import Clock
 from node.config import Settings, load_settings
 from node.errors import TransportError
-from node.runtime import diagnosis, premises
+from node.runtime import diagnosis, policing, premises
 from node.runtime.diagnosis import BoxFact, DialFact, FilesFact, LinkFact, PortFact
 from node.runtime.findings import Document, Finding, State, failed, ok, report, skipped
 from node.runtime.premises import Premises
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from node.keystore import Keyring
     from node.post.office import Post
     from node.runtime.network import Network
+    from node.runtime.policing import Policing
     from node.runtime.standing import Standing
 
 _LOG = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Examiner:
         post: Post,
         keyring: Keyring,
         standing: Callable[[], Sequence[Standing]],
+        policing: Policing,
     ) -> None:
         """Keep the rooms it looks into.
 
@@ -69,6 +71,7 @@ class Examiner:
             post: its boxes.
             keyring: its keys; only whether they are locked is asked.
             standing: lists whom it stays linked to on its owner's word.
+            policing: what it does not carry.
         """
         self._settings = settings
         self._clock = clock
@@ -77,6 +80,7 @@ class Examiner:
         self._post = post
         self._keyring = keyring
         self._standing = standing
+        self._policing = policing
         self._home = home
         # A scrub reads the whole file: one at a time.
         self._turn = asyncio.Lock()
@@ -94,6 +98,7 @@ class Examiner:
             "port": self._port,
             "descriptors": self._files,
             "mailboxes": self._mailboxes,
+            "policy": self._policy,
             "disk": _in_thread(lambda: premises.check_disk(self._premises())),
             "database": self._database,
             "keys": _in_thread(
@@ -194,6 +199,9 @@ class Examiner:
             boxes.append(BoxFact(name=owner, read_ms=read, failing=failing))
         return [diagnosis.judge_mailboxes(boxes)]
 
+    async def _policy(self) -> Sequence[Finding]:
+        return [self._policing.finding()]
+
     # --- the disk -----------------------------------------------------------------------------
 
     async def _database(self) -> Sequence[Finding]:
@@ -257,6 +265,7 @@ async def examine_closed(
 
     checks: dict[str, _Check] = {
         "port": ports,
+        "policy": _in_thread(lambda: policing.check_file(home)),
         "disk": _in_thread(lambda: premises.check_disk(place)),
         "database": database,
         "keys": _in_thread(lambda: premises.check_keys(place, is_locked=None)),

@@ -26,24 +26,30 @@ from node.network.dialer import Dialer, Kept, parse_address
 from node.network.endpoint import Bounds, Endpoint, Handlers, Tap
 from node.network.links import Links
 from node.network.server import Door, Server
+from node.policy import NodePolicy
 from node.runtime.card import Card
 from node.runtime.loading import load_casts, load_start
 from node.runtime.peer_text import parse_peer
 from node.runtime.peerage import PeerView
+from node.runtime.peers import NODE_PREFIX, PeerView, esteem
 from node.runtime.pump import Pump
 from node.runtime.tasks import Tasks
 from node.storage.database import Storage
 from protocol import limits
-from protocol.channel.messages import Hello, Join, Message, WhoIs, WhoIsAnswer
+from protocol.channel.messages import Hello, Interest, Join, Message, WhoIs, WhoIsAnswer
 from protocol.channel.post import BoxChallenge, BoxOpen, BoxRead, Put, Receipt, ReceiptQuery
 from protocol.engine import Engine
 from protocol.errors import LocalProtocolError, Reason
 from protocol.ids import NodeId, ObjectId, PeerId
+from protocol.ids import NodeId, ObjectId, PeerId, from_text
 from protocol.network.actions import DialPeer
 from protocol.network.addresses import NodeRecord, Role, dialable
 from protocol.network.events import (
+    ChangeInterest,
+    ChangePolicy,
     DialFailed,
     DialOutcome,
+    LetGo,
     MessageReceived,
     PeerFaulted,
     PeerJoined,
@@ -56,6 +62,7 @@ from protocol.network.events import (
     SeekObject,
 )
 from protocol.network.independence import Dependence
+from protocol.network.policy import Rule
 from protocol.network.stem import Private
 from protocol.network.verdicts import Verdict
 from protocol.objects.envelope import Verified
@@ -63,6 +70,25 @@ from protocol.objects.envelope import Verified
 _WHO_IS_MS: Final = 5_000
 """How long a peer may take to say where a node is."""
 _FOR_OTHER_ROOMS = BoxOpen | BoxChallenge | BoxRead | Put | Receipt | ReceiptQuery | Join
+
+
+def parse_peer(text: str) -> tuple[Address, NodeId | None]:
+    """Read `host:port` or `key@host:port`, as the operator writes peers.
+
+    Raises:
+        ConfigError: E-PEER, the key or the address is not one.
+    """
+    key_text, at, address = text.rpartition("@")
+    try:
+        key = NodeId(from_text(NODE_PREFIX, key_text)) if at else None
+        return parse_address(address), key
+    except (LocalProtocolError, TransportError) as error:
+        raise ConfigError(
+            f"'{text[:120]}' is not a peer: {error.sentence}",
+            code="E-PEER",
+            fix="Write host:port, or the node's key, then @host:port",
+            field="peers",
+        ) from error
 
 
 class Network:
@@ -137,6 +163,7 @@ class Network:
         self._bytes: dict[NodeId, list[int]] = {}
         self._dialled: dict[NodeId, str] = {}
         self._on_demand: OrderedDict[NodeId, None] = OrderedDict()
+        self._interest: Interest | None = None
         self.port: int | None = None
 
     def _make_engine(self, entropy: Entropy) -> Engine:
@@ -234,6 +261,21 @@ class Network:
         """Ask every peer, and for some minutes every newcomer, for an object."""
         self._pump.feed(SeekObject(id=ObjectId(object_id)))
 
+    def carry(self, policy: NodePolicy) -> None:
+        """Carry for others by these rules from now on."""
+        self._pump.feed(ChangePolicy(policy=policy.refuse, objects_max=policy.objects_max))
+
+    def let_go(self, ids: list[ObjectId]) -> None:
+        """Carry these objects of others no more."""
+        self._pump.feed(LetGo(ids=tuple(ids)))
+
+    def want_casts(self, interest: Interest | None) -> None:
+        """Want these casts of relays from now on; None for all."""
+        if interest != self._interest:
+            self._interest = interest
+            self._card.wants(interest)
+            self._pump.feed(ChangeInterest(interest=interest))
+
     async def add_peer(self, text: str) -> None:
         """Link to one more peer of the operator's, and stay linked while this node runs.
 
@@ -311,6 +353,9 @@ class Network:
                     bytes_out=bytes_out,
                     first_objects=self._engine.gossip.first_from(peer),
                     fault_points=round(self._engine.links.fault_points(peer, now)),
+                    esteem=esteem(
+                        self._engine.gossip, self._engine.links.standing(peer, now), peer, now
+                    ),
                 )
             )
         return views
@@ -359,6 +404,10 @@ class Network:
     def verdicts(self) -> Mapping[tuple[Verdict, Reason | None], int]:
         """Count what became of the objects peers sent."""
         return self._engine.gossip.verdicts
+
+    def refused(self) -> Mapping[Rule, int]:
+        """Count what the operator's policy refused."""
+        return self._engine.gossip.refused
 
     def roles(self) -> list[str]:
         """List what this node offers to others."""

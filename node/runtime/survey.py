@@ -25,6 +25,7 @@ from node.meters import Counts, Meters, Spread
 from node.post.office import Post
 from node.runtime.card import VERSIONS
 from node.runtime.network import Network
+from node.runtime.peers import NODE_PREFIX
 from node.runtime.tasks import Tasks
 from node.storage import casts, deals, outbox, sizes
 from node.storage.database import Storage

@@ -15,10 +15,10 @@ from typing import Any, Final
 import msgspec
 
 from node.errors import ConfigError
+from node.toml_tables import Table, TomlFile, read_toml
 from node.vendor.feeds import FeedOptions
 from node.vendor.matching import Shop
 from node.vendor.prices import ShopHabits
-from node.vendor.toml_tables import Table, TomlFile, read_toml
 from protocol import limits
 from protocol.errors import IntentcastError, LocalProtocolError
 from protocol.market.roster import ROSTER, known_terms

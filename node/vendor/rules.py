@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from node.errors import ConfigError
 from node.storage.catalogue import StatedFact
-from node.vendor.toml_tables import Table, TomlFile, read_toml
+from node.toml_tables import Table, TomlFile, read_toml
 from protocol import limits
 from protocol.errors import LocalProtocolError, ObjectError
 from protocol.market.roster import ROSTER, known_terms

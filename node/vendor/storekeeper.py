@@ -31,13 +31,17 @@ from node.vendor.matching import DAYS_PER, Skip
 from node.vendor.prices import ShopHabits
 from node.vendor.quoting import QuotePace, pieces_of, quote, to_offer
 from node.vendor.rules import WatchedRules
+from protocol import limits
+from protocol.channel.messages import Interest
 from protocol.errors import Reason
 from protocol.ids import to_text
+from protocol.network.interest import cells_of
 from protocol.objects.envelope import Verified
 from protocol.objects.intentcast import Intentcast, Window
 from protocol.objects.offer import Offer
 from protocol.objects.profile import Profile
 from protocol.objects.reply import Reply
+from protocol.values.place import Where
 
 IDENTITY_FILE = "vendor.toml"
 RULES_FILE = "rules.toml"
@@ -93,6 +97,25 @@ class Storekeeper:
     def attach(self, seller: Seller) -> None:
         """Learn who answers with these prices, to report on it."""
         self._seller = seller
+
+    def reach(self) -> Interest | None:
+        """Name the requests this shop could answer; None for all, an empty list without a shop.
+
+        Generous: what is let through is still held against every rule.
+        """
+        if self._identity is None or self._rules is None:
+            return Interest(categories=[], cells=None)
+        shop, rules = self._identity.shop(), self._rules.current()
+        categories = list(shop.categories)
+        cell = rules.cell or shop.cell
+        radius = shop.radius_km if rules.radius_km is None else rules.radius_km
+        if rules.delivery is not None:
+            radius = max(radius, rules.delivery.radius_km)
+        is_anywhere = not cell or rules.mode == "remote"
+        cells = None if is_anywhere else cells_of([Where(cell=cell, radius_km=radius)])
+        if not categories or len(categories) > limits.interest_categories_max:
+            return None if cells is None else Interest(categories=None, cells=cells)
+        return Interest(categories=categories, cells=cells)
 
     # --- answers --------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from protocol.network.declined import Declined, Times
 from protocol.network.interest import Interests
 from protocol.network.live import LiveEntry, LiveTable, prefix_of
 from protocol.network.memory import Holders, Recent
+from protocol.network.policy import Refusals
 from protocol.network.queue import VerifyQueue
 from protocol.network.standing import Merits
 from protocol.network.verdicts import Verdicts
@@ -44,6 +45,7 @@ class Carried:
         declined: names not taken, and not asked for again; refused by policy, they count as held.
         wanted: names announced and not here.
         interests: which peers want what.
+        refusals: what this node's operator does not carry.
         budgets: how much each link may bring.
         merits: what good each link did of late.
         holders: which peers hold what.
@@ -74,6 +76,7 @@ class Carried:
         self.declined = Declined(self.live.holdings, limits.declined_ids_max)
         self.wanted = Wanted(groups=self.peers)
         self.interests = Interests()
+        self.refusals = Refusals()
         self.budgets = Budgets(net=net, is_open=is_open)
         self.merits = Merits()
         self.holders = Holders(limits.holders_ids_max)

@@ -26,6 +26,7 @@ from protocol.network.actions import Timer
 from protocol.network.addresses import NodeRecord
 from protocol.network.flow import Flow
 from protocol.network.live import LiveEntry
+from protocol.network.policy import Policy
 from protocol.objects.envelope import Verified
 
 
@@ -259,6 +260,24 @@ class ChangeInterest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePolicy:
+    """Command: carry for others by these rules from now on."""
+
+    policy: Policy
+    """What is refused."""
+    objects_max: int
+    """How many objects of others have a place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetGo:
+    """Command: carry these objects of others no more."""
+
+    ids: tuple[ObjectId, ...]
+    """Which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishObject:
     """Command: give an object of our own, already on disk, to everybody."""
 
@@ -334,6 +353,8 @@ GossipEvent: TypeAlias = (
     | RttMeasured
     | InterestReceived
     | ChangeInterest
+    | ChangePolicy
+    | LetGo
     | PublishObject
     | SeekObject
     | TimerFired

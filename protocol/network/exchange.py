@@ -28,8 +28,10 @@ from protocol.network.announcements import ids_messages
 from protocol.network.carried import Carried, objects_messages
 from protocol.network.events import (
     ChangeInterest,
+    ChangePolicy,
     IdsReceived,
     InterestReceived,
+    LetGo,
     MissingReceived,
     PeerJoined,
     PeerLost,
@@ -189,6 +191,22 @@ class Exchange:
             SendMessage(peer=peer, message=message, priority=Priority.CONTROL)
             for peer in self._carried.peers
         ]
+
+    def policy(self, event: ChangePolicy | LetGo) -> list[GossipAction]:
+        """Carry by other rules, and let go of what they refuse."""
+        carried = self._carried
+        if isinstance(event, LetGo):
+            names = {prefix_of(object_id) for object_id in event.ids}
+            refused = carried.live.select(lambda entry: prefix_of(entry.id) in names)
+        else:
+            carried.refusals.policy = event.policy
+            carried.live.quota.entries_max = event.objects_max
+            judge = event.policy.judge_entry
+            is_empty = event.policy.is_empty
+            refused = [] if is_empty else carried.live.select(lambda e: judge(e) is not None)
+        for entry in refused:
+            carried.live.remove(prefix_of(entry.id))
+        return [carried.let_go(entry) for entry in refused]
 
     # --- time ---------------------------------------------------------------------------------
 

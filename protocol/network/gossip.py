@@ -29,9 +29,11 @@ from protocol.network.comparison import Comparison
 from protocol.network.events import (
     CandidateReceived,
     ChangeInterest,
+    ChangePolicy,
     GossipEvent,
     IdsReceived,
     InterestReceived,
+    LetGo,
     LevelAsked,
     LevelReceived,
     MissingReceived,
@@ -57,6 +59,7 @@ from protocol.network.exchange import Exchange
 from protocol.network.flow import Flow
 from protocol.network.intake import Intake
 from protocol.network.live import LiveTable, prefix_of
+from protocol.network.policy import Rule
 from protocol.network.spread import Spread
 from protocol.network.stem import Alone, Around, Private, Stem
 from protocol.network.verdicts import Verdict
@@ -168,9 +171,18 @@ class Gossip:
         """Tell how new objects go to a peer."""
         return self._spread.slots.of(peer)
 
+    @property
+    def refused(self) -> Mapping[Rule, int]:
+        """How often each kind of rule refused an object."""
+        return self._carried.refusals.counts
+
     def merit(self, peer: PeerId) -> int:
         """Give the merit of a linked peer, 0..1000."""
         return self._carried.merits.of(peer)
+
+    def narrows(self, peer: PeerId) -> bool:
+        """Tell whether a peer wants only some casts."""
+        return self._carried.interests.of(peer).interest is not None
 
     def budget(self, peer: PeerId, now: Now) -> BudgetView | None:
         """Tell what a link may bring now; None where there is no bound or no link."""
@@ -236,6 +248,8 @@ class Gossip:
         event: Started
         | InterestReceived
         | ChangeInterest
+        | ChangePolicy
+        | LetGo
         | SeekObject
         | PeerJoined
         | PeerLost
@@ -250,6 +264,9 @@ class Gossip:
             case ChangeInterest():
                 # First said, then compared: what was not wanted before is missing now.
                 actions = [*self._exchange.interest(event), *self._comparison.anew(now)]
+                actions = [*self._exchange.interest(event), *self._comparison.anew()]
+            case ChangePolicy() | LetGo():
+                actions = self._exchange.policy(event)
             case SeekObject(id=object_id):
                 self._exchange.seek(object_id, now)
                 actions = []

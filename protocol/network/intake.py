@@ -26,6 +26,7 @@ from protocol.network.events import (
     VerifyFinished,
 )
 from protocol.network.live import entry_of, prefix_of, text_digest
+from protocol.network.policy import Rule
 from protocol.network.spread import Pushes, Spread
 from protocol.network.stem import Stem
 from protocol.network.verdicts import Verdict
@@ -249,7 +250,13 @@ class Intake:
         kept = self._stem.forget(prefix)
         if kept is not None and kept.edge is None:
             return self._make_public(verified, suppliers, now)
-        placement = carried.live.place(entry_of(verified), wall_ms=now.wall_ms)
+        entry = entry_of(verified)
+        if prefix not in carried.sought:
+            if not carried.interests.own.wants(entry):
+                return self._leave(prefix, suppliers, now)
+            if carried.refusals.judge(entry, verified.body) is not None:
+                return self._refuse(prefix, Reason.POLICY, suppliers[:1], now)
+        placement = carried.live.place(entry, wall_ms=now.wall_ms)
         actions = self._drop(placement.removed)
         if placement.evicted is not None:
             actions.append(carried.let_go(placement.evicted))
@@ -278,6 +285,14 @@ class Intake:
         if refused is not Reason.QUOTA and not is_twin:
             return None
         return Times(at=verified.header.at, exp=verified.header.exp)
+    def _leave(self, prefix: bytes, suppliers: list[PeerId], now: Now) -> list[GossipAction]:
+        """Let go of what this leaf does not want; it may want it another day."""
+        carried = self._carried
+        carried.refusals.note(Rule.INTEREST)
+        carried.verdicts.note(Verdict.IGNORED, Reason.POLICY)
+        for peer in suppliers[:1]:
+            carried.wanted.arrived(prefix, peer, now.mono_ms)
+        return []
 
     def _credit(self, prefix: bytes, suppliers: list[PeerId], now: Now) -> None:
         """Note who holds an object that has come, and let them know with the next heartbeat."""

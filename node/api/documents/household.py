@@ -100,6 +100,35 @@ class StatusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """What the owner should know or do, a sentence each."""
 
 
+class PeerEsteem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is thought of one link, and why."""
+
+    asked: Literal["push", "ids", "quiet"] | None
+    """How new objects are to come over it; null before it was weighed."""
+    given: Literal["push", "ids", "quiet"]
+    """How new objects go to it."""
+    lag_ms: Count | None
+    """How far behind the first it brought them lately, ms."""
+    penalty_ms: Count
+    """Added to that for broken promises."""
+    merit: Count
+    """How often it was the first, halved every half hour, at most 1,000."""
+    standing: Literal["good", "no_push", "unwelcome", "banned"]
+    """What its faults come to."""
+    news_left: Count | None
+    """New objects it may bring now; null where there is no bound."""
+    news_per_s: Count | None
+    """And for ever, a second."""
+    pull_kib_left: Count | None
+    """KiB that may be asked of it now, of what a comparison found."""
+    over_budget: Count
+    """Objects it pushed beyond that; they are asked for later."""
+    narrows: bool
+    """Whether it wants only some requests."""
+    why: str
+    """Why it has the place it has, in words."""
+
+
 class PeerLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One link."""
 
@@ -124,7 +153,9 @@ class PeerLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     objects: Count
     """Objects it was the first to bring."""
     fault_points: Count
-    """Faults, halved every half hour; at 100 it is sent away."""
+    """Faults, halved every half hour; at 20 it may not push, at 50 its link ends."""
+    explain: PeerEsteem
+    """What is thought of it."""
 
 
 class PeersDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

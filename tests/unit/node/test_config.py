@@ -70,6 +70,7 @@ def test_every_setting_can_come_from_the_environment(tmp_path: Path):
         private="careful",
         log_level="DEBUG",
         limits="open",
+        interest="all",
     )
     assert "Limits are open" in found.notices()[0]
     assert Settings().notices() == []

@@ -516,6 +516,20 @@ class FakeCitizen:
             "bytes_out": 100,
             "objects": 4,
             "fault_points": 0,
+            "explain": {
+                "asked": "push",
+                "given": "ids",
+                "lag_ms": 12,
+                "penalty_ms": 0,
+                "merit": 4,
+                "standing": "good",
+                "news_left": 590,
+                "news_per_s": 8,
+                "pull_kib_left": 1_024,
+                "over_budget": 0,
+                "narrows": False,
+                "why": "among those that bring what is new first",
+            },
         }
         return {"schema": "intentcast.peers/1", "peers": [peer], "known": 5, "dependent_on": None}
 

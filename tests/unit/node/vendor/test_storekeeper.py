@@ -17,6 +17,7 @@ from node.storage import catalogue
 from node.storage.database import Storage
 from node.vendor.showcase import shop_files
 from node.vendor.storekeeper import Storekeeper, import_order, import_report
+from protocol import limits
 from protocol.errors import Reason
 from protocol.objects.envelope import Verified
 from protocol.objects.intentcast import Intentcast, Window
@@ -218,3 +219,22 @@ def test_what_is_not_said_is_found_out(tmp_path: Path):
     assert (order.options.delimiter, order.habits.price_unit) == (";", "DAY")
     assert order.remove_most
     assert DATES.start < LATER.start
+
+
+async def test_a_shop_says_which_requests_it_could_answer(home: Path, storage: Storage):
+    whole = open_shop(home, storage).reach()
+    assert whole is not None
+    described = open_shop(home, storage).describe()
+    assert described is not None
+    assert whole.categories == (described.categories or None)
+    assert whole.cells
+    assert len(whole.cells) <= limits.interest_cells_max
+    (home / "rules.toml").write_text(RULES + '[fulfil]\nmode = "remote"\n')
+    remote = open_shop(home, storage).reach()
+    assert remote is None or remote.cells is None
+
+
+async def test_without_a_shop_no_request_is_asked_for(tmp_path: Path, storage: Storage):
+    found = open_shop(tmp_path, storage).reach()
+    assert found is not None
+    assert (found.categories, found.cells) == ([], None)

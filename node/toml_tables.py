@@ -1,4 +1,4 @@
-"""Reads the vendor's two TOML files key by key, so that every mistake is named with its line.
+"""Reads TOML files that people write, key by key, so that every mistake is named with its line.
 
 Enters: TOML text. Leaves: typed values within their ranges, or one error that says file, line, key,
 what is allowed and which key was probably meant. A key nobody asked for is a mistake too: a rule
@@ -83,8 +83,13 @@ class TomlFile:
         return header_line
 
 
-def read_toml(path: Path, code: str) -> TomlFile:
+def read_toml(path: Path, code: str, fix: str = "Make one: intentcast vendor init") -> TomlFile:
     """Read a settings file.
+
+    Args:
+        path: of the file.
+        code: of errors about it.
+        fix: what to do when it cannot be read.
 
     Raises:
         ConfigError: it is missing, too large or not UTF-8.
@@ -99,9 +104,7 @@ def read_toml(path: Path, code: str) -> TomlFile:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(
-            f"{path} cannot be read: {why}", code=code, fix="Make one: intentcast vendor init"
-        ) from error
+        raise ConfigError(f"{path} cannot be read: {why}", code=code, fix=fix) from error
     return TomlFile(name=path.name, text=text, code=code)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from node import toml_tables
 from node.errors import ConfigError
-from node.vendor import toml_tables
-from node.vendor.toml_tables import Table, TomlFile, read_toml
+from node.toml_tables import Table, TomlFile, read_toml
 from protocol.errors import LocalProtocolError
 from protocol.now import DAY_MS, HOUR_MS, MINUTE_MS
 
