@@ -271,7 +271,8 @@ class Daemon:
     def _is_spared(self, node_id: NodeId) -> bool:
         """Tell whether a peer's link is never ended to make room for another."""
         link = self.network.link_to(node_id)
-        is_reader = link is not None and self.post.is_reader(link)
+        channels = [link, *self.network.detours.guests_of(link)] if link else []
+        is_reader = any(self.post.is_reader(channel) for channel in channels)
         return is_reader or self.neighbours.is_guest(node_id)
 
     def _make_letters(self) -> Letters:

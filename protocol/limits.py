@@ -509,6 +509,8 @@ tunnels_link_max: Final = 64
 """Tunnels a peer may have on one link; guess."""
 tunnels_max: Final = 512
 """Tunnels a node carries, or has an end of, on all its links; guess."""
+tunnel_opens_s: Final = 1
+"""Tunnels a second a peer may ask for in the long run; at once as many as it may have; guess."""
 tunnel_bytes_s: Final = 64 * 1024
 """Bytes a second either end may send through a tunnel, in the long run; guess."""
 tunnel_burst_bytes: Final = 256 * 1024

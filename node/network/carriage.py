@@ -121,6 +121,7 @@ class Carriage:
         self._receive = receive
         self._ends: dict[Connection, dict[int, _End]] = {}
         self._numbers: dict[Connection, int] = {}
+        self._opens: dict[Connection, Allowance] = {}
 
     def __len__(self) -> int:
         """Count the numbers in use; a tunnel that is carried has two."""
@@ -210,6 +211,7 @@ class Carriage:
     def closed(self, link: Connection) -> None:
         """A link has ended, and every tunnel on it."""
         self._numbers.pop(link, None)
+        self._opens.pop(link, None)
         for end in self._ends.pop(link, {}).values():
             self._pass_end(end, Reason.CLOSED)
 
@@ -224,12 +226,18 @@ class Carriage:
             link.send(Refused(request=ask.request, reason=Reason.POLICY))
         elif len(ends) >= limits.tunnels_link_max or len(self) >= 2 * limits.tunnels_max:
             link.send(Refused(request=ask.request, reason=Reason.QUOTA))
+        elif self._opens.setdefault(link, self._allowance()).wait_ms(1):
+            # Each may cost a dial, and a question to every peer.
+            link.send(Refused(request=ask.request, reason=Reason.OVER_BUDGET))
         elif is_here:
             self._end_here(link, ask)
         else:
             opening = _Opening(heard_ms=self._clock.now().mono_ms)
             self._ends.setdefault(link, {})[ask.tunnel] = opening
             _ = self._spawn(self._lead(link, ask, opening), "a tunnel is led on")
+
+    def _allowance(self) -> Allowance:
+        return Allowance(self._clock, burst=limits.tunnels_link_max, per_s=limits.tunnel_opens_s)
 
     def _end_here(self, link: Connection, ask: TunnelOpen) -> None:
         pipe = TunnelPipe(

@@ -126,6 +126,7 @@ class Detours:
         self._inside = Handlers(on_open=_nothing, on_message=self._inner, on_closed=self._closed)
         self._detours: dict[tuple[NodeId, bytes], Detour] = {}
         self._turns: WeakValueDictionary[tuple[NodeId, bytes], asyncio.Lock] = WeakValueDictionary()
+        self._guests: dict[Connection, Connection] = {}
         self._shunned: OrderedDict[NodeId, int] = OrderedDict()
         self._direct: OrderedDict[NodeId, None] = OrderedDict()
 
@@ -156,6 +157,10 @@ class Detours:
     def direct_count(self) -> int:
         """Count the mailboxes that were last reached without a detour, for want of a carrier."""
         return len(self._direct)
+
+    def guests_of(self, link: Connection) -> list[Connection]:
+        """List the channels that come to this node's mailbox through tunnels over a link."""
+        return [guest for guest, over in self._guests.items() if over is link]
 
     def document(self) -> dict[str, str | int]:
         """Write for the API how hard it is to tell who asked."""
@@ -321,7 +326,11 @@ class Detours:
         """Serve a tunnel that ends here, until it is over."""
         link = Connection(replace(self._endpoint, handlers=self._inside), pipe)
         await link.open()
-        await link.run()
+        self._guests[link] = pipe.link
+        try:
+            await link.run()
+        finally:
+            del self._guests[link]
 
     def _inner(self, link: Connection, message: Message) -> None:
         """Take what comes through a tunnel: the post, and tunnels that go on from here."""

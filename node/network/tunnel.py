@@ -59,6 +59,7 @@ class TunnelPipe:
     """This node's end.
 
     Attributes:
+        link: to the peer that carries, or to the far end itself.
         remote_host: IP address of the peer that carries.
         outbound: whether this node asked for the tunnel.
     """
@@ -81,7 +82,7 @@ class TunnelPipe:
             clock: for the pace.
             on_end: told once when this end is done with it.
         """
-        self._link = link
+        self.link = link
         self._number = number
         self._clock = clock
         self._on_end = on_end
@@ -156,11 +157,11 @@ class TunnelPipe:
 
     def _pause_ms(self, message: TunnelData) -> int:
         """Send a piece and give 0, or say how long to wait before the next try."""
-        if self._is_over or not self._link.is_open:
+        if self._is_over or not self.link.is_open:
             raise TransportError("the tunnel ended")
         if wait_ms := self._allowance.wait_ms(len(message.data)):
             return wait_ms
-        if self._link.send(message):
+        if self.link.send(message):
             return 0
         self._allowance.give_back(len(message.data))
         return _RETRY_MS
@@ -175,7 +176,7 @@ class TunnelPipe:
 
     def _end(self) -> None:
         if not self._is_over:
-            self._link.send(TunnelEnd(tunnel=self._number, reason=Reason.CLOSED))
+            self.link.send(TunnelEnd(tunnel=self._number, reason=Reason.CLOSED))
         self.ended(Reason.CLOSED)
         on_end, self._on_end = self._on_end, _nobody
         on_end(Reason.CLOSED)

@@ -80,6 +80,9 @@ async def test_a_deal_is_made_and_no_mailbox_knows_the_buyer(
         # Each request comes under a key of its own; the shop comes as itself.
         assert len(each.comers() - {shop}) >= 2
         assert each.comers() & known <= {shop}
+    # Whoever carries a reader is not let go for a newcomer.
+    spared = {key for box in boxes for key in known if box.up._is_spared(key)}
+    assert spared - {own, shop}
     assert buyer.up.network.detours.count >= 4
     assert buyer.up.network.detours.direct_count == 0
     assert sum(house.up.network.detours.carriage.carried_count for house in fair.houses) >= 4

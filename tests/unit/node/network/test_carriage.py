@@ -202,6 +202,26 @@ async def test_tunnels_of_one_link_and_of_all_are_capped(
     assert other.sent == [Refused(request=5, reason=Reason.QUOTA)]
 
 
+async def test_tunnels_are_not_asked_for_all_the_time(desk: Desk):
+    desk.found = TransportError("nowhere")
+    for _ in range(limits.tunnels_link_max):
+        desk.ask()
+        await settled()
+    assert {message.reason for message in desk.near.sent} == {Reason.CLOSED}
+    desk.ask()
+    assert desk.near.sent[-1] == Refused(request=5, reason=Reason.OVER_BUDGET)
+    desk.clock.advance(1_000)
+    desk.ask()
+    desk.ask(5)
+    await settled()
+    reasons = [message.reason for message in desk.near.sent[-2:]]
+    assert reasons == [Reason.OVER_BUDGET, Reason.CLOSED]
+    desk.carriage.closed(desk.near)  # type: ignore[arg-type]
+    desk.ask()
+    await settled()
+    assert desk.near.sent[-1].reason is Reason.CLOSED
+
+
 async def test_a_tunnel_that_keeps_no_pace_is_ended(desk: Desk):
     number = await desk.carry()
     piece = TunnelData(tunnel=3, data=bytes(limits.tunnel_piece_bytes_max))
