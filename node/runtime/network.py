@@ -30,8 +30,7 @@ from node.policy import NodePolicy
 from node.runtime.card import Card
 from node.runtime.loading import load_casts, load_start
 from node.runtime.peer_text import parse_peer
-from node.runtime.peerage import PeerView
-from node.runtime.peers import NODE_PREFIX, PeerView, esteem
+from node.runtime.peers import PeerView, esteem
 from node.runtime.pump import Pump
 from node.runtime.tasks import Tasks
 from node.storage.database import Storage
@@ -41,7 +40,6 @@ from protocol.channel.post import BoxChallenge, BoxOpen, BoxRead, Put, Receipt, 
 from protocol.engine import Engine
 from protocol.errors import LocalProtocolError, Reason
 from protocol.ids import NodeId, ObjectId, PeerId
-from protocol.ids import NodeId, ObjectId, PeerId, from_text
 from protocol.network.actions import DialPeer
 from protocol.network.addresses import NodeRecord, Role, dialable
 from protocol.network.events import (
@@ -70,25 +68,6 @@ from protocol.objects.envelope import Verified
 _WHO_IS_MS: Final = 5_000
 """How long a peer may take to say where a node is."""
 _FOR_OTHER_ROOMS = BoxOpen | BoxChallenge | BoxRead | Put | Receipt | ReceiptQuery | Join
-
-
-def parse_peer(text: str) -> tuple[Address, NodeId | None]:
-    """Read `host:port` or `key@host:port`, as the operator writes peers.
-
-    Raises:
-        ConfigError: E-PEER, the key or the address is not one.
-    """
-    key_text, at, address = text.rpartition("@")
-    try:
-        key = NodeId(from_text(NODE_PREFIX, key_text)) if at else None
-        return parse_address(address), key
-    except (LocalProtocolError, TransportError) as error:
-        raise ConfigError(
-            f"'{text[:120]}' is not a peer: {error.sentence}",
-            code="E-PEER",
-            fix="Write host:port, or the node's key, then @host:port",
-            field="peers",
-        ) from error
 
 
 class Network:

@@ -33,7 +33,6 @@ from node.storage.health import engine
 from node.version import VERSION
 from protocol import limits
 from protocol.ids import to_text
-from protocol.network.invites import NODE_PREFIX
 from protocol.objects.header import VERSION as OBJECT_VERSION
 from protocol.objects.profile import Profile
 

@@ -264,7 +264,6 @@ class Gossip:
             case ChangeInterest():
                 # First said, then compared: what was not wanted before is missing now.
                 actions = [*self._exchange.interest(event), *self._comparison.anew(now)]
-                actions = [*self._exchange.interest(event), *self._comparison.anew()]
             case ChangePolicy() | LetGo():
                 actions = self._exchange.policy(event)
             case SeekObject(id=object_id):

@@ -285,6 +285,7 @@ class Intake:
         if refused is not Reason.QUOTA and not is_twin:
             return None
         return Times(at=verified.header.at, exp=verified.header.exp)
+
     def _leave(self, prefix: bytes, suppliers: list[PeerId], now: Now) -> list[GossipAction]:
         """Let go of what this leaf does not want; it may want it another day."""
         carried = self._carried

@@ -9,8 +9,6 @@ Source: docs/protocol/06-gossip.md, "Revokes" and "Bounds".
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from sys import intern
@@ -341,6 +339,7 @@ class LiveTable:
             if entry is not None and entry.exp == place[0]:
                 self.holdings.remove(entry.at, place[1])
                 heapq.heappush(self._expired, place)
+
     def select(self, test: Callable[[LiveEntry], bool]) -> list[LiveEntry]:
         """List the objects of others for which a test holds."""
         return [entry for entry in self._entries.values() if not entry.exempt and test(entry)]

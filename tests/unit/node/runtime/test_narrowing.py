@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -43,13 +44,13 @@ def test_only_who_cannot_be_dialled_asks_for_less(settings: Settings, expected: 
     assert narrows(settings) is expected
 
 
-def leaf(network: FakeNetwork, storage: Storage, clock: ManualClock, **facts) -> Narrowing:
+def leaf(network: Any, storage: Storage, clock: ManualClock, **facts) -> Narrowing:
     reach = facts.pop("reach", lambda: BOOKS)
     return Narrowing(network, settings=Settings(**facts), storage=storage, clock=clock, reach=reach)
 
 
 async def test_a_leaf_asks_for_what_its_shop_can_answer(storage: Storage, clock: ManualClock):
-    network = FakeNetwork()
+    network: Any = FakeNetwork()
     await leaf(network, storage, clock).look()
     await leaf(network, storage, clock, reach=lambda: NOTHING).look()
     await leaf(network, storage, clock, interest="all").look()
@@ -59,7 +60,7 @@ async def test_a_leaf_asks_for_what_its_shop_can_answer(storage: Storage, clock:
 async def test_a_restored_home_asks_for_everything_while_its_requests_may_be_out(
     storage: Storage, clock: ManualClock
 ):
-    network = FakeNetwork()
+    network: Any = FakeNetwork()
     now_ms = clock.now().wall_ms
     await storage.write(
         lambda conn: restorations.record(conn, how="words", backup_ms=None, now_ms=now_ms)
@@ -72,7 +73,7 @@ async def test_a_restored_home_asks_for_everything_while_its_requests_may_be_out
 
 async def test_it_looks_again(storage: Storage, clock: ManualClock, monkeypatch):
     monkeypatch.setattr(narrowing, "_LOOK_S", 0.001)
-    network = FakeNetwork()
+    network: Any = FakeNetwork()
     task = asyncio.ensure_future(leaf(network, storage, clock).run())
     async with asyncio.timeout(5):
         while len(network.wanted) < 2:

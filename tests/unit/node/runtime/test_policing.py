@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def police(home: Path, storage: Storage, clock: ManualClock, tasks: Tasks) -> Po
 async def test_what_is_written_holds_from_the_start_and_after_a_look(
     tmp_path: Path, storage: Storage, clock: ManualClock, tasks: Tasks
 ):
-    network = FakeNetwork()
+    network: Any = FakeNetwork()
     policing = police(tmp_path, storage, clock, tasks)
     policing.begin(network)
     write(tmp_path, "[refuse]\ncategories = ['electronics']\n[bandwidth]\nup_kbit = 5")
@@ -75,7 +76,7 @@ async def test_what_is_written_holds_from_the_start_and_after_a_look(
 async def test_a_mistake_changes_nothing_and_doctor_tells(
     tmp_path: Path, storage: Storage, clock: ManualClock, tasks: Tasks
 ):
-    network = FakeNetwork()
+    network: Any = FakeNetwork()
     policing = police(tmp_path, storage, clock, tasks)
     policing.begin(network)
     assert policing.finding().cause == "everything is carried"
@@ -96,7 +97,7 @@ async def test_doctor_tells_what_was_refused(
     assert check_file(tmp_path).cause == "everything is carried"
     write(tmp_path, "[refuse]\nwords = ['casino', 'poker']\n[storage]\nobjects = 1000")
     assert check_file(tmp_path).cause == "policy.toml is understood"
-    network = FakeNetwork()
+    network: Any = FakeNetwork()
     policing = police(tmp_path, storage, clock, tasks)
     policing.begin(network)
     assert policing.finding().cause == "nothing was refused since the start"
@@ -119,7 +120,7 @@ async def test_what_is_held_and_holds_a_refused_word_is_let_go(
 
     await storage.write(fill)
     write(tmp_path, "[refuse]\nwords = ['casino']")
-    network = FakeNetwork()
+    network: Any = FakeNetwork()
     police(tmp_path, storage, clock, tasks).begin(network)
     async with asyncio.timeout(5):
         await network.changed.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 
 import pytest
 
@@ -30,9 +31,7 @@ async def pages(storage: Storage, now_ms: int = NOW_MS) -> list[passing.Page]:
     found = []
     after, more = 0, True
     while more:
-        page = await storage.read(
-            lambda db, after=after: passing.load_page(db, after=after, now_ms=now_ms, limit=2)
-        )
+        page = await storage.read(partial(passing.load_page, after=after, now_ms=now_ms, limit=2))
         found.append(page)
         after, more = page.last, page.more
     return found
