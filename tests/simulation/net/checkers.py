@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 SECOND_US = 1_000_000
 
 
-_NO_FAULT = ("quota", "duplicate", "shutdown")
-"""Reasons to end a link that blame nobody."""
+_NO_FAULT = ("quota", "duplicate", "shutdown", "closed")
+"""Reasons to end a link that blame nobody; `closed` ends feelers, and links given up for others."""
 
 # --- who is there -----------------------------------------------------------------------------
 

@@ -27,8 +27,9 @@ _SHAKES: Final = 5
 """One-way times until the dialled node has a link: TCP, three words of Noise, the first word."""
 GROUP_MAX: Final = 16
 """Inbound links from one address group. Source: node/network/server.py."""
-RESERVE: Final = 16
-"""Links beyond the usual number. Source: node/network/server.py."""
+RESERVE: Final = 16 + 8
+"""Links beyond the usual number: visitors, and those an engine is deciding about. Source:
+node/network/server.py."""
 
 
 class Doors:
