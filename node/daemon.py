@@ -266,14 +266,12 @@ class Daemon:
         )
         self.mender = Mender(self.desk, self.recovery.recall)
         self._letters = self._make_letters()
-        self.network.spare(self._is_spared)
 
     def _is_spared(self, node_id: NodeId) -> bool:
         """Tell whether a peer's link is never ended to make room for another."""
         link = self.network.link_to(node_id)
         channels = [link, *self.network.detours.guests_of(link)] if link else []
-        is_reader = any(self.post.is_reader(channel) for channel in channels)
-        return is_reader or self.neighbours.is_guest(node_id)
+        return any(map(self.post.is_reader, channels)) or self.neighbours.is_guest(node_id)
 
     def _make_letters(self) -> Letters:
         return Letters(
@@ -421,6 +419,7 @@ class Daemon:
         self.handle.survey = self._surveyed = Survey(around)
 
     def _open_market(self, shop: Storekeeper, tasks: Tasks) -> None:
+        self.network.spare(self._is_spared)
         self._background = [
             tasks.spawn(self._clockwork.run(), "clockwork"),
             tasks.spawn(
