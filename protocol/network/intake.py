@@ -255,7 +255,8 @@ class Intake:
             if not carried.interests.own.wants(entry):
                 return self._leave(prefix, suppliers, now)
             if carried.refusals.judge(entry, verified.body) is not None:
-                return self._refuse(prefix, Reason.POLICY, suppliers[:1], now)
+                times = self._times(verified, Reason.POLICY)
+                return self._refuse(prefix, Reason.POLICY, suppliers[:1], now, times)
         placement = carried.live.place(entry, wall_ms=now.wall_ms)
         actions = self._drop(placement.removed)
         if placement.evicted is not None:
@@ -275,14 +276,16 @@ class Intake:
         return actions
 
     def _times(self, verified: Verified[Any], refused: Reason) -> Times | None:
-        """Give the times of what others may rightly hold though we do not: no room, or a twin.
+        """Give the times of what others may rightly hold though we do not take it.
+
+        We have no room for it, refuse it by our own rules, or hold its twin.
 
         What was taken back, and a revoke that fits nothing or gave way to another, goes everywhere.
         """
         is_twin = refused is Reason.DUPLICATE and self._carried.live.has_text(
             text_digest(verified.signed)
         )
-        if refused is not Reason.QUOTA and not is_twin:
+        if refused not in {Reason.QUOTA, Reason.POLICY} and not is_twin:
             return None
         return Times(at=verified.header.at, exp=verified.header.exp)
 

@@ -58,6 +58,9 @@ def test_what_is_refused_is_nobodys_fault_and_not_asked_for_again():
     assert bench.gossip.refused == {Rule.WORD: 1, Rule.KEY: 1}
     assert bench.gossip.verdicts[Verdict.IGNORED, Reason.POLICY] == 2
     assert bench.gossip._carried.knows(prefix_of(refused.id))
+    order = bench.gossip.live.holdings.whole
+    everything = {prefix_of(each.id) for each in (cast, refused, profile)}
+    assert set(order.names(0, len(order))) == everything, "compared as if it were held"
 
 
 def test_what_is_ours_or_sought_is_not_refused():
