@@ -60,6 +60,8 @@ class Settings:
     """Links that push whole objects to this node; fewer save bytes and cost time."""
     uplink_kbit: int = 0
     """What this node may send, kbit/s, for the number of peers it pushes to; 0 where unknown."""
+    verify_processes: int = 0
+    """Processes that check signatures beside the node; 0 checks them in it."""
     receipt_jitter_ms: int = 5_000
     """Longest random wait before a receipt leaves."""
     retry_base_ms: int = 2_000
@@ -96,6 +98,7 @@ _RANGES: dict[str, tuple[int, int]] = {
     "api_port": (0, _PORT_MAX),
     "push_links": (1, 8),
     "uplink_kbit": (0, 100_000_000),
+    "verify_processes": (0, 2),
     "receipt_jitter_ms": (0, 60_000),
     "retry_base_ms": (10, 60_000),
     "retry_max_ms": (100, _MS_DAY),

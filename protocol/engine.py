@@ -93,6 +93,7 @@ class Engine:
         uplink_bps: int | None = None,
         private: Private = Private.NORMAL,
         is_open: bool = False,
+        runs: int = 1,
     ) -> None:
         """Start empty; `Started` is the first event.
 
@@ -107,6 +108,7 @@ class Engine:
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             private: how our own objects begin their way.
             is_open: set no link a budget, for measurements.
+            runs: runs of verifications under way at a time.
         """
         chance = Chance(seed)
         self.links = Links(
@@ -127,6 +129,7 @@ class Engine:
             around=self.links,
             private=private,
             is_open=is_open,
+            runs=runs,
         )
 
     def handle(self, event: EngineEvent, now: Now) -> list[EngineAction]:

@@ -201,6 +201,8 @@ box_renew_ms: Final = 7 * 86_400_000
 # --- gossip and standing (network 2, 4) -----------------------------------------------------
 verify_batch_max: Final = 16
 """Candidates verified in one run before the loop turns."""
+verify_process_run_max: Final = 64
+"""Candidates of one run for a process of its own, where nothing waits for the loop."""
 verify_queue_peer_max: Final = 1_024
 """Candidates of one peer waiting to be verified; guess."""
 pending_peer_pause: Final = 512

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from protocol.channel.messages import WhoIs
 from scripts.bench_casts import show_progress
@@ -52,9 +52,9 @@ class Ingest:
     """Memory of the node afterwards."""
 
 
-async def measure_ingest(raws: Sequence[bytes], folder: Path) -> Ingest:
+async def measure_ingest(raws: Sequence[bytes], folder: Path, **settings: Any) -> Ingest:
     """Push the casts into a fresh node; `raws` holds `WARM` more than are counted."""
-    node = new_node(folder, "ingest")
+    node = new_node(folder, "ingest", **settings)
     peers = [Peer() for _ in range(1 + SINKS)]
     try:
         await node.start()

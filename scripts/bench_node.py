@@ -37,11 +37,18 @@ _KIB: Final = 1024
 _PER_MESSAGE: Final = 16
 
 
-def new_node(folder: Path, name: str, *, module: str = RESIDENT) -> ProcessNode:
-    """Furnish a home for a relay of the measured network; nothing runs yet."""
+def new_node(folder: Path, name: str, *, module: str = RESIDENT, **settings: Any) -> ProcessNode:
+    """Furnish a home for a relay of the measured network, limits open; nothing runs yet.
+
+    Args:
+        folder: where the home is made.
+        name: of the node and its home.
+        module: what its process runs.
+        settings: beside those every measured node has, or in their place.
+    """
     home = folder / name
-    settings = {"net": NET, "api_port": 0, "listen_host": "127.0.0.1", "listen_port": 0}
-    prepare(home, settings, seed=None)
+    usual = {"net": NET, "api_port": 0, "listen_host": "127.0.0.1", "listen_port": 0}
+    prepare(home, usual | {"limits": "open"} | settings, seed=None)
     return ProcessNode(NodePlan(name=name, part=Part.RELAY, wave=0), home, module=module)
 
 

@@ -33,6 +33,7 @@ from node.runtime.peer_text import parse_peer
 from node.runtime.peers import PeerView, esteem
 from node.runtime.pump import Pump
 from node.runtime.tasks import Tasks
+from node.runtime.verifiers import RUNS_EACH
 from node.storage.database import Storage
 from protocol import limits
 from protocol.channel.messages import Hello, Interest, Join, Message, WhoIs, WhoIsAnswer
@@ -121,17 +122,7 @@ class Network:
             settings, clock=clock, transport_seed=transport_seed, record_seed=record_seed
         )
         self._engine = self._make_engine(entropy)
-        self._pump = Pump(
-            self._engine,
-            net=settings.net,
-            clock=clock,
-            tasks=tasks,
-            storage=storage,
-            link_of=self._link_of,
-            dial=self._begin_dial,
-            on_object=on_object,
-            meters=self._meters,
-        )
+        self._pump = self._make_pump(on_object)
         endpoint = self._endpoint(transport_seed, entropy)
         self._links = Links(self.node_id)
         self._dialer = Dialer(endpoint, self._links)
@@ -154,6 +145,21 @@ class Network:
             uplink_bps=self._settings.uplink_kbit * 1_000 or None,
             private=Private(self._settings.private),
             is_open=self._settings.limits == "open",
+            runs=max(1, self._settings.verify_processes * RUNS_EACH),
+        )
+
+    def _make_pump(self, on_object: Callable[[Verified[Any]], None]) -> Pump:
+        return Pump(
+            self._engine,
+            net=self._settings.net,
+            clock=self._clock,
+            tasks=self._tasks,
+            storage=self._storage,
+            link_of=self._link_of,
+            dial=self._begin_dial,
+            on_object=on_object,
+            meters=self._meters,
+            verify_processes=self._settings.verify_processes,
         )
 
     def _endpoint(self, transport_seed: bytes, entropy: Entropy) -> Endpoint:

@@ -20,6 +20,7 @@ from node.runtime.serving import Serving
 from node.runtime.shelf import Shelf
 from node.runtime.tasks import Tasks
 from node.runtime.timers import Timers
+from node.runtime.verifiers import Verifiers
 from node.storage.database import Storage
 from protocol import limits
 from protocol.channel.messages import Ids, Objects
@@ -46,7 +47,13 @@ from protocol.network.actions import (
 )
 from protocol.network.events import EngineEvent, TimerFired, Unverified, VerifyFinished
 from protocol.network.live import prefix_of
-from protocol.objects.envelope import Candidate, Verified, open_envelope, read_candidate
+from protocol.objects.envelope import (
+    Candidate,
+    Verified,
+    open_envelope,
+    read_candidate,
+    signature_of,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -70,6 +77,7 @@ class Pump:
         dial: Callable[[DialPeer], None],
         on_object: Callable[[Verified[Any]], None],
         meters: Meters | None = None,
+        verify_processes: int = 0,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -83,6 +91,7 @@ class Pump:
             dial: begins a dial, which ends in an event.
             on_object: hears of each new object, once it is on disk.
             meters: hears how old objects are that come.
+            verify_processes: processes that check signatures; 0 checks them in the loop.
         """
         self._engine = engine
         self._net = net
@@ -93,6 +102,7 @@ class Pump:
         self._on_object = on_object
         self._meters = meters or Meters()
         self.gate = Gate(lambda peer: engine.gossip.is_crowded_by(PeerId(peer)))
+        self._verifiers = Verifiers(verify_processes, tasks=tasks)
         self._shelf = Shelf(storage, clock=clock, on_event=self.feed)
         self._serving = Serving(storage, link_of=link_of, on_event=self.feed)
         self._timers = Timers(self._fired)
@@ -112,6 +122,7 @@ class Pump:
 
     def start(self) -> None:
         """Begin to write and to serve."""
+        self._verifiers.start()
         self._shelving = self._tasks.spawn(self._shelf.run(), "network shelf")
         self._serving_task = self._tasks.spawn(self._serving.run(), "network serving")
 
@@ -119,6 +130,7 @@ class Pump:
         """Write what was decided, then stop."""
         self._is_stopped = True
         self._timers.stop()
+        await self._verifiers.stop()
         if self._serving_task is not None:
             self._serving_task.cancel()
         self._shelf.close()
@@ -144,8 +156,7 @@ class Pump:
             case SendMessage():
                 self._send(action)
             case VerifyBatch(candidates=candidates):
-                # Not at once: what the sockets brought meanwhile has its turn first.
-                asyncio.get_running_loop().call_soon(self._verify, candidates)
+                self._begin_run(candidates)
             case StoreObject(verified=verified):
                 age_ms = self._clock.now().wall_ms - verified.header.at
                 self._meters.object_age.add(age_ms / 1_000)
@@ -183,14 +194,30 @@ class Pump:
             # A dropped payload becomes an announcement of its id.
             link.send(Ids(ids=[_name(raw) for raw in action.message.raws]), Priority.PULL)
 
-    def _verify(self, candidates: tuple[Candidate, ...]) -> None:
-        outcomes = tuple(self._open(candidate) for candidate in candidates)
+    def _begin_run(self, candidates: tuple[Candidate, ...]) -> None:
+        if self._verifiers.runs_max and not self._is_stopped:
+            _ = self._tasks.spawn(self._verify_beside(candidates), "network verifies")
+        else:
+            # Not at once: what the sockets brought meanwhile has its turn first.
+            asyncio.get_running_loop().call_soon(self._verify, candidates)
+
+    async def _verify_beside(self, candidates: tuple[Candidate, ...]) -> None:
+        """Have a run checked by another process; what nobody could say is checked here."""
+        run = [signature_of(candidate, net=self._net) for candidate in candidates]
+        self._verify(candidates, await self._verifiers.check(run))
+
+    def _verify(self, candidates: tuple[Candidate, ...], are_signed: bytes | None = None) -> None:
+        found = [None] * len(candidates) if are_signed is None else map(bool, are_signed)
+        outcomes = tuple(
+            self._open(candidate, is_signed=is_signed)
+            for candidate, is_signed in zip(candidates, found, strict=True)
+        )
         self.feed(VerifyFinished(outcomes=outcomes))
         self.gate.turn()
 
-    def _open(self, candidate: Candidate) -> Verified[Any] | Unverified:
+    def _open(self, candidate: Candidate, *, is_signed: bool | None) -> Verified[Any] | Unverified:
         try:
-            return open_envelope(candidate, net=self._net)
+            return open_envelope(candidate, net=self._net, is_signed=is_signed)
         except RemoteProtocolError as error:
             return Unverified(id=candidate.id, reason=error.reason)
         except Exception:  # noqa: BLE001 - one object must never stop the run it stands in

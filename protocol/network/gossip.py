@@ -85,6 +85,7 @@ class Gossip:
         around: Around | None = None,
         private: Private = Private.OFF,
         is_open: bool = False,
+        runs: int = 1,
     ) -> None:
         """Start empty; `Started` is the first event.
 
@@ -101,6 +102,7 @@ class Gossip:
             around: the links, for what travels by stem; nobody when None.
             private: how our own objects begin their way.
             is_open: set no link a budget, for measurements.
+            runs: runs of verifications under way at a time.
         """
         self._carried = Carried(
             net=net,
@@ -118,7 +120,7 @@ class Gossip:
             is_trusted=is_trusted,
         )
         self.stem = Stem(net=net, chance=chance, around=around or Alone(), private=private)
-        self._intake = Intake(self._carried, self._spread, kinds=kinds, stem=self.stem)
+        self._intake = Intake(self._carried, self._spread, kinds=kinds, stem=self.stem, runs=runs)
         self._exchange = Exchange(self._carried, self._spread)
         self._comparison = Comparison(self._carried, chance=chance)
 
@@ -197,7 +199,7 @@ class Gossip:
     def handle(self, event: GossipEvent, now: Now) -> list[GossipAction]:
         """Take one event; perform every returned action, in order."""
         actions = self._dispatch(event, now)
-        actions += self._intake.next_run()
+        actions += self._intake.next_runs()
         actions += self._exchange.asks(now)
         actions += self._spread.batch()
         actions += self._exchange.wake()

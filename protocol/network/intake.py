@@ -40,7 +40,13 @@ class Intake:
     """The stages of one node, over the tables they share with the exchange of ids."""
 
     def __init__(
-        self, carried: Carried, spread: Spread, *, kinds: frozenset[Kind], stem: Stem
+        self,
+        carried: Carried,
+        spread: Spread,
+        *,
+        kinds: frozenset[Kind],
+        stem: Stem,
+        runs: int = 1,
     ) -> None:
         """Begin with nothing being verified.
 
@@ -49,12 +55,15 @@ class Intake:
             spread: the way on.
             kinds: what this node carries.
             stem: what is not public yet.
+            runs: runs of verifications under way at a time: one in the loop, more where processes
+                of their own check signatures.
         """
         self._carried = carried
         self._spread = spread
         self._stem = stem
         self._kinds = kinds
-        self._is_verifying = False
+        self._runs_max = runs
+        self._runs = 0
 
     # --- admit --------------------------------------------------------------------------------
 
@@ -185,19 +194,21 @@ class Intake:
             carried.declined.add(prefix, times)
         return [action for peer in suppliers for action in blame(peer, reason)]
 
-    def next_run(self) -> list[GossipAction]:
-        """Start the next run of verifications; one at a time, so that the loop turns between."""
-        if self._is_verifying:
-            return []
-        run = self._carried.queue.take()
-        self._is_verifying = bool(run)
-        return [VerifyBatch(candidates=run)] if run else []
+    def next_runs(self) -> list[GossipAction]:
+        """Start the next runs of verifications; in the loop one at a time, so that it turns."""
+        in_loop = self._runs_max == 1
+        run_max = limits.verify_batch_max if in_loop else limits.verify_process_run_max
+        actions: list[GossipAction] = []
+        while self._runs < self._runs_max and (run := self._carried.queue.take(run_max)):
+            self._runs += 1
+            actions.append(VerifyBatch(candidates=run))
+        return actions
 
     # --- verify and settle --------------------------------------------------------------------
 
     def verified(self, event: VerifyFinished, now: Now) -> list[GossipAction]:
         """Take the verdicts of a run: what holds is settled, the rest remembered."""
-        self._is_verifying = False
+        self._runs = max(0, self._runs - 1)
         actions: list[GossipAction] = []
         pushes = self._spread.begin(now)
         for outcome in event.outcomes:

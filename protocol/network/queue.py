@@ -91,10 +91,10 @@ class VerifyQueue:
         del self._pending[prefix]
         return True
 
-    def take(self) -> tuple[Candidate, ...]:
+    def take(self, run_max: int = limits.verify_batch_max) -> tuple[Candidate, ...]:
         """Take the next run, one candidate of each peer in turn."""
         run: list[Candidate] = []
-        while len(run) < limits.verify_batch_max and self._queues:
+        while len(run) < run_max and self._queues:
             peer, queue = self._queues.popitem(last=False)
             if not queue:
                 continue

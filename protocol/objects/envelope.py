@@ -15,7 +15,13 @@ import msgspec
 
 from protocol import limits, signing, work
 from protocol.encoding import decode, encode
-from protocol.errors import LocalProtocolError, ObjectError, Reason, RemoteProtocolError
+from protocol.errors import (
+    LocalProtocolError,
+    ObjectError,
+    Reason,
+    RemoteProtocolError,
+    SignatureError,
+)
 from protocol.ids import NodeId, ObjectId, blake2b_256
 from protocol.objects.header import Header, check_header
 from protocol.objects.text import Body, Text, body_of, read_text
@@ -194,19 +200,28 @@ def check_time(header: Header, wall_ms: int) -> None:
         raise ObjectError(Reason.EXPIRED, field="exp")
 
 
-def open_envelope(candidate: Candidate, *, net: str) -> Verified[Any]:
+def open_envelope(
+    candidate: Candidate, *, net: str, is_signed: bool | None = None
+) -> Verified[Any]:
     """Check the signature, then the body, and let the object through.
 
     Time and work are asked where an object is admitted; an agreement is checked long after both.
+
+    Args:
+        candidate: split and named.
+        net: network id.
+        is_signed: what another process of this very node found about the signature; None checks it
+            here.
 
     Raises:
         RemoteProtocolError: SignatureError or ObjectError with the reason.
     """
     text = text_of(candidate, net=net)
     header = text.header
-    signing.verify(
-        signing.Tag(header.kind.value), candidate.signed, candidate.signature, header.key
-    )
+    if is_signed is None:
+        signing.verify(*signature_of(candidate, net=net))
+    elif not is_signed:
+        raise SignatureError(Reason.BAD_SIGNATURE)
     return Verified(
         id=candidate.id,
         raw=candidate.raw,
@@ -215,6 +230,16 @@ def open_envelope(candidate: Candidate, *, net: str) -> Verified[Any]:
         header=header,
         body=body_of(text),
     )
+
+
+def signature_of(candidate: Candidate, *, net: str) -> tuple[signing.Tag, bytes, bytes, bytes]:
+    """Give what has to be checked of a candidate: domain, signed text, signature, key.
+
+    Raises:
+        ObjectError: any fault of its encoding or header.
+    """
+    header = text_of(candidate, net=net).header
+    return signing.Tag(header.kind.value), candidate.signed, candidate.signature, header.key
 
 
 def open_stored(raw: bytes, *, net: str) -> Verified[Any]:

@@ -36,13 +36,15 @@ from tests.unit.protocol.network.driver import badly_signed, joined, peer, recor
 class Station:
     """A pump between an engine and links that stand still."""
 
-    def __init__(self, storage: Storage, clock: ManualClock) -> None:
+    def __init__(self, storage: Storage, clock: ManualClock, verify_processes: int = 0) -> None:
         self.links: dict[PeerId, QuietLink] = {}
         self.dials: list[DialPeer] = []
         self.heard: list[Verified[Any]] = []
         self.tasks = Tasks()
         link_of: Any = self.links.get
-        self.engine = Engine(net=NET, own=NodeId(peer("own")), seed=b"seed")
+        self.engine = Engine(
+            net=NET, own=NodeId(peer("own")), seed=b"seed", runs=1 + verify_processes
+        )
         self.pump = Pump(
             self.engine,
             net=NET,
@@ -52,6 +54,7 @@ class Station:
             link_of=link_of,
             dial=self.dials.append,
             on_object=self.heard.append,
+            verify_processes=verify_processes,
         )
 
     def join(self, name: str, link: QuietLink | None = None) -> QuietLink:
@@ -159,7 +162,8 @@ async def test_an_accident_with_one_object_stops_no_other(station: Station, monk
     odd, good = make_profile(), make_cast()
     open_envelope = envelope.open_envelope
 
-    def stumbles(candidate, *, net):
+    def stumbles(candidate, *, net, is_signed):
+        assert is_signed is None
         if candidate.id == odd.id:
             raise KeyError("nobody thought of this")
         return open_envelope(candidate, net=net)

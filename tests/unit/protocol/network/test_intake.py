@@ -426,3 +426,26 @@ def test_publishing_a_cast_drops_a_strangers_early_revoke():
     assert [action.id for action in of(DropObject, bench.actions)] == [early.id]
     bench.feed(ObjectStored(id=early.id, is_new=True))
     assert bench.notified() == [], "it was dropped while on its way to disk"
+
+
+def test_processes_have_some_runs_at_a_time():
+    bench = Bench(held=True, runs=3)
+    bench.join("a")
+    casts = [make_cast(nonce=bytes([n] * 16)) for n in range(5)]
+    for cast in casts:
+        bench.receive("a", cast.raw)
+    runs = [action.candidates for action in bench.actions if isinstance(action, VerifyBatch)]
+    assert [[each.id for each in run] for run in runs] == [[cast.id] for cast in casts[:3]]
+    bench.release()
+    assert sorted(bench.stored()) == sorted(cast.id for cast in casts)
+    runs = [action.candidates for action in bench.actions if isinstance(action, VerifyBatch)]
+    assert [len(run) for run in runs] == [1, 1, 1, 2]
+
+
+def test_a_verdict_nobody_waits_for_starts_nothing_more_at_a_time():
+    bench = Bench(held=True)
+    bench.feed(VerifyFinished(outcomes=()))
+    bench.join("a")
+    for number in range(3):
+        bench.receive("a", make_cast(nonce=bytes([number] * 16)).raw)
+    assert sum(isinstance(action, VerifyBatch) for action in bench.actions) == 1
