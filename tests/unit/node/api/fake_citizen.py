@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from node.api.citizen import Chronicler
-from node.api.documents.survey import InfoLimits
-from node.api.metrics import METERED
 from node.errors import KeystoreError, NotFoundError, RefusedError
-from node.meters import Counts, Spread
 from node.runtime.chronicle import Page
 from protocol.errors import LocalProtocolError
 from protocol.ids import to_text
@@ -22,6 +19,7 @@ from tests.unit.node.api.fake_neighbours import FakeNeighbours
 from tests.unit.node.api.fake_people import FakePeople, FakeWelcome
 from tests.unit.node.api.fake_recovery import FakeRecoverer, FakeRegistrar
 from tests.unit.node.api.fake_shop import FakeShop
+from tests.unit.node.api.fake_survey import FakeSurvey
 
 
 def full(prefix: str, number: int = 0) -> str:
@@ -324,36 +322,6 @@ class FakeChronicle:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(added.wait(), timeout_s)
         return self.newest
-
-
-class FakeSurvey:
-    """Counts two open casts; `states` is how its checks stand."""
-
-    def __init__(self) -> None:
-        self.states = {"database": True, "network": True, "running": True}
-
-    async def checks(self) -> dict[str, bool]:
-        return self.states
-
-    async def census(self) -> dict[str, Counts | Spread]:
-        found: dict[str, Counts | Spread] = {
-            each.name: Spread((1.0,)) if each.kind == "histogram" else {} for each in METERED
-        }
-        return found | {"casts": {("open",): 2}}
-
-    def info(self) -> dict[str, Any]:
-        return {
-            "schema": "intentcast.info/1",
-            "name": None,
-            "software": "intentcast",
-            "version": "0.1.0",
-            "node": full("node"),
-            "net": "test",
-            "roles": ["relay"],
-            "protocol": {"channel": [1], "objects": [1]},
-            "limits": dict.fromkeys(InfoLimits.__struct_fields__, 8_192),
-            "shop": None,
-        }
 
 
 class FakeCitizen:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.unit.node.api.conftest import Asker, told
-from tests.unit.node.api.fake_citizen import FakeCitizen, FakeSurvey
+from tests.unit.node.api.fake_citizen import FakeCitizen
+from tests.unit.node.api.fake_survey import FakeSurvey
 
 
 async def test_readiness_needs_no_token_and_says_names_alone(asker: Asker, citizen: FakeCitizen):

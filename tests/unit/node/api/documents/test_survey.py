@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from node.api.documents.survey import InfoDocument, ReadinessDocument
-from tests.unit.node.api.fake_citizen import FakeSurvey
+from tests.unit.node.api.fake_survey import FakeSurvey
 
 
 def test_a_node_says_what_it_is():
