@@ -31,7 +31,7 @@ from protocol.channel.messages import (
 )
 from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId, PeerId
-from protocol.network.actions import BlamePeer, EngineAction
+from protocol.network.actions import BlamePeer, EngineAction, TellNothingServed
 from protocol.network.chance import Chance
 from protocol.network.events import (
     DialFailed,
@@ -186,6 +186,8 @@ class Engine:
             if isinstance(action, BlamePeer):
                 fault = PeerFaulted(peer=action.peer, reason=action.reason, points=action.points)
                 actions += self._links(fault, now)
+            elif isinstance(action, TellNothingServed):
+                actions += self._links(NothingServed(for_ms=action.for_ms), now)
             else:
                 actions.append(action)
         return actions

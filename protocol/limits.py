@@ -406,6 +406,8 @@ arrivals_weighed_max: Final = 64
 """Of them weighed in one turn; guess."""
 arrival_window_ms: Final = 1_000
 """How long an accepted object is watched; guess."""
+unserved_ms: Final = 60_000
+"""When nobody serves what was asked for so long, one link a minute is given up for another."""
 recent_ids_ms: Final = 60_000
 """How long an object is news for quiet links."""
 recent_ids_max: Final = 65_536

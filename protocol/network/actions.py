@@ -107,6 +107,14 @@ class BlamePeer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TellNothingServed:
+    """Tell the links that none of them serves anything."""
+
+    for_ms: int
+    """Since when."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
     """Tell the parties of this node that a new object is on disk."""
 
@@ -132,6 +140,7 @@ GossipAction: TypeAlias = (
     | SendMessage
     | ServeObjects
     | BlamePeer
+    | TellNothingServed
     | Notify
     | SetTimer
 )

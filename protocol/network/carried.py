@@ -26,6 +26,7 @@ from protocol.network.live import LiveEntry, LiveTable, prefix_of
 from protocol.network.memory import Holders, Recent
 from protocol.network.policy import Refusals
 from protocol.network.queue import VerifyQueue
+from protocol.network.service import Service
 from protocol.network.standing import Merits
 from protocol.network.verdicts import Verdicts
 from protocol.network.wanted import Wanted
@@ -39,6 +40,7 @@ class Carried:
         net: network id.
         peers: linked peers with their address groups, in the order they came.
         rtts: round trips measured, ms.
+        service: which links owe us something.
         live: public objects held.
         queue: candidates between admission and verdict.
         rejected: names provably bad for ever.
@@ -70,6 +72,7 @@ class Carried:
         self.net = net
         self.peers: dict[PeerId, str] = {}
         self.rtts: dict[PeerId, int] = {}
+        self.service = Service()
         self.live = LiveTable(net=net, entries_max=objects_max, chance=chance)
         self.queue = VerifyQueue(pending_max=pending_max)
         self.rejected = Recent(rejected_max)

@@ -159,6 +159,7 @@ class Comparison:
         if talk is None or talk.request != message.request:
             return []
         talk.request = None
+        self._carried.service.served(peer)
         order = self._order(peer, now)
         if order is None:
             # What is compared with this peer changed since it was asked.
@@ -192,6 +193,7 @@ class Comparison:
         self._number = (self._number + 1) % _NUMBERS
         talk.request = self._number
         talk.due_ms = now.mono_ms + limits.ranges_answer_ms_max
+        self._carried.service.asked(peer, now.mono_ms)
         ranges = talk.session.question(order)
         query = RangesQuery(request=talk.request, salt=talk.session.salt, ranges=ranges)
         return SendMessage(peer=peer, message=query, priority=Priority.CONTROL)

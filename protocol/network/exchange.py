@@ -21,6 +21,7 @@ from protocol.network.actions import (
     SendMessage,
     ServeObjects,
     SetTimer,
+    TellNothingServed,
     Timer,
 )
 from protocol.network.admission import PROMISE_POINTS
@@ -38,6 +39,7 @@ from protocol.network.events import (
     Started,
     WantReceived,
 )
+from protocol.network.groups import group_of
 from protocol.network.interest import Filter
 from protocol.network.live import prefix_of
 from protocol.network.spread import Spread
@@ -136,6 +138,9 @@ class Exchange:
                 ),
             )
         ]
+        for action in actions:
+            if isinstance(action, SendMessage):
+                self._carried.service.asked(action.peer, now.mono_ms)
         due_ms = wanted.due_ms(self._patience_ms)
         if due_ms is not None and (self._pull_ms is None or due_ms < self._pull_ms):
             self._pull_ms = due_ms
@@ -152,7 +157,7 @@ class Exchange:
 
     def joined(self, event: PeerJoined, now: Now) -> None:
         """Welcome a peer: ask it for what is sought."""
-        self._carried.peers[event.peer] = event.address.rpartition(":")[0] or event.address
+        self._carried.peers[event.peer] = group_of(event.address, self._carried.net)
         self._carried.interests.put(event.peer, event.hello.interest)
         self._carried.budgets.joined(event.peer, now.mono_ms)
         self._carried.merits.joined(event.peer)
@@ -175,6 +180,7 @@ class Exchange:
         self._carried.thanks.pop(event.peer, None)
         self._carried.firsts.pop(event.peer, None)
         self._carried.rtts.pop(event.peer, None)
+        self._carried.service.lost(event.peer)
         self._carried.wanted.lose(event.peer)
         self._carried.queue.lose(event.peer)
 
@@ -246,6 +252,9 @@ class Exchange:
             BlamePeer(peer=peer, reason=Reason.STALLED, points=PROMISE_POINTS)
             for peer in self._carried.wanted.broken(now.mono_ms)
         ]
+        missing_ms = self._carried.service.missing_ms(now.mono_ms)
+        if missing_ms >= limits.unserved_ms:
+            actions.append(TellNothingServed(for_ms=missing_ms))
         self._is_idle = not self._is_busy
         delay_ms = limits.heartbeat_idle_ms if self._is_idle else limits.heartbeat_ms
         actions.append(SetTimer(timer=Timer.HEARTBEAT, delay_ms=delay_ms))

@@ -75,6 +75,7 @@ class Intake:
             self._carried.verdicts.note(Verdict.REJECTED, error.reason)
             return blame(peer, error.reason)
         carried = self._carried
+        carried.service.served(peer)
         prefix = prefix_of(candidate.id)
         if not carried.knows(prefix):
             return self._admit(candidate, prefix, peer, now)

@@ -24,6 +24,7 @@ from protocol.network.ranges import Later, decode_ranges, encode_ranges
 from protocol.objects.agreement import read_bundle
 from protocol.objects.envelope import open_stored, read_candidate, read_header_of
 from protocol.objects.header import read_header
+from protocol.objects.text import read_text
 from protocol.post import letters
 from protocol.post.mailbox import read_box_record
 from protocol.post.receipt import open_receipt
@@ -174,6 +175,13 @@ READERS = [
         read=_header,
         again=lambda found: encode(found[0].fields(found[1])),
         covers=(_P + "objects.header.read_header",),
+    ),
+    Decoder(
+        name="objects: text",
+        form=_M,
+        good=seeds.texts,
+        read=lambda raw: read_text(raw, net=wire.NET),
+        covers=(_P + "objects.text.read_text",),
     ),
     Decoder(
         name="objects: envelope",

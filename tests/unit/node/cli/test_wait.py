@@ -6,7 +6,8 @@ import pytest
 
 from node.cli.wait import Condition, read_condition, read_span
 from protocol.errors import LocalProtocolError
-from tests.unit.node.api.fake_citizen import CAST, FakeCitizen, FakeSurvey
+from tests.unit.node.api.fake_citizen import CAST, FakeCitizen
+from tests.unit.node.api.fake_survey import FakeSurvey
 from tests.unit.node.cli.conftest import Shell
 
 HANDLE = CAST["handle"]

@@ -10,7 +10,10 @@ from protocol.network import actions
 
 def test_the_engine_passes_on_everything_but_blame():
     asked = {*get_args(actions.GossipAction), *get_args(actions.LinkAction)}
-    assert asked - set(get_args(actions.EngineAction)) == {actions.BlamePeer}
+    assert asked - set(get_args(actions.EngineAction)) == {
+        actions.BlamePeer,
+        actions.TellNothingServed,
+    }
     assert set(get_args(actions.EngineAction)) <= asked
 
 
