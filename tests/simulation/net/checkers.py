@@ -74,6 +74,19 @@ def _missing(run: Run, nodes: list[Node]) -> tuple[int, int, list[str]]:
     return wanted, got, lacking
 
 
+def is_delivered(run: Run) -> bool:
+    """Tell whether every honest node has every measured object it is interested in."""
+    nodes = [node for node in honest(run) if node.settled_us < run.tally.first_us]
+    for story in run.tally.measured:
+        wanting = [n for n in nodes if n.number != story.author and run.wants(n, story)]
+        if len(story.nodes) < len(wanting):
+            return False
+        have = set(story.nodes)
+        if any(node.number not in have for node in wanting):
+            return False
+    return True
+
+
 def delivered(
     run: Run,
     *,
@@ -357,7 +370,7 @@ one_component.watch = _watch_component  # type: ignore[attr-defined]
 # --- tables -----------------------------------------------------------------------------------
 
 
-def caps(run: Run, *, nodes: int = 50) -> list[str]:
+def caps(run: Run, *, nodes: int = 20) -> list[str]:
     """No table of any node ever held more than its cap.
 
     Args:
@@ -367,7 +380,7 @@ def caps(run: Run, *, nodes: int = 50) -> list[str]:
     return run.overfull
 
 
-def _watch_caps(run: Run, *, nodes: int = 50) -> None:
+def _watch_caps(run: Run, *, nodes: int = 20) -> None:
     walker = tables.Walker()
     step = max(1, len(run.world.nodes) // nodes)
 

@@ -35,6 +35,8 @@ _PLACES = {
     "warm_up": "drive",
     "objects": "drive",
 }
+_WHOLE = {"equal sets", "accepted once", "one component", "unknown origin"}
+"""Checks that need the whole length of a run."""
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 
 
@@ -118,7 +120,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     drive: Drive = Drive()
     """What is published."""
     settle_s: float = 10.0
-    """How long the run goes on after the last object."""
+    """How long the run goes on after the last object, if it lacks anybody so long."""
     faults: list[Fault] = []
     """What befalls it."""
     limits: dict[str, int] = {}
@@ -243,6 +245,18 @@ class Run:
             is_measured = number >= drive.warm_up
             self.world.later(drive.at_us(number), partial(self.publish, is_measured=is_measured))
         self.world.later(drive.at_us(drive.warm_up) - 1, self._begin)
+        names = {check.check for check in self.scenario.checks}
+        if "delivered" in names and not names & _WHOLE:
+            last_us = drive.at_us(drive.warm_up + drive.objects)
+            blows = [fault.at_s for fault in self.scenario.faults]
+            self.world.later(max([last_us, *(int(s * SECOND_US) for s in blows)]), self._look)
+
+    def _look(self) -> None:
+        """End the run a second after everybody has everything; until then look every second."""
+        if checkers.is_delivered(self):
+            self.world.is_over = True
+            return
+        self.world.later(self.world.at_us + SECOND_US, self._look)
 
     def _begin(self) -> None:
         self.tally.begin()

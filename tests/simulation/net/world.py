@@ -123,6 +123,8 @@ class World:
         self.is_cut: Callable[[Node, Node], bool] | None = None
         """Tells which two nodes cannot reach each other, while a partition lasts."""
         self.doors = Doors(self)
+        self.is_over = False
+        """Set by whoever has seen enough."""
         self._heap: list[tuple[int, int, Any, Any]] = []
         self._number = 0
         self._now = Now(wall_ms=WALL_MS, mono_ms=0)
@@ -160,7 +162,7 @@ class World:
         """
         heap, turn, pop = self._heap, self.turn, heapq.heappop
         wires, shown = Wire, 0
-        while heap and heap[0][0] <= until_us:
+        while heap and heap[0][0] <= until_us and not self.is_over:
             at_us, _, target, what = pop(heap)
             self.at_us = at_us
             self.trace.events += 1
@@ -178,7 +180,8 @@ class World:
             if each is not None and at_us - shown >= 500_000:
                 shown = at_us
                 each(at_us)
-        self.at_us = until_us
+        if not self.is_over:
+            self.at_us = until_us
 
     def now_of(self, node: Node) -> Now:
         """Read a node's clocks."""
