@@ -100,13 +100,16 @@ TEXTS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
 def normal(value: Any, member: str = "", home: str = "") -> Any:
     """Put one name in the place of everything that is another in each run."""
     match value:
+        case {"standing": _, "why": _}:
+            # Which link is drawn by lot is another one in each run.
+            return {name: normal(child, name, home) for name, child in value.items()} | {
+                "why": "WHY"
+            }
         case dict():
             return {name: normal(child, name, home) for name, child in value.items()}
         case list():
             found = [normal(child, member, home) for child in value]
             return sorted(found, key=json.dumps) if member in UNORDERED else found
-        case str() if member == "why":
-            return "WHY"
         case str():
             text = value.replace(home, "HOMES")
             for pattern, name in TEXTS:
