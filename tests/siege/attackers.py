@@ -40,8 +40,8 @@ class Intruder(Peer):
     @property
     def transport(self) -> Any:
         """The TCP connection."""
-        socket: Any = self.link._pipe._socket
-        return socket._response.connection.transport
+        pipe: Any = self.link._pipe
+        return pipe._socket._response.connection.transport
 
     @property
     def is_gone(self) -> bool:
