@@ -256,17 +256,23 @@ def accepted_once(run: Run) -> list[str]:
     return [f"a node accepted {worst} objects more than there are"] if worst > 0 else []
 
 
-def spam_share(run: Run, *, part: float) -> list[str]:
-    """What honest nodes hold is spam up to a part only."""
-    shares = []
+def spam_held_back(run: Run, *, part: float) -> list[str]:
+    """Of what spammers published, honest nodes hold a part only.
+
+    Args:
+        run: the run.
+        part: the rest was beyond the budgets of the links it came over.
+    """
+    names = [prefix_of(each) for each in run.tally.spam_ids]
+    most = 0
     for node in honest(run):
-        held = run.held(node)
-        spam = len([each for each in run.tally.spam_ids if prefix_of(each) in held])
-        shares.append(spam / max(1, len(held)))
-    run.notes["spam_share"] = max(shares)
-    if max(shares) > part:
-        return [f"spam is {max(shares):.2f} of what a node holds, at most {part} is allowed"]
-    return []
+        live = node.engine.gossip.live
+        most = max(most, len([name for name in names if name in live]))
+    share = most / max(1, len(names))
+    run.notes |= {"spam_published": len(names), "spam_share": share}
+    return (
+        [f"a node holds {share:.2f} of all spam, at most {part} is allowed"] if share > part else []
+    )
 
 
 def real_ones_live(run: Run) -> list[str]:
@@ -407,7 +413,7 @@ CHECKERS: dict[str, Callable[..., Any]] = {
     "fair slots": fair_slots,
     "honest links": honest_links,
     "accepted once": accepted_once,
-    "spam share": spam_share,
+    "spam held back": spam_held_back,
     "real ones live": real_ones_live,
     "unknown origin": unknown_origin,
     "equal sets": equal_sets,

@@ -22,7 +22,7 @@ from tests.simulation.net.population import SECOND_US, Population, Settlement
 from tests.simulation.net.seals import seals
 from tests.simulation.net.terrain import Rig
 from tests.simulation.net.wires import Wire
-from tests.simulation.net.world import NET, WALL_MS, Observer, World
+from tests.simulation.net.world import WALL_MS, Observer, World
 
 HELD = 100_000
 MISSING = 1_000
@@ -75,7 +75,7 @@ def _compare(seed: int, missing: int) -> dict[str, float]:
         one, other = world.nodes
         heard.asker = other
         shared = _entries(chance, HELD - missing)
-        author = Author(NET, chance)
+        author = Author(world.net, chance)
         news = []
         for _ in range(missing):
             wall_ms = WALL_MS - chance.randrange(1_000) * MINUTE_MS

@@ -25,7 +25,7 @@ from protocol.network.stem import Private
 from tests.simulation.net import interests
 from tests.simulation.net.nodes import Node
 from tests.simulation.net.wires import Uplink
-from tests.simulation.net.world import NET, WALL_MS, World
+from tests.simulation.net.world import WALL_MS, World
 
 SECOND_US = 1_000_000
 JOINING_US = 2 * SECOND_US
@@ -143,7 +143,7 @@ class Settlement:
         """Put a node at an address, and let it sign that."""
         node.at(address)
         node.record = sign_record(
-            net=NET,
+            net=self._world.net,
             key=NodeId(node.key),
             addresses=[address] if node.is_relay else [],
             roles=[Role.RELAY] if node.is_relay else [],
@@ -162,7 +162,7 @@ class Settlement:
             settings["private"] = Private(settings["private"])
         rate = population.relay_uplink if node.is_relay else population.leaf_uplink
         return Engine(
-            net=NET,
+            net=self._world.net,
             own=NodeId(node.key),
             seed=blake2b_256(b"chance", self._world.seed.to_bytes(8, "big"), node.key),
             outbound_max=node.links,

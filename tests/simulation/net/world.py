@@ -65,7 +65,6 @@ from tests.simulation.net.wires import (
 
 WALL_MS = 1_795_305_600_000
 """The moment every run begins: 2026-11-22, midnight UTC."""
-NET = "test"
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -98,7 +97,12 @@ class World:
     """One simulated network."""
 
     def __init__(
-        self, *, seed: int, terrain: Callable[[Random], Terrain], loss: float = 0.0
+        self,
+        *,
+        seed: int,
+        terrain: Callable[[Random], Terrain],
+        loss: float = 0.0,
+        net: str = "test",
     ) -> None:
         """Make an empty world.
 
@@ -106,11 +110,13 @@ class World:
             seed: everything follows from it.
             terrain: makes the lie of the land.
             loss: part of the frames that get lost, of those that may.
+            net: network id.
         """
         self.seed = seed
         self.chance = Random(seed)
         self.terrain = terrain(self.chance)
         self.loss = loss
+        self.net = net
         self.at_us = 0
         self.nodes: list[Node] = []
         self.by_key: dict[PeerId, Node] = {}
@@ -310,7 +316,7 @@ class World:
     # --- the disk and the parties -------------------------------------------------------------
 
     def _verify(self, node: Node, action: VerifyBatch) -> None:
-        outcomes = tuple(_opened(candidate) for candidate in action.candidates)
+        outcomes = tuple(_opened(candidate, self.net) for candidate in action.candidates)
         self._queue.append(VerifyFinished(outcomes=outcomes))
 
     def _store(self, node: Node, action: StoreObject) -> None:
@@ -352,8 +358,8 @@ def _nothing(_node: Node, _action: Any) -> None:
     """Do nothing: the disk of a simulated node forgets nothing and fails never."""
 
 
-def _opened(candidate: Candidate) -> Any:
+def _opened(candidate: Candidate, net: str) -> Any:
     try:
-        return envelope.open_envelope(candidate, net=NET)
+        return envelope.open_envelope(candidate, net=net)
     except RemoteProtocolError as error:
         return Unverified(id=candidate.id, reason=error.reason)
