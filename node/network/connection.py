@@ -45,6 +45,8 @@ REQUEST_FIRST: Final = 2**31
 """`Connection.request` numbers its questions from here; smaller numbers are the machines' own."""
 FRAMES_PER_TURN: Final = 16
 """Frames of one peer handled before the loop turns to the others; guess."""
+TURN_S: Final = 0.002
+"""Time spent on messages of one peer before the loop turns: a frame full of names takes 20 ms."""
 _MS: Final = 1_000
 COMPANY_S: Final = 0.01
 """Least time between two frames of nothing but payload. The first goes at once: only a link that
@@ -362,7 +364,7 @@ class Connection:
                 frame = channel.receiving.decrypt(await self._pipe.receive())
                 self._heard_ms = self._now_ms()
                 self._endpoint.show(channel.peer_id, frame, inbound=True)
-                if wait_ms := self._pace.took(self._take(frame), len(frame), self._heard_ms):
+                if wait_ms := self._pace.took(await self._take(frame), len(frame), self._heard_ms):
                     # Beyond its budget. What it sends meanwhile fills its own queue, not ours.
                     await asyncio.sleep(wait_ms / _MS)
                 if count % FRAMES_PER_TURN == 0:
@@ -376,13 +378,18 @@ class Connection:
         finally:
             self._end(Ending(reason=Reason.CLOSED, detail="the reader stopped"))
 
-    def _take(self, frame: bytes) -> int:
-        """Handle the messages of a frame; gives their number."""
+    async def _take(self, frame: bytes) -> int:
+        """Handle the messages of a frame, dear ones with turns between; gives their number."""
         raws = unpack_frame(frame)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         for raw in raws:
             if self.ending is not None:
                 break
             self._handle(decode_message(raw))
+            if loop.time() - began > TURN_S:
+                await asyncio.sleep(0)
+                began = loop.time()
         return len(raws)
 
     def _handle(self, message: Message) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
+from node.network.connection import TURN_S
 from node.network.endpoint import Bounds
 from protocol import limits
 from protocol.channel.frames import unpack_frame
@@ -62,3 +64,26 @@ async def test_a_link_that_is_held_back_can_end(town):
     into.close()
     await into.wait_closed()
     assert bo.endpoint.gate.held == 0
+
+
+async def test_the_loop_turns_between_dear_messages_of_one_frame(town):
+    _, bo, out, _ = await pair(town)
+    turns_seen: list[int] = []
+
+    async def count_turns() -> None:
+        while True:
+            turns_seen.append(len(bo.messages))
+            await asyncio.sleep(0)
+
+    def work_hard(_link, _message):
+        end = time.perf_counter() + 2 * TURN_S
+        while time.perf_counter() < end:
+            pass
+
+    bo.on_message = work_hard
+    counting = bo.tasks.spawn(count_turns(), "counts")
+    for number in range(10):
+        out.send(numbered(number))
+    await bo.until(lambda: len(bo.messages) == 10)
+    counting.cancel()
+    assert set(range(10)) <= set(turns_seen)
