@@ -28,9 +28,11 @@ from node.clock import SystemClock
 from protocol.now import MINUTE_MS
 from scripts.bench_casts import make_casts
 from scripts.bench_ingest import SINKS, WARM, Ingest, measure_ingest
+from scripts.bench_lag import Lag, measure_lag
 from scripts.bench_memory import Memory, measure_memory
 from scripts.bench_offers import Offers, measure_offers
 from scripts.bench_town import measure_first_offers
+from scripts.goals import HEAD, goals
 from scripts.rates import operations, per_second
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "reference" / "performance.md"
@@ -64,6 +66,10 @@ class Baseline:
     """The worse of the two times V was measured."""
     ingest: Ingest
     """One node under load."""
+    beside: Ingest
+    """The same with a verify process."""
+    lag: Lag
+    """The loop of one at 80 % load."""
     offers: Offers
     """One buyer's ranking."""
     memory: tuple[Memory, ...]
@@ -75,6 +81,8 @@ class Baseline:
         """Give the table: what, how much, and as a ratio where that means something."""
         v, ingest = self.verifies_per_s, self.ingest
         wall, cpu = ingest.casts / ingest.wall_s, ingest.casts / ingest.cpu_s
+        beside = self.beside.casts / self.beside.wall_s
+        own = self.beside.casts / self.beside.cpu_s
         copy_s = ingest.copies_cpu_s / ingest.copies
         ordered = sorted(self.first_offers_s)
         p50 = statistics.median(ordered)
@@ -92,6 +100,14 @@ class Baseline:
             ("of them forwarded as payload", _share(ingest), ""),
             ("processor time of a copy", f"{copy_s * 1e6:,.1f} us", f"{copy_s * v:.3f} verifies"),
             ("node's memory after that", _mib(ingest.rss_bytes), ""),
+            ("casts accepted with a verify process", f"{beside:,.0f} /s", _x(beside, v)),
+            ("of that, processor time of the node itself", f"{own:,.0f} /s", _x(own, v)),
+            (
+                f"lag of the loop at {self.lag.per_second:,.0f} casts/s, p50",
+                f"{self.lag.p50_s * 1000:,.1f} ms",
+                "",
+            ),
+            ("lag of the loop, p99", f"{self.lag.p99_s * 1000:,.1f} ms", ""),
             ("cast to first offer, p50", f"{p50 * 1000:,.0f} ms", f"{len(ordered)} casts"),
             ("cast to first offer, p99", f"{p99 * 1000:,.0f} ms", ""),
             (
@@ -146,6 +162,10 @@ async def measure_all(sizes: Sizes, folder: Path) -> Baseline:
     raws = list(make_casts(wanted, at=minute))
     _say("One node under load ...")
     ingest = await measure_ingest(raws[: sizes.ingest + WARM], folder)
+    _say("The same with a verify process ...")
+    beside = await measure_ingest(raws[: sizes.ingest + WARM], folder, verify_processes=1)
+    _say("One node at 80 % load ...")
+    lag = await measure_lag(raws[: sizes.ingest], ingest.casts / ingest.wall_s, folder)
     _say("Offers ...")
     offers = measure_offers()
     _say("Nodes at rest ...")
@@ -158,6 +178,8 @@ async def measure_all(sizes: Sizes, folder: Path) -> Baseline:
         verifies_per_s=max(first, second),
         verifies_other=min(first, second),
         ingest=ingest,
+        beside=beside,
+        lag=lag,
         offers=offers,
         memory=tuple(memory),
         first_offers_s=tuple(delays),
@@ -176,18 +198,20 @@ def machine() -> dict[str, str]:
 
 def show(found: Baseline) -> str:
     """Write the table for people."""
-    return "\n".join(f"{what:<50}{much:>16}  {ratio}" for what, much, ratio in found.lines())
+    lines = [f"{what:<50}{much:>16}  {ratio}" for what, much, ratio in found.lines()]
+    return "\n".join([*lines, "", HEAD, *(goal.row() for goal in goals(found))])
 
 
 def page(found: Baseline, command: str) -> str:
     """Write the reference page."""
     rows = "\n".join(f"| {what} | {much} | {ratio} |" for what, much, ratio in found.lines())
+    asked = "\n".join(goal.row() for goal in goals(found))
     told = ", ".join(f"{name} {value}" for name, value in machine().items())
     return (
         PAGE.read_text(encoding="utf-8").partition("<!-- measured -->")[0]
         + "<!-- measured -->\n\n"
         + f"Measured on {datetime.now(UTC):%Y-%m-%d} by `{command}`: {told}.\n\n"
-        + f"| what | figure | ratio |\n|---|---|---|\n{rows}\n"
+        + f"| what | figure | ratio |\n|---|---|---|\n{rows}\n\n{HEAD}\n{asked}\n"
     )
 
 

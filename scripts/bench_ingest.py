@@ -54,7 +54,7 @@ class Ingest:
 
 async def measure_ingest(raws: Sequence[bytes], folder: Path, **settings: Any) -> Ingest:
     """Push the casts into a fresh node; `raws` holds `WARM` more than are counted."""
-    node = new_node(folder, "ingest", **settings)
+    node = new_node(folder, "-".join(["ingest", *settings]), **settings)
     peers = [Peer() for _ in range(1 + SINKS)]
     try:
         await node.start()

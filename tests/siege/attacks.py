@@ -8,21 +8,23 @@ memory grows by 64 MiB at most, and links that are provably at fault are closed 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from protocol import limits
 from protocol.network.live import prefix_of
 from protocol.objects.envelope import open_stored
 from scripts.bench_casts import make_cast
 from scripts.bench_node import pid_of, rss_bytes
 from scripts.rates import NET
-from tests.siege.siege import EVERY_S, Service, Siege, attack, forgeries, laid, written
+from tests.siege.siege import Service, Siege, attack, forgeries, laid, written
 
 MIB: Final = 1024 * 1024
 GROWTH_MAX: Final = 64 * MIB
 SLOWER_MAX: Final = 2.0
 GONE_S: Final = 1.0
+_NAMES_PER_S: Final = limits.messages_per_s * limits.ids_per_message_max
 _KEPT: Final = 300
 _KEPT_FROM: Final = 5_000_000
 """Number of the first cast that the deaf ask for."""
@@ -111,7 +113,7 @@ async def _besiege(
     name: str, siege: Siege, before: Service, sizes: Sizes, deed: str, **options: Any
 ) -> Result:
     """Serve under an attack that lasts a little longer."""
-    casts = siege.casts(int(sizes.seconds / EVERY_S))
+    casts = siege.casts(int(sizes.seconds / siege.every_s))
     rss = rss_bytes(pid_of(siege.node))
     async with attack(deed, siege.address, seconds=sizes.seconds + 1, **options) as told:
         under = await siege.serve(sizes.seconds, casts)
@@ -174,9 +176,17 @@ ATTACKS: Final = {
 }
 
 
+SETTINGS: Final[dict[str, dict[str, Any]]] = {"name": {"limits": "usual", "every_s": 1.2}}
+"""How the node is set, and how often an honest cast comes, where an attack alone is not enough."""
+
+
 async def run(name: str, sizes: Sizes, folder: Path) -> Result:
     """Lay one siege to a node of its own."""
-    async with laid(folder) as siege:
+    setting = SETTINGS.get(name, {})
+    if "limits" in setting:
+        # As slow as a young link may be, and long enough for all messages of another.
+        sizes = replace(sizes, seconds=max(sizes.seconds, sizes.ids / _NAMES_PER_S))
+    async with laid(folder, **setting) as siege:
         before = await siege.serve(sizes.seconds)
         return await ATTACKS[name](siege, before, sizes, folder)
 

@@ -2,8 +2,8 @@
 
 Enters: an attack and its size. Leaves: figures before and during it: what became of the casts that
 an honest peer pushed and an honest listener waited for, how long they took, the node's memory, and
-what the attackers saw. All limits of single links are open: what is measured is the node, and not
-its budgets.
+what the attackers saw. The budgets of links are open unless an attack asks for them: what is
+measured is the node.
 """
 
 from __future__ import annotations
@@ -83,10 +83,11 @@ class Service:
 class Siege:
     """A node under observation; use `laid`."""
 
-    def __init__(self, node: ProcessNode, minute: int) -> None:
+    def __init__(self, node: ProcessNode, minute: int, every_s: float) -> None:
         """Keep the node; nobody is linked yet."""
         self.node = node
         self.minute = minute
+        self.every_s = every_s
         self.sender, self.listener = Peer(), Listener()
         self._number = 0
 
@@ -97,13 +98,12 @@ class Siege:
 
     async def serve(self, seconds: float, casts: Sequence[bytes] | None = None) -> Service:
         """Push an honest cast now and then, and look how each gets through."""
-        count = int(seconds / EVERY_S)
-        mine = list(casts or self.casts(count))
+        mine = list(casts or self.casts(int(seconds / self.every_s)))
         sent: dict[bytes, float] = {}
         rss_max = 0
         began = time.perf_counter()
         for number, raw in enumerate(mine):
-            await asyncio.sleep(max(0.0, began + number * EVERY_S - time.perf_counter()))
+            await asyncio.sleep(max(0.0, began + number * self.every_s - time.perf_counter()))
             sent[raw] = time.perf_counter()
             self.sender.link.send(Objects(raws=[raw]), Priority.PUSH)
             rss_max = max(rss_max, rss_bytes(pid_of(self.node)))
@@ -123,10 +123,17 @@ class Siege:
 
 
 @contextlib.asynccontextmanager
-async def laid(folder: Path, **settings: Any) -> AsyncIterator[Siege]:
-    """Start a node with two honest peers."""
+async def laid(folder: Path, *, every_s: float = EVERY_S, **settings: Any) -> AsyncIterator[Siege]:
+    """Start a node with two honest peers.
+
+    Args:
+        folder: for its home.
+        every_s: between two honest casts.
+        settings: of the node, beside those every measured node has.
+    """
     node = new_node(folder, "besieged", **settings)
-    siege = Siege(node, int(time.time() * 1_000) // MINUTE_MS * MINUTE_MS - MINUTE_MS)
+    minute = int(time.time() * 1_000) // MINUTE_MS * MINUTE_MS - MINUTE_MS
+    siege = Siege(node, minute, every_s)
     try:
         await node.start()
         await siege.sender.join(siege.address)
