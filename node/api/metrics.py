@@ -70,6 +70,7 @@ METERED: Final = (
     _gauge("clock_offset_seconds", "How far the peers' clocks are ahead; needs three peers."),
     _counter("messages_received_total", "Messages of peers.", "kind"),
     _counter("objects_received_total", "Public objects of peers.", "verdict", "reason"),
+    _counter("objects_refused_total", "Objects refused by policy, or not wanted.", "rule"),
     _histogram("object_age_seconds", "Age of public objects taken; dated to the minute."),
     _gauge("gossip_objects", "Public objects held, and names of others.", "state"),
     _gauge("disk_waiting", "What waits to be written.", "what"),

@@ -143,6 +143,9 @@ class Survey:
                 (verdict.value, "none" if reason is None else reason.value): count
                 for (verdict, reason), count in network.verdicts().items()
             },
+            "objects_refused_total": {
+                (rule.value,): count for rule, count in network.refused().items()
+            },
             "object_age_seconds": age,
             "letters_received_total": meters.letters(),
             "offers_received_total": meters.offers(),

@@ -8,12 +8,13 @@ import pytest
 
 from node.errors import TransportError
 from protocol import limits
+from protocol.channel.messages import Interest
 from protocol.errors import LocalProtocolError
 from protocol.ids import NodeId, PeerId
 from protocol.network.addresses import Role, sign_record
 from protocol.network.events import RecordFound
 from tests.integration.hamlet import Cottage, until
-from tests.parties import NET, make_cast
+from tests.parties import NET, make_cast, make_profile
 
 KEY = NodeId(b"\x05" * 32)
 
@@ -108,4 +109,27 @@ async def test_a_node_that_comes_while_no_way_to_it_is_found_is_linked(
     link = await relay.network.connect(guest.network.node_id)
     assert link.peer_id == guest.network.node_id
     for each in (guest, relay):
+        await each.close()
+
+
+async def test_a_leaf_hears_of_what_it_asked_for_and_of_the_rest_when_it_asks_for_all(
+    tmp_path: Path,
+):
+    relay, leaf = Cottage("relay", tmp_path), Cottage("leaf", tmp_path, listens=False)
+    await relay.open()
+    await leaf.open()
+    leaf.network.want_casts(Interest(categories=["books"], cells=None))
+    await leaf.network.dial(relay.address, relay.network.node_id)
+    await until(lambda: relay.peer_count == 1)
+    assert relay.network.peers()[0].esteem.narrows
+    casts = [make_cast(title=name, category=name) for name in ("electronics", "books")]
+    profile = make_profile()
+    for each in (*casts, profile):
+        await relay.keep(each)
+    await until(lambda: leaf.network.gossip_counts()["live"] == 2)
+    await until(lambda: {each.id for each in leaf.heard} == {casts[1].id, profile.id})
+    leaf.network.want_casts(None)
+    await until(lambda: leaf.network.gossip_counts()["live"] == 3)
+    assert not relay.network.peers()[0].esteem.narrows
+    for each in (leaf, relay):
         await each.close()

@@ -20,6 +20,7 @@ from protocol import limits
 from protocol.errors import Reason
 from protocol.ids import NodeId, blake2b_256
 from protocol.network.independence import Dependence
+from protocol.network.policy import Rule
 from protocol.network.verdicts import Verdict
 from protocol.objects.profile import Profile
 from protocol.objects.reply import Reply
@@ -42,6 +43,9 @@ class Outside:
 
     def gossip_counts(self) -> dict[str, int]:
         return {"live": 4, "pending": 1, "wanted": 2, "rejected": 3, "storing": 5}
+
+    def refused(self) -> dict[Rule, int]:
+        return {Rule.WORD: 2}
 
     def verdicts(self) -> dict[tuple[Verdict, Reason | None], int]:
         return {(Verdict.ACCEPTED, None): 4, (Verdict.REJECTED, Reason.BAD_WORK): 1}
@@ -131,6 +135,7 @@ async def test_a_census_counts_what_is_there(market: Market):
     assert deals["accept_sent",] == 1
     assert found["letters_received_total"] == {("offer", "recorded", "none"): 1}
     assert found["offers_received_total"] == {("recorded", "none"): 1}
+    assert found["objects_refused_total"] == {("word",): 2}
     assert found["objects_received_total"] == {("accepted", "none"): 4, ("rejected", "bad_work"): 1}
     assert found["gossip_objects"] == {
         ("live",): 4,
