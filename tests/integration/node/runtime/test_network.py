@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,12 +125,13 @@ async def test_a_leaf_hears_of_what_it_asked_for_and_of_the_rest_when_it_asks_fo
     assert relay.network.peers()[0].esteem.narrows
     casts = [make_cast(title=name, category=name) for name in ("electronics", "books")]
     profile = make_profile()
-    for each in (*casts, profile):
+    everything: list[Any] = [*casts, profile]
+    for each in everything:
         await relay.keep(each)
     await until(lambda: leaf.network.gossip_counts()["live"] == 2)
     await until(lambda: {each.id for each in leaf.heard} == {casts[1].id, profile.id})
     leaf.network.want_casts(None)
     await until(lambda: leaf.network.gossip_counts()["live"] == 3)
     assert not relay.network.peers()[0].esteem.narrows
-    for each in (leaf, relay):
-        await each.close()
+    for node in (leaf, relay):
+        await node.close()

@@ -207,6 +207,12 @@ def test_a_leaf_is_pushed_what_it_said_it_wants():
     bench.receive("source", profile.raw)
     assert bench.sent("near", Objects) == [Objects(raws=[asked.raw]), Objects(raws=[profile.raw])]
     assert bench.sent("far", Objects) == [Objects(raws=[profile.raw])]
+    assert bench.gossip.narrows(peer("far"))
+    assert not bench.gossip.narrows(peer("source"))
+    assert bench.gossip.merit(peer("source")) == 2
+    budget = bench.gossip.budget(peer("source"), bench.now)
+    assert budget is not None
+    assert budget.news_left == budget.news_burst - 2
     bench.receive("source", make_revoke(asked).raw)
     assert len(bench.sent("near", Objects)) == 3
     assert len(bench.sent("far", Objects)) == 1
