@@ -295,8 +295,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="leave a silent link its push place",
         file="protocol/network/choice.py",
-        old="sample_ms = most_ms if lag_ms is None else",
-        new="sample_ms = 0 if lag_ms is None else",
+        old="limits.lag_silent_ms if lag_ms is None else",
+        new="0 if lag_ms is None else",
         tests=("tests/unit/protocol/network/test_choice.py",),
     ),
     Bug(
