@@ -426,6 +426,8 @@ pull_wait_ms_min: Final = 150
 """A named object is waited for at least this long before it is asked for ..."""
 pull_wait_ms_max: Final = 500
 """... and at most this long; guess."""
+pull_quiet_ms: Final = 100
+"""... or this long, where a link that was asked to be quiet names it; guess."""
 pull_late_ms_max: Final = 2_000
 """A peer that serves nothing for this long at most is passed over for the next; guess."""
 rtt_unknown_ms: Final = 200

@@ -298,6 +298,11 @@ class Choice:
             is_stable=peer == self._stable,
         )
 
+    def is_quiet(self, peer: PeerId) -> bool:
+        """Tell whether a link was asked to be quiet."""
+        supply = self._supplies.get(peer)
+        return supply is not None and supply.flow is Flow.QUIET
+
     def penalty_ms(self, peer: PeerId, mono_ms: int) -> int:
         """Tell what broken promises add to a link's lag; 0 for a stranger."""
         supply = self._supplies.get(peer)

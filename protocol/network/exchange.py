@@ -86,7 +86,13 @@ class Exchange:
         carried = self._carried
         for prefix in ids:
             self._spread.choice.named(prefix, peer, now.mono_ms)
-        carried.note_names(ids, peer, now.mono_ms, carried.wanted.wait_ms)
+        carried.note_names(ids, peer, now.mono_ms, self._wait_ms(peer))
+
+    def _wait_ms(self, peer: PeerId) -> int:
+        """Give how long a push is waited for: a quiet peer speaks where nobody else could have."""
+        if self._spread.choice.is_quiet(peer):
+            return limits.pull_quiet_ms
+        return self._carried.wanted.wait_ms
 
     def _serve(self, peer: PeerId, ids: tuple[bytes, ...], now: Now) -> list[GossipAction]:
         """Answer a want: from memory what is not on disk yet, from disk the rest."""

@@ -284,7 +284,7 @@ class Intake:
         carried.sought.pop(prefix, None)
         actions.append(StoreObject(verified=verified, replaced=placement.replaced))
         self._credit(prefix, suppliers, now)
-        pushes.add(prefix, verified.raw)
+        pushes.add(prefix, verified.raw, is_first=not suppliers)
         return actions
 
     def _times(self, verified: Verified[Any], refused: Reason) -> Times | None:
@@ -373,7 +373,7 @@ class Intake:
         pushes = self._spread.begin(now)
         # As with an object of others, or whoever supplies it could tell the author.
         self._credit(prefix, suppliers, now)
-        pushes.add(prefix, verified.raw)
+        pushes.add(prefix, verified.raw, is_first=True)
         return actions + pushes.actions()
 
     # --- disk ---------------------------------------------------------------------------------

@@ -168,8 +168,15 @@ class Pushes:
         self._now = now
         self._raws: dict[PeerId, list[bytes]] = {}
 
-    def add(self, prefix: bytes, raw: bytes) -> None:
-        """Send an object on to every linked peer that wants it and is not known to hold it."""
+    def add(self, prefix: bytes, raw: bytes, *, is_first: bool = False) -> None:
+        """Send an object on to every linked peer that wants it and is not known to hold it.
+
+        Args:
+            prefix: its name.
+            raw: its envelope.
+            is_first: it begins its public way here. Then quiet peers hear its name, too: nobody
+                else could tell them, and a node that hardly ever shows anything is quiet for all.
+        """
         carried = self._carried
         holders = carried.holders.of(prefix)
         self._slots.forwarded(len(raw))
@@ -177,7 +184,7 @@ class Pushes:
         entry = carried.live.get(prefix)
         unwanted = carried.interests.unwanted_by(entry) if entry else carried.peers.keys()
         for peer, flow in self._slots:
-            if flow is Flow.QUIET or peer in holders or peer in unwanted:
+            if peer in holders or peer in unwanted or (flow is Flow.QUIET and not is_first):
                 continue
             if flow is Flow.PUSH:
                 self._raws.setdefault(peer, []).append(raw)

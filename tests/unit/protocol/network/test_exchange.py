@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol import limits
-from protocol.channel.messages import Ids, Missing, Objects, Want
+from protocol.channel.messages import Ids, Level, Missing, Objects, Want
 from protocol.network.actions import DropExpired, SetTimer, Timer
 from protocol.network.events import (
     IdsReceived,
@@ -117,6 +117,15 @@ def test_who_is_late_is_passed_over_and_thought_less_of():
     assert view.penalty_ms == limits.promise_penalty_ms
     bench.receive("slow", CAST.raw)
     assert bench.stored() == [CAST.id]
+
+
+def test_what_a_quiet_peer_names_is_asked_for_sooner():
+    bench = Bench()
+    bench.join(*(str(number) for number in range(13)))
+    quiet = next(who for who in range(13) if [m.level for m in bench.sent(str(who), Level)] == [0])
+    announce(bench, str(quiet), CAST_NAME)
+    tick(bench, Timer.PULL, limits.pull_quiet_ms)
+    assert [m.ids for m in bench.sent(str(quiet), Want)] == [[CAST_NAME]]
 
 
 def test_the_clock_of_pulls_is_wound_once():

@@ -7,7 +7,7 @@ from typing import Any
 from protocol import limits
 from protocol.channel.messages import Ids, Level, LevelGiven, Objects
 from protocol.network.actions import SendMessage, SetTimer, Timer
-from protocol.network.events import LevelAsked, LevelReceived, PeerLost, TimerFired
+from protocol.network.events import LevelAsked, LevelReceived, PeerLost, PublishObject, TimerFired
 from protocol.network.flow import Flow
 from protocol.network.live import prefix_of
 from tests.parties import make_cast
@@ -56,6 +56,16 @@ def test_each_peer_gets_what_it_asked_for():
     assert named(bench, "ids") == NAMES[:2]
     assert named(bench, "quiet") == []
     assert bench.gossip.flow_to(peer("ids")) is Flow.IDS
+
+
+def test_the_quiet_hear_at_once_of_what_begins_here():
+    bench = Bench()
+    bench.join("quiet")
+    asks(bench, "quiet", Flow.QUIET)
+    bench.feed(PublishObject(verified=CASTS[0]))
+    assert pushed(bench, "quiet") == []
+    tick(bench, Timer.BATCH)
+    assert named(bench, "quiet") == NAMES[:1]
 
 
 def test_one_clock_is_wound_for_a_batch():
