@@ -16,9 +16,8 @@ from tests.simulation.net.scenario import Run, load, names
 IS_LONG = os.environ.get("INTENTCAST_LONG") == "1"
 NODES = 1_000 if IS_LONG else None
 BRIEF: dict[str, dict[str, int]] = {
-    "burst": {"warm_up": 60, "objects": 60},
-    "flash": {},
-    "spies": {"objects": 60},
+    "burst": {"warm_up": 50, "objects": 50},
+    "spies": {"objects": 40},
 }
 """Scenarios that are shorter here than their figure asks for."""
 

@@ -142,16 +142,19 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="20 % mute, all relays",
         scenario="mute-relays",
+        changes=MORE,
         bounds=(_all("at_once", "at once, honest link"), _all(name="all within 2 min")),
     ),
     Row(
         name="33 % teasers, all relays",
         scenario="teaser-relays",
+        changes=MORE,
         bounds=(_all("at_once", "at once, honest link"), _all(name="all within 2 min")),
     ),
     Row(
         name="covert flash of 33 %",
         scenario="flash",
+        changes={"objects": 120},
         bounds=(
             _all(),
             Bound(name="p99 after 5 s, x steady", key="times_steady", must=1.5),

@@ -296,12 +296,17 @@ class WantFlood(Mask):
         """
         super().__init__(run, node)
         self._times = times
+        self._asked: dict[bytes, None] = {}
 
     def after(self, event: Any, now: Now) -> list[Any]:
-        """Ask for what has just come."""
+        """Ask for what has just come, when it comes first."""
         if not isinstance(event, MessageReceived) or not isinstance(event.message, Objects):
             return []
         names = [name_of(raw) for raw in event.message.raws]
+        names = [name for name in names if name not in self._asked]
+        self._asked.update(dict.fromkeys(names))
+        if not names:
+            return []
         return [say(peer, Want(ids=names)) for peer in self.peers() for _ in range(self._times)]
 
 
