@@ -45,7 +45,7 @@ _READER_PRAGMAS = (
     "PRAGMA wal_autocheckpoint = 0",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
-    f"PRAGMA cache_size = -{bounds.cache_kib}",
+    f"PRAGMA cache_size = -{bounds.reader_cache_kib}",
 )
 
 
