@@ -23,8 +23,8 @@ readers: Final = 3
 cache_kib: Final = 8_192
 """Page cache of the writer (measured: 21 MB of memory against 84 MB with a large one)."""
 reader_cache_kib: Final = 2_048
-"""Page cache of each reader: one that had listed all objects at the start kept 8 MB of them, and the
-system's own cache is behind it."""
+"""Page cache of each reader: one that had listed all objects at the start kept 8 MB of them, and
+the system's own cache is behind it."""
 wal_pages: Final = 4_096
 """Length of the write-ahead log, in pages of 4 KiB, at which it is brought home: measured a fifth
 less work per object than SQLite's own 1,000, since pages written often are brought home once."""
