@@ -7,6 +7,7 @@ settings. Leaves: a mind. Never here: whether the network bears it, which the ch
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -297,6 +298,17 @@ class WantFlood(Mask):
         super().__init__(run, node)
         self._times = times
         self._asked: dict[bytes, None] = {}
+        self._served: Counter[tuple[PeerId, bytes]] = Counter()
+
+    def before(self, event: Any, now: Now) -> list[Any]:
+        """Count how often each peer sends each object."""
+        if isinstance(event, MessageReceived) and isinstance(event.message, Objects):
+            notes = self.run.notes
+            for raw in event.message.raws:
+                self._served[event.peer, raw] += 1
+                most = max(notes.get("served_most", 0), self._served[event.peer, raw])
+                notes["served_most"] = most
+        return []
 
     def after(self, event: Any, now: Now) -> list[Any]:
         """Ask for what has just come, when it comes first."""
