@@ -134,19 +134,17 @@ class Exchange:
         wanted = self._carried.wanted
         if not len(wanted):
             return []
-        actions: list[GossipAction] = [
-            SendMessage(peer=peer, message=Want(ids=names), priority=Priority.CONTROL)
-            for peer, names in wanted.asks(
-                now.mono_ms,
-                lambda peer: self._spread.choice.penalty_ms(peer, now.mono_ms),
-                lambda peer, is_found: self._carried.budgets.may_ask(
-                    peer, now.mono_ms, is_found=is_found
-                ),
-            )
-        ]
-        for action in actions:
-            if isinstance(action, SendMessage):
-                self._carried.service.asked(action.peer, now.mono_ms)
+        actions: list[GossipAction] = []
+        for peer, names in wanted.asks(
+            now.mono_ms,
+            lambda peer: self._spread.choice.penalty_ms(peer, now.mono_ms),
+            lambda peer, is_found: self._carried.budgets.may_ask(
+                peer, now.mono_ms, is_found=is_found
+            ),
+        ):
+            self._carried.service.asked(peer, now.mono_ms)
+            message = Want(ids=names)
+            actions.append(SendMessage(peer=peer, message=message, priority=Priority.CONTROL))
         due_ms = wanted.due_ms(self._patience_ms)
         if due_ms is not None and (self._pull_ms is None or due_ms < self._pull_ms):
             self._pull_ms = due_ms

@@ -126,6 +126,14 @@ def test_a_signature_is_of_one_text_and_one_kind():
     assert refused(relabelled)[0] is Reason.BAD_SIGNATURE
 
 
+def test_what_another_process_found_of_a_signature_is_taken_for_it():
+    candidate = read_candidate(CAST.raw, peer=None, bytes_max=limits.public_bytes_max)
+    assert open_envelope(candidate, net=NET, is_signed=True) == CAST
+    with pytest.raises(RemoteProtocolError) as refusal:
+        open_envelope(candidate, net=NET, is_signed=False)
+    assert refusal.value.reason is Reason.BAD_SIGNATURE
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
