@@ -47,6 +47,7 @@ from protocol.network.actions import (
 )
 from protocol.network.events import EngineEvent, TimerFired, Unverified, VerifyFinished
 from protocol.network.live import prefix_of
+from protocol.now import Now
 from protocol.objects.envelope import (
     Candidate,
     Verified,
@@ -143,23 +144,23 @@ class Pump:
         Raises:
             RemoteProtocolError: the event is a message that has no business on its own.
         """
-        for action in self._engine.handle(event, self._clock.now()):
-            self._perform(action)
+        now = self._clock.now()
+        for action in self._engine.handle(event, now):
+            self._perform(action, now)
 
     def _fired(self, timer: Timer) -> None:
         self.feed(TimerFired(timer=timer))
 
     # --- performing ---------------------------------------------------------------------------
 
-    def _perform(self, action: EngineAction) -> None:
+    def _perform(self, action: EngineAction, now: Now) -> None:
         match action:
             case SendMessage():
                 self._send(action)
             case VerifyBatch(candidates=candidates):
                 self._begin_run(candidates)
             case StoreObject(verified=verified):
-                age_ms = self._clock.now().wall_ms - verified.header.at
-                self._meters.object_age.add(age_ms / 1_000)
+                self._meters.object_age.add((now.wall_ms - verified.header.at) / 1_000)
                 self._shelf.put(action)
             case DropObject() | DropExpired() | SaveRecord() | SaveReached() | SaveAnchors():
                 self._shelf.put(action)

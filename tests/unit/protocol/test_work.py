@@ -6,7 +6,7 @@ import pytest
 
 from protocol import limits
 from protocol.ids import blake2b_256
-from protocol.work import base_bits, bits_of, box_open_bits, required_bits, solve
+from protocol.work import _ceil_log2, base_bits, bits_of, box_open_bits, required_bits, solve
 
 DIGEST = blake2b_256(b"object")
 DAY_MS = 86_400_000
@@ -70,3 +70,17 @@ def test_larger_and_longer_objects_owe_more(size, days, surplus):
 def test_the_main_network_asks_more():
     assert base_bits("main") > base_bits("test") == base_bits("mainnet")
     assert box_open_bits("main") > box_open_bits("test")
+
+
+def test_work_rises_where_the_rule_says_and_nowhere_else():
+    """Held against the rule counted out: ceil(log2(max(1, numerator / step)))."""
+    for step in (1, 3, 2_048):
+        for numerator in (
+            *range(1, 70),
+            *(step << n for n in range(9)),
+            *((step << n) + 1 for n in range(9)),
+        ):
+            bits = 0
+            while step << bits < numerator:
+                bits += 1
+            assert _ceil_log2(numerator, step) == bits

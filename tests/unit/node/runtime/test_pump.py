@@ -146,7 +146,7 @@ async def test_a_message_without_business_is_the_senders_fault(station: Station)
 async def test_timers_come_back(station: Station, monkeypatch: pytest.MonkeyPatch):
     link = station.join("a")
     before = len(link.messages(RecordsQuery))
-    station.pump._perform(SetTimer(timer=Timer.SWEEP, delay_ms=1))
+    station.pump._perform_rare(SetTimer(timer=Timer.SWEEP, delay_ms=1))
     await until(lambda: len(link.messages(RecordsQuery)) > before)
 
 
