@@ -99,8 +99,14 @@ async def test_a_carrier_that_dies_is_replaced_by_another(
     handle = await cast(buyer)
     best = (await offers(buyer, handle))[0]
     detours = buyer.up.network.detours
-    used = {each.carrier for each in detours._detours.values()}
-    dead = next(house for house in carriers if house.up.network.node_id in used)
+
+    def in_use() -> list[House]:
+        used = {each.carrier for each in detours._detours.values()}
+        return [house for house in carriers if house.up.network.node_id in used]
+
+    # A detour that ended in this very moment is made anew by whoever reads next.
+    await eventually(in_use, "a carrier is in use")
+    dead = in_use()[0]
     dead_id = dead.up.network.node_id
     await dead.up.kill()
     dead.daemon = None

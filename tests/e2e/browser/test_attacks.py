@@ -34,7 +34,7 @@ from tests.e2e.browser.town import address_of, rental_cast
 from tests.e2e.browser.watcher import Kind, Watcher, origin_of
 from tests.integration.fair import House
 
-ANSWER_S = 3.0
+ANSWER_S = 20.0
 BARE = "<!doctype html><title>attack</title><body><p>Nothing to see.</p></body>"
 BOXED = '<!doctype html><iframe sandbox="allow-scripts allow-forms allow-popups" src="/bare">'
 CLEAR = "() => { document.head.replaceChildren(); document.body.replaceChildren(); }"
