@@ -349,8 +349,8 @@ async def move(street: Street, cell: Cell) -> Found:
         nonce = await story.cast()
         offer_id = await story.offer(nonce)
         await own.until(own.is_settled, "the offer has arrived")
-        # On a busy machine a mailbox that lives may be silent for a second.
-        victim.settings["mailbox_lost_ms"] = 2_500
+        # On a busy machine a mailbox that lives may be silent for some seconds: it is no lost one.
+        victim.settings["mailbox_lost_ms"] = 5_000
         async with dying(victim, cell):
             gone = await _mailboxes_lost(own, victim)
             sql = "SELECT mailboxes FROM boxes_own WHERE closed = 0"
