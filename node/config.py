@@ -22,6 +22,8 @@ DEFAULT_API_PORT = 8420
 _PORT_MAX = 65_535
 _MS_DAY = 86_400_000
 CONFIG_FILE = "config.toml"
+VERIFY_PROCESSES_MAX = 2
+"""Processes that check signatures: more would wait for the loop that feeds them; guess."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +58,8 @@ class Settings:
     """Names besides loopback's that the local API answers to."""
     open_browser: bool = True
     """Open the page in a browser at the first start, where somebody sits at a screen."""
-    push_links: int = limits.push_links
-    """Links that push whole objects to this node; fewer save bytes and cost time."""
+    push_links: int = 0
+    """Links that push whole objects to this node, fewer save bytes and cost time; 0 the usual."""
     uplink_kbit: int = 0
     """What this node may send, kbit/s, for the number of peers it pushes to; 0 where unknown."""
     verify_processes: int = 0
@@ -96,9 +98,9 @@ class Settings:
 _RANGES: dict[str, tuple[int, int]] = {
     "listen_port": (0, _PORT_MAX),
     "api_port": (0, _PORT_MAX),
-    "push_links": (1, 8),
+    "push_links": (0, 8),
     "uplink_kbit": (0, 100_000_000),
-    "verify_processes": (0, 2),
+    "verify_processes": (0, VERIFY_PROCESSES_MAX),
     "receipt_jitter_ms": (0, 60_000),
     "retry_base_ms": (10, 60_000),
     "retry_max_ms": (100, _MS_DAY),

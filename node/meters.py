@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from protocol.channel.messages import Objects, Stem
 from protocol.errors import Reason
 from protocol.objects.header import Kind
 
@@ -32,6 +33,10 @@ LATENCY_BUCKETS_S: Final = (
 """Times from a request to an offer for it: robots answer in seconds, people in hours. Guess."""
 Counts: TypeAlias = Mapping[tuple[str, ...], float]
 """Values of a metric's labels -> number."""
+
+
+_WAYS: Final[dict[type, str]] = {Objects: "public", Stem: "stem"}
+"""The messages that bring objects -> by which way they come."""
 
 
 class Fate(StrEnum):
@@ -82,6 +87,7 @@ class Meters:
     def __init__(self) -> None:
         """Start at nothing."""
         self._messages: dict[type, int] = {}
+        self._copies = dict.fromkeys(_WAYS.values(), 0)
         self._letters: dict[tuple[str, ...], int] = {}
         self.object_age = Spread(AGE_BUCKETS_S)
         """Age of public objects taken from peers, s."""
@@ -92,6 +98,8 @@ class Meters:
         """Count a message of a peer."""
         kind = type(message)
         self._messages[kind] = self._messages.get(kind, 0) + 1
+        if isinstance(message, Objects | Stem):
+            self._copies[_WAYS[kind]] += len(message.raws)
 
     def letter(self, kind: Kind, fate: Fate, reason: Reason | None = None) -> None:
         """Count a letter that opened and was looked at."""
@@ -101,6 +109,10 @@ class Meters:
     def messages(self) -> Counts:
         """How many messages of each kind came."""
         return {(kind.__name__,): count for kind, count in self._messages.items()}
+
+    def copies(self) -> Counts:
+        """How many copies of objects came each way."""
+        return {(way,): count for way, count in self._copies.items()}
 
     def letters(self) -> Counts:
         """How many letters of each kind met which fate, and why."""

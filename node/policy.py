@@ -89,7 +89,7 @@ def _keys(table: Table) -> list[bytes]:
             keys.append(from_text("key", text))
         except LocalProtocolError as error:
             raise table.wrong(
-                "keys", f"holds '{text[:20]}': {error.sentence}", "Write whole keys, key_..."
+                "keys", f"holds '{text[:20]}': {error.sentence}", "Write whole keys, key-..."
             ) from error
     return keys
 

@@ -34,6 +34,7 @@ from protocol.ids import NodeId, PeerId
 from protocol.network.actions import BlamePeer, EngineAction, TellNothingServed
 from protocol.network.chance import Chance
 from protocol.network.events import (
+    AlreadyLinked,
     DialFailed,
     EngineEvent,
     GossipEvent,
@@ -89,7 +90,7 @@ class Engine:
         outbound_max: int = limits.outbound_links,
         inbound_max: int = limits.inbound_links_max,
         objects_max: int = limits.objects_live_max,
-        pushers: int = limits.push_links,
+        pushers: int | None = None,
         uplink_bps: int | None = None,
         private: Private = Private.NORMAL,
         is_open: bool = False,
@@ -104,13 +105,14 @@ class Engine:
             outbound_max: outbound links to keep.
             inbound_max: inbound links before one makes room for another.
             objects_max: live objects of others.
-            pushers: links that push to us, K.
+            pushers: links that push to us, K; None for the usual number, one more for a relay.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             private: how our own objects begin their way.
             is_open: set no link a budget, for measurements.
             runs: runs of verifications under way at a time.
         """
         chance = Chance(seed)
+        self._given_pushers = pushers
         self.links = Links(
             net=net,
             own=own,
@@ -123,7 +125,7 @@ class Engine:
             net=net,
             chance=chance,
             objects_max=objects_max,
-            pushers=pushers,
+            pushers=self._pushers,
             uplink_bps=uplink_bps,
             is_trusted=self.links.may_push,
             around=self.links,
@@ -152,6 +154,7 @@ class Engine:
             case (
                 PeerFaulted()
                 | DialFailed()
+                | AlreadyLinked()
                 | RecordSigned()
                 | PeersKept()
                 | RecordsAsked()
@@ -176,6 +179,11 @@ class Engine:
 
     def _firsts(self, peer: PeerId) -> int:
         return self.gossip.first_from(peer)
+
+    def _pushers(self) -> int:
+        if self._given_pushers is not None:
+            return self._given_pushers
+        return limits.push_links_relay if self.links.is_relay else limits.push_links
 
     def _links(self, event: LinkEvent, now: Now) -> list[EngineAction]:
         return list[EngineAction](self.links.handle(event, now))

@@ -58,7 +58,7 @@ peer_stall_ms: Final = 20_000
 outbound_links: Final = 10
 """Outbound links a node keeps."""
 inbound_links_max: Final = 64
-"""Inbound links a relay accepts."""
+"""Inbound links before a relay makes room for another."""
 peer_queue_bytes_max: Final = 4 * 1024 * 1024
 """Bytes waiting for one peer; guess."""
 node_record_age_ms_max: Final = 24 * 3_600_000
@@ -68,9 +68,9 @@ node_record_bytes_max: Final = 1_024
 addresses_per_node_max: Final = 4
 """Addresses in one node record."""
 records_per_answer_max: Final = 16
-"""Node records asked of a peer on connect."""
+"""Node records in one answer, and asked of a peer on connect."""
 known_nodes_max: Final = 4_000
-"""Node records kept."""
+"""Node records kept on disk, and nodes remembered that could not be linked."""
 ids_per_message_max: Final = 1_024
 """Ids in one announcement or request."""
 objects_live_max: Final = 1_000_000
@@ -225,12 +225,22 @@ sought_ms_max: Final = 10 * 60_000
 """How long such an object is asked of every newcomer; guess."""
 holders_ids_max: Final = 65_536
 """Objects whose holders among the peers are remembered; guess."""
+holder_places_max: Final = 128
+"""Peers remembered as holders before those that left are forgotten; more than there are links."""
+served_times_max: Final = 2
+"""How often one object is served to one link that asks for it; a push may have gone before."""
+served_again_ms: Final = 10 * 60_000
+"""After this it is served as often again: what was sent may never have arrived; guess."""
+served_names_max: Final = 65_536
+"""Objects remembered as served, of all links together; guess."""
 heartbeat_ms: Final = 1_000
 """Period of announcements and of looking after wants."""
 sweep_ms: Final = 60_000
 """Period of the sweep of expired objects and stale records."""
 catch_up_ms: Final = 5 * 60_000
 """Period of comparing all ids with one peer."""
+silence_ms: Final = 20_000
+"""When nothing came over any link for so long, a node compares early, then after twice that."""
 fault_half_life_ms: Final = 30 * 60_000
 """Fault points halve in this time."""
 fault_points_no_push: Final = 20
@@ -249,14 +259,30 @@ records_pause_ms: Final = 1_000
 """Shortest time between two answers with node records to one peer: choosing them costs; guess."""
 hints_per_node_max: Final = 3
 """Records of one transport key under different signing keys, until a handshake settles it."""
-links_on_demand_max: Final = 32
-"""Links dialled to leave or fetch letters, beyond `outbound_links`; guess."""
+links_on_demand_max: Final = 48
+"""Links dialled to leave or fetch letters, or for a tunnel, beyond `outbound_links`; guess."""
+links_for_guests_max: Final = 16
+"""Of them those for tunnels that peers asked for; guess."""
 dials_open_max: Final = 16
 """Dials in flight."""
+dials_post_max: Final = 16
+"""Dials in flight to mailboxes for our own post; guess."""
+dials_guest_max: Final = 8
+"""Dials in flight to the far ends of tunnels that peers ask for; guess."""
+dial_ms_guest: Final = 2_000
+"""Time for such a dial, the wait for its turn and all; guess."""
 dial_backoff_ms_min: Final = 1_000
 """First wait before an address is dialled again; guess."""
 dial_backoff_ms_max: Final = 5 * 60_000
 """Longest wait before an address is dialled again; it is tried for ever; guess."""
+dial_address_ms_max: Final = 30_000
+"""Longest wait before an address is dialled again for another key; guess."""
+dial_group_free: Final = 8
+"""Dials in vain in a row into one address group, before it too is left alone; guess."""
+dial_group_ms_max: Final = 10_000
+"""Longest wait before an address group is dialled again; guess."""
+dial_places_max: Final = 8_192
+"""Addresses and groups, and nodes at addresses, of which dials are remembered; guess."""
 clock_peers_min: Final = 3
 """Peers whose clocks are needed before ours is compared with their median."""
 
@@ -342,6 +368,12 @@ dial_pause_ms: Final = 10_000
 """Pause after none was found to dial, for a node that is not in need; guess."""
 feeler_ms: Final = 2 * 60_000
 """Period of short links that look whether a node is there."""
+returns_max: Final = 10
+"""Peers remembered whose links broke without a word: as many as there are outbound links."""
+return_ms: Final = 20_000
+"""Period of looks whether one of them is back: a split network is whole again within a minute."""
+return_lasts_ms: Final = 10 * 60_000
+"""Who came back and breaks sooner than this is not looked after again; guess."""
 anchors: Final = 2
 """Links that are made first after a restart."""
 inbound_reserve: Final = 16
@@ -357,7 +389,7 @@ first_protects_ms: Final = 3_600_000
 visit_ms: Final = 30_000
 """Time for a visitor beyond `inbound_links_max` to show that it comes for its letters; guess."""
 
-# --- the network for real (network 2-7) ------------------------------------------------------
+# --- levels, names and pulls (network 2-7) ---------------------------------------------------
 interest_categories_max: Final = 64
 """Category paths in a leaf's filter; guess."""
 interest_cells_max: Final = 256
@@ -372,6 +404,8 @@ tunnel_piece_bytes_max: Final = 32 * 1024
 """A piece of an inner frame; two carry the largest."""
 push_links: Final = 3
 """Links that push whole objects to us, K; 2 where every byte counts."""
+push_links_relay: Final = 4
+"""Those of a relay: everybody else waits for what relays have."""
 ids_links: Final = 9
 """Further links that name what is new."""
 push_slots: Final = 32
@@ -398,16 +432,20 @@ penalty_half_life_ms: Final = 60_000
 """What was added halves in this time; guess."""
 push_refused_ms: Final = 60_000
 """How long a link that would not push is not asked again; guess."""
+push_spared_max: Final = 3
+"""Objects in a row that a link which pushes is spared, once another has brought them; guess."""
 redraw_ms: Final = 10_000
 """Shortest time between two draws of the link that is kept by lot; guess."""
+copies_known_max: Final = 8_192
+"""Objects that came lately, of which a copy is told without being read; about 1 MB; guess."""
 arrivals_watched_max: Final = 4_096
 """Accepted objects watched for who else shows them; guess."""
 arrivals_weighed_max: Final = 64
 """Of them weighed in one turn; guess."""
 arrival_window_ms: Final = 1_000
 """How long an accepted object is watched; guess."""
-unserved_ms: Final = 60_000
-"""When nobody serves what was asked for so long, one link a minute is given up for another."""
+unserved_ms: Final = 30_000
+"""When nobody serves what was asked for so long, a link every 10 s is given up for another."""
 recent_ids_ms: Final = 60_000
 """How long an object is news for quiet links."""
 recent_ids_max: Final = 65_536
@@ -417,7 +455,7 @@ batch_ms_min: Final = 5
 batch_ms_max: Final = 20
 """... and at most this long."""
 quiet_beats: Final = 8
-"""With every so manieth heartbeat some quiet links hear the news ..."""
+"""With one of so many heartbeats some quiet links hear the news ..."""
 quiet_part: Final = 16
 """... one in so many of them, and at least one."""
 heartbeat_idle_ms: Final = 10_000
@@ -466,6 +504,8 @@ stem_kept_bytes_max: Final = 4 * 1024 * 1024
 """Their bytes; guess."""
 stem_edge_max: Final = 320
 """Of one peer; guess, above every burst."""
+stem_spent_max: Final = 4_096
+"""Peers that left, remembered with what they spent of their budget; guess."""
 stem_edge_bytes_max: Final = 1024 * 1024
 """Bytes of one peer; guess."""
 stem_own_max: Final = 256
@@ -492,6 +532,10 @@ news_young_start: Final = 10
 """What such a link begins with: or who comes again and again begins again and again; guess."""
 news_lasting_factor: Final = 4
 """A link that has lasted a day may bring so many times as much; guess."""
+news_starts_per_group: Final = 4
+"""New links of one address group that begin with room at once, whoever they are; guess."""
+news_starts_kept_max: Final = 4_096
+"""Keys and address groups whose new links are remembered; guess."""
 news_links: Final = 8
 """With fewer links than this, each may bring the share of those that are missing; guess."""
 over_budget_ms: Final = 1_000
@@ -510,6 +554,7 @@ link_bytes_per_s: Final = 5 * 1024 * 1024
 """Bytes a second read from one connection, for ever."""
 link_bytes_burst: Final = 10 * 1024 * 1024
 """And at once, after a rest; guess."""
+
 # --- tunnels (network 7) ----------------------------------------------------------------------
 tunnels_link_max: Final = 64
 """Tunnels a peer may have on one link; guess."""
@@ -529,6 +574,12 @@ tunnel_idle_ms_max: Final = 180_000
 """Silence after which a tunnel is over; longer than the silence of a link that lives."""
 tunnel_open_ms_max: Final = 8_000
 """How long the far end may take to be found; guess."""
+lookup_vain_ms: Final = 5_000
+"""How long a far end that was not found is not looked for again; guess."""
+lookups_vain_max: Final = 1_024
+"""Far ends remembered as not found; guess."""
+lookup_peers_max: Final = 3
+"""Peers asked where a far end is; guess."""
 
 # --- reconciliation (network 5) --------------------------------------------------------------
 ranges_per_message_max: Final = 2_048
@@ -541,6 +592,10 @@ ranges_rounds_max: Final = 8
 """Rounds of a comparison before it pauses."""
 ranges_waiting_max: Final = 1_024
 """Ranges one comparison keeps in mind that are still to be asked; guess."""
+ranges_answer_rtts: Final = 20
+"""Round trips the answer to a round may take; guess."""
+ranges_answer_ms_min: Final = 4_000
+"""Shortest wait for the answer to a round; guess."""
 ranges_answer_ms_max: Final = 20_000
 """Longest wait for the answer to a round; guess."""
 ranges_pause_ms: Final = 2_000
@@ -561,11 +616,25 @@ comparison_again_ms: Final = 60_000
 """Shortest time between two comparisons with one peer that its questions give rise to; guess."""
 comparison_gap_ms: Final = 30_000
 """Time missing between two heartbeats after which the machine is held to have slept; guess."""
+revokes_waiting_max: Final = 8
+"""Revokes of one target nobody here knows: one is true, strangers make any number; guess."""
+revokes_freed_at_once: Final = 256
+"""Revokes turned away that are let go at once when their target has come; guess."""
 views_max: Final = 128
 """Interests a node keeps an order of their own for; the longest unasked goes."""
 view_names_max: Final = 2_000_000
 """Names in all these orders together, 24 bytes each; guess."""
-view_slice_max: Final = 8_192
-"""Objects held against an interest at once while its order is made; guess."""
+view_slice_max: Final = 2_048
+"""Looks at objects at once while the order of an interest is made: 2 to 4 ms; guess."""
+view_dear_price: Final = 24
+"""Looks that one costs which holds a circle against places; guess."""
+view_look_work: Final = 1_024
+"""What a look is charged to who asks under a new interest, in bytes hashed; guess."""
+view_pause_ms: Final = 10
+"""Time between two slices; guess."""
+interest_burst: Final = 4
+"""Changes of its interest a link may make at once; guess."""
+interest_pause_ms: Final = 60_000
+"""And one in this time after that; guess."""
 view_idle_ms: Final = 2 * 3_600_000
 """An order nobody asked about for so long is let go; guess."""

@@ -31,9 +31,8 @@ def box_open_bits(net: str) -> int:
 
 
 def _ceil_log2(numerator: int, step: int) -> int:
-    """Give ceil(log2(max(1, numerator / step))) in integers."""
-    steps = -(-numerator // step)
-    return max(0, steps - 1).bit_length()
+    """Give ceil(log2(max(1, numerator / step))) in integers; the numerator is 1 or more."""
+    return ((numerator - 1) // step).bit_length()
 
 
 def required_bits(net: str, signed_bytes: int, life_ms: int) -> int:

@@ -10,6 +10,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from protocol import limits
 from protocol.encoding import decode, encode
 from protocol.errors import Reason
@@ -88,7 +90,7 @@ def envelopes() -> Iterator[Case]:
 
 
 def _revoke(cast: Verified[Any]) -> Verified[Any]:
-    header = dataclasses.replace(cast.header, kind=Kind.REVOKE, thread=cast.id)
+    header = msgspec.structs.replace(cast.header, kind=Kind.REVOKE, thread=cast.id)
     return open_stored(signed(header, Revoke(target=cast.id), buyer_ana.seed("sign")), net=NET)
 
 

@@ -7,10 +7,12 @@ the signed fields around it.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from nacl import bindings
 
 from protocol import limits, sealing, signing, work
 from protocol.encoding import encode
@@ -81,6 +83,23 @@ def signed(header: Header, body: Any, seed: bytes) -> bytes:
     text = sign_envelope(header, body, seed)
     nonce = work.solve(text.id, text.target, tries=1 << 20) if text.target else None
     return text.envelope(nonce)
+
+
+def twin_of(verified: Verified[Any], party: Party, salt: bytes = b"other") -> Verified[Any]:
+    """Sign the same text with another nonce: valid, and another id."""
+    order = 2**252 + 27742317777372353535851937790883648493
+    digest = hashlib.sha512(party.seed("sign")).digest()
+    scalar = int.from_bytes(digest[:32], "little") & ((1 << 254) - 8) | (1 << 254)
+    nonce = int.from_bytes(hashlib.sha512(salt + verified.signed).digest(), "little") % order
+    point = bindings.crypto_scalarmult_ed25519_base_noclamp(nonce.to_bytes(32, "little"))
+    tagged = signing.Tag(verified.header.kind.value).prefix() + verified.signed
+    hashed = hashlib.sha512(point + verified.header.key + tagged).digest()
+    challenge = int.from_bytes(hashed, "little") % order
+    answer = (nonce + challenge * scalar) % order
+    signature = point + answer.to_bytes(32, "little")
+    name, target = blake2b_256(verified.signed, signature), verified.header.target
+    proof = work.solve(name, target, tries=1 << 20) if target else None
+    return open_stored(encode([verified.signed, signature, proof]), net=verified.header.net)
 
 
 def _object(party: Party, kind: Kind, body: Any, fields: dict[str, Any]) -> Verified[Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
+
+import msgspec
 
 from protocol.now import DAY_MS
 from protocol.objects.envelope import Verified, open_stored
@@ -42,5 +43,5 @@ def make_revocation(by: Party, reason: str = "stolen", **header: Any) -> Verifie
 def later(verified: Verified[Any], minutes: int, by: Party) -> Verified[Any]:
     """The same body, signed later."""
     at = verified.header.at + minutes * 60_000
-    head = dataclasses.replace(verified.header, at=at, target=0)
+    head = msgspec.structs.replace(verified.header, at=at, target=0)
     return open_stored(signed(head, verified.body, by.seed("sign")), net=NET)

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.timeout(120)
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE_LINES_MAX = 600
+LONG_TABLES = {"protocol/limits.py"}
+"""Nothing but constants, a line and its reason each: looked up, not read through."""
 FUNCTION_LINES_MAX = 70
 
 TOP_LEVEL = {
@@ -93,7 +95,8 @@ def test_top_level_holds_nothing_else():
 
 def test_files_stay_short():
     sizes = {shown(path): len(path.read_text("utf-8").splitlines()) for path in all_files()}
-    none_of(f"{name}: {size}" for name, size in sizes.items() if size > FILE_LINES_MAX)
+    long = {name: size for name, size in sizes.items() if size > FILE_LINES_MAX}
+    none_of(f"{name}: {size}" for name, size in long.items() if name not in LONG_TABLES)
 
 
 def test_functions_stay_short():

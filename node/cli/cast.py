@@ -11,7 +11,6 @@ from node.cli.console import clean
 from node.cli.deadline import Deadline
 from node.cli.requests import Draft, Words, in_own_words, of_a_guess, read_words
 from node.cli.session import Session, session_options
-from node.cli.spoken import plural
 from node.cli.table import pairs
 from node.errors import TransportError
 from protocol.errors import IntentcastError
@@ -73,7 +72,7 @@ def _heard(client: NodeClient, found: Document) -> Document:
     handle = found["cast"]["handle"]
     cursor = client.cursor() if handle else 0
     deadline = Deadline(_HEARD_S)
-    while handle and not found["cast"]["sent_to"] and not deadline.over():
+    while handle and not found["cast"]["reach"]["seen_at"] and not deadline.over():
         client.news(cursor, min(_LOOK_S, deadline.left_s()))
         found = client.get(f"/v1/casts/{handle_path(handle)}")
     return found
@@ -118,12 +117,6 @@ def _tell(session: Session, found: Document) -> None:
         return
     made = found["cast"]
     name = made["handle"] or made.get("draft")
-    if made["handle"] and made["sent_to"]:
-        sent = plural(made["sent_to"], "peer")
-        session.console.say(session.console.tick(f"Signed and sent to {sent}."))
-    elif made["handle"]:
-        session.console.say(session.console.tick("Signed. It goes out when a peer connects."))
-    else:
-        session.console.say(session.console.tick(made["note"]))
+    session.console.say(session.console.tick(made["note"]))
     session.console.data(str(name))
     session.console.say(f"  See what comes:  intentcast offers {name} --watch")

@@ -44,11 +44,18 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, object]]:
         ("Roles", ", ".join(roles)),
         ("Listens at", found.get("listen") or "nowhere; it dials others"),
         ("Sells as", found.get("vendor") or "nobody; make it a shop: intentcast vendor init"),
-        ("Casts", counted(found.get("casts", {}))),
+        ("Casts", counted(found.get("casts", {})) + _reach(found["reach"])),
         ("Deals", counted(found.get("deals", {}))),
         ("Letters", letters),
         ("Private", _private(found["private"])),
     ]
+
+
+def _reach(found: dict[str, Any] | None) -> str:
+    """Say how far the newest open request came."""
+    if found is None:
+        return ""
+    return f"; {found['cast']} was seen at {found['seen_at']} of {plural(found['peers'], 'peer')}"
 
 
 def _private(found: dict[str, Any]) -> str:

@@ -9,11 +9,12 @@ Never here: what is said on them, or who may come in.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,13 +48,29 @@ class Acceptor:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                guest, address = await loop.sock_accept(self._listening)
+                guest, address = await self._next(loop)
             except OSError as error:
                 if error.errno not in _GUEST_LEFT:
                     await self._rest(error)
                 continue
             self.is_short = False
             await self._welcome(guest, str(address[0]))
+
+    async def _next(self, loop: asyncio.AbstractEventLoop) -> tuple[socket.socket, Any]:
+        """Accept one; whoever comes in the moment this is cancelled is closed, not lost."""
+        taking = loop.create_task(loop.sock_accept(self._listening))
+        try:
+            await asyncio.wait([taking])
+        except asyncio.CancelledError:
+            # A loop without readers, as on Windows, keeps what comes itself.
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_reader(self._listening)
+            await asyncio.sleep(0)
+            if taking.done() and taking.exception() is None:
+                taking.result()[0].close()
+            taking.cancel()
+            raise
+        return taking.result()
 
     async def _rest(self, error: OSError) -> None:
         # One line in the log, however long it lasts.

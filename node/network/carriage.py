@@ -20,6 +20,7 @@ from node.clock import Clock
 from node.errors import TransportError
 from node.network.connection import Connection
 from node.network.endpoint import Spawn
+from node.network.lookups import Lookups
 from node.network.tunnel import Allowance, TunnelPipe
 from protocol import limits
 from protocol.channel.messages import Answer, Refused
@@ -102,6 +103,7 @@ class Carriage:
         connect: Callable[[NodeId], Awaitable[Connection]],
         is_relay: Callable[[], bool],
         receive: Callable[[TunnelPipe], Awaitable[None]],
+        root: Callable[[Connection], Connection] = lambda link: link,
     ) -> None:
         """Start with no tunnels.
 
@@ -112,13 +114,16 @@ class Carriage:
             connect: gives a link to a node, by this node's own book.
             is_relay: whether this node carries for others.
             receive: serves a tunnel that ends here, until it is over.
+            root: gives the link that a channel in a tunnel which ends here comes over; a link
+                itself for a link.
         """
         self._node_id = node_id
         self._clock = clock
         self._spawn = spawn
-        self._connect = connect
+        self._lookups = Lookups(connect, clock=clock, spawn=spawn)
         self._is_relay = is_relay
         self._receive = receive
+        self._root = root
         self._ends: dict[Connection, dict[int, _End]] = {}
         self._numbers: dict[Connection, int] = {}
         self._opens: dict[Connection, Allowance] = {}
@@ -134,6 +139,10 @@ class Carriage:
             end for ends in self._ends.values() for end in ends.values() if type(end) is _Passage
         ]
         return len(passages) // 2
+
+    def is_over(self, key: NodeId) -> bool:
+        """Tell whether any tunnel passes the link to a node."""
+        return any(link.peer_id == key for link in self._ends)
 
     # --- asking -------------------------------------------------------------------------------
 
@@ -217,24 +226,45 @@ class Carriage:
 
     def _asked(self, link: Connection, ask: TunnelOpen) -> None:
         ends = self._ends.get(link, {})
-        is_theirs = ask.tunnel % 2 == (0 if link.outbound else 1)
-        if ask.tunnel in ends or not is_theirs:
+        if ask.tunnel in ends or not _is_theirs(link, ask.tunnel):
             raise MessageError(Reason.UNEXPECTED, "a tunnel's number that is not free")
-        key = NodeId(ask.key)
-        is_here = key == self._node_id
-        if not is_here and (not self._is_relay() or key == link.peer_id):
-            link.send(Refused(request=ask.request, reason=Reason.POLICY))
-        elif len(ends) >= limits.tunnels_link_max or len(self) >= 2 * limits.tunnels_max:
-            link.send(Refused(request=ask.request, reason=Reason.QUOTA))
-        elif self._opens.setdefault(link, self._allowance()).wait_ms(1):
-            # Each may cost a dial, and a question to every peer.
-            link.send(Refused(request=ask.request, reason=Reason.OVER_BUDGET))
-        elif is_here:
+        if refusal := self._refusal(link, NodeId(ask.key)):
+            link.send(Refused(request=ask.request, reason=refusal))
+        elif ask.key == self._node_id:
             self._end_here(link, ask)
         else:
             opening = _Opening(heard_ms=self._clock.now().mono_ms)
             self._ends.setdefault(link, {})[ask.tunnel] = opening
             _ = self._spawn(self._lead(link, ask, opening), "a tunnel is led on")
+
+    def _refusal(self, link: Connection, key: NodeId) -> Reason | None:
+        """Say why no tunnel is opened, if none is.
+
+        What is asked inside a tunnel that ends here counts with the link it comes over: whoever is
+        there would else have as much again with every tunnel.
+        """
+        root = self._root(link)
+        if key == self._node_id:
+            is_refused = root is not link
+        else:
+            is_refused = not self._is_relay() or key == link.peer_id
+        if is_refused:
+            return Reason.POLICY
+        if not root.is_open:
+            return Reason.CLOSED
+        if self._asked_over(root) >= limits.tunnels_link_max or len(self) >= 2 * limits.tunnels_max:
+            return Reason.QUOTA
+        # Each may cost dials, and questions to peers.
+        is_over = self._opens.setdefault(root, self._allowance()).wait_ms(1)
+        return Reason.OVER_BUDGET if is_over else None
+
+    def _asked_over(self, root: Connection) -> int:
+        """Count the tunnels that the peer at the other end of a link has, inside tunnels too."""
+        return sum(
+            sum(_is_theirs(link, number) for number in ends)
+            for link, ends in self._ends.items()
+            if self._root(link) is root
+        )
 
     def _allowance(self) -> Allowance:
         return Allowance(self._clock, burst=limits.tunnels_link_max, per_s=limits.tunnel_opens_s)
@@ -264,7 +294,7 @@ class Carriage:
         refusal: Reason | None = Reason.CLOSED
         try:
             async with asyncio.timeout(limits.tunnel_open_ms_max / _MS):
-                far = await self._connect(NodeId(ask.key))
+                far = await self._lookups.find(NodeId(ask.key))
                 refusal = await self._join(link, ask, far, opening)
         except (TransportError, TimeoutError) as error:
             _LOG.debug("a tunnel leads nowhere: %s", error)
@@ -310,6 +340,11 @@ class Carriage:
             for number, end in list(self._ends.get(link, {}).items()):
                 if end.heard_ms <= before_ms and not isinstance(end, _Opening):
                     self._cut(link, number, Reason.STALLED)
+
+
+def _is_theirs(link: Connection, number: int) -> bool:
+    """Tell whether the other end of a link chose a number."""
+    return number % 2 == (0 if link.outbound else 1)
 
 
 def _check(answer: Answer) -> None:

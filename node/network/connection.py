@@ -18,6 +18,7 @@ import msgspec
 
 from node.errors import TransportError
 from node.network.endpoint import Endpoint
+from node.network.errands import Errand
 from node.network.handshake import Channel, Handshake, said
 from node.network.pipe import CLOSE_S, Wire
 from node.network.queue import SendQueue
@@ -67,6 +68,12 @@ class Ending:
     """Whether the peer ended it."""
     fault: RemoteProtocolError | None = None
     """The rule the peer broke, if it did; its severity goes to the peer's standing."""
+    broke: bool = False
+    """Whether the link broke without a goodbye from either end."""
+
+
+def _broken(error: TransportError) -> Ending:
+    return Ending(reason=Reason.CLOSED, detail=error.sentence, by_peer=True, broke=True)
 
 
 class Connection:
@@ -102,6 +109,7 @@ class Connection:
         self._heard_ms = 0
         self.remote_host = pipe.remote_host
         self.outbound = pipe.outbound
+        self.errand = Errand.OWNER
         self.ending: Ending | None = None
         self.opened_ms = 0
         self.rtt_ms: int | None = None
@@ -197,7 +205,9 @@ class Connection:
         place = priority_of(message) if priority is None else priority
         if not self._queue.put(self._endpoint.pen.write(message), place):
             if place is Priority.CONTROL:
-                self._end(Ending(reason=Reason.STALLED, detail="the peer takes nothing"))
+                self._end(
+                    Ending(reason=Reason.STALLED, detail="the peer takes nothing", broke=True)
+                )
             return False
         if not self._ready.is_set():
             self._wake()
@@ -328,7 +338,7 @@ class Connection:
                     await self._pipe.send(channel.sending.encrypt(frame))
                     self._sending_since = None
         except TransportError as error:
-            self._end(Ending(reason=Reason.CLOSED, detail=error.sentence, by_peer=True))
+            self._end(_broken(error))
         finally:
             self._end(Ending(reason=Reason.CLOSED, detail="the writer stopped"))
 
@@ -349,7 +359,7 @@ class Connection:
         if left_s > 0:
             self._stall_timer = loop.call_later(left_s, self._check_stall)
         else:
-            self._end(Ending(reason=Reason.STALLED, detail="the peer takes nothing"))
+            self._end(Ending(reason=Reason.STALLED, detail="the peer takes nothing", broke=True))
 
     async def _read(self) -> None:
         """Hand on what comes, until the link ends."""
@@ -374,7 +384,7 @@ class Connection:
             ending = Ending(reason=error.reason, detail=said(error.sentence), fault=error)
             self._end(ending, farewell=True)
         except TransportError as error:
-            self._end(Ending(reason=Reason.CLOSED, detail=error.sentence, by_peer=True))
+            self._end(_broken(error))
         finally:
             self._end(Ending(reason=Reason.CLOSED, detail="the reader stopped"))
 
@@ -438,7 +448,8 @@ class Connection:
     def _check_alive(self) -> None:
         silent_ms = self._now_ms() - self._heard_ms
         if silent_ms >= self._endpoint.bounds.silence_ms:
-            self.close(Reason.STALLED, "nothing heard for too long")
+            detail = "nothing heard for too long"
+            self._end(Ending(reason=Reason.STALLED, detail=detail, broke=True), farewell=True)
             return
         if silent_ms >= self._endpoint.bounds.ping_idle_ms:
             self._ping()

@@ -23,6 +23,7 @@ from node.errors import TransportError
 from node.network.carriage import Carriage
 from node.network.connection import Connection
 from node.network.endpoint import Endpoint, Handlers
+from node.network.handshake import VERSIONS
 from node.network.links import Links
 from node.network.tunnel import TunnelPipe
 from protocol import limits
@@ -51,7 +52,6 @@ _UNUSED_MS: Final = 120_000
 _DIRECT_MAX: Final = 256
 """Mailboxes remembered as asked without a detour; guess."""
 _SWEEP_S: Final = 15.0
-_VERSIONS: Final = (1,)
 _POST: Final = BoxOpen | BoxChallenge | BoxRead | Put | Receipt | ReceiptQuery
 
 
@@ -98,6 +98,7 @@ class Detours:
         links: Links,
         *,
         connect: Callable[[NodeId], Awaitable[Connection]],
+        lead: Callable[[NodeId], Awaitable[Connection]] | None = None,
         on_post: Callable[[Connection, Message], None],
     ) -> None:
         """Start with none.
@@ -106,7 +107,8 @@ class Detours:
             endpoint: this node's end of its own links.
             engine: knows relays, and whom stems go to; to be read only.
             links: the open links.
-            connect: gives a link to a node, by this node's own book.
+            connect: gives a link to a node, by this node's own book, for our own post.
+            lead: the same for a tunnel that a peer asked for; None for `connect`.
             on_post: hears the questions to our mailbox that come through tunnels.
         """
         self._endpoint = endpoint
@@ -119,9 +121,10 @@ class Detours:
             node_id=endpoint.node_id,
             clock=endpoint.clock,
             spawn=endpoint.spawn,
-            connect=connect,
+            connect=lead or connect,
             is_relay=lambda: engine.links.is_relay,
             receive=self._receive,
+            root=lambda link: self._guests.get(link, link),
         )
         self._inside = Handlers(on_open=_nothing, on_message=self._inner, on_closed=self._closed)
         self._detours: dict[tuple[NodeId, bytes], Detour] = {}
@@ -220,18 +223,22 @@ class Detours:
         return link
 
     def _choose(self, mailbox: NodeId, ctx: bytes) -> list[Connection]:
-        """List who may carry, at random; last who failed, or carries for the same context.
+        """List who may carry, in an order drawn for each context: last who failed lately.
 
-        Whoever carried to every mailbox of one request could tell which request that is.
+        A carrier knows a mailbox that is asked for, and soon after sees which request names it: one
+        is enough to tell whose that is. The fewer are asked, the seldomer it is one that tells; so
+        all mailboxes of a context are asked for in the same order, those asked for at once too.
         """
-        pool = [each for each in self.carriers() if each.peer_id != mailbox]
-        drawn = [pool.pop(int(self._entropy.jitter(0, len(pool))) % len(pool)) for _ in list(pool)]
+        secret = self._endpoint.static_secret
         used = {each.carrier for (_, of), each in self._detours.items() if of == ctx}
         now_ms = self._now_ms()
-        return sorted(
-            drawn,
-            key=lambda link: (self._shunned.get(link.peer_id, 0) > now_ms, link.peer_id in used),
-        )
+
+        def rank(link: Connection) -> tuple[bool, bool, bytes]:
+            key = link.peer_id
+            drawn = blake2b_256(b"carrier", secret, ctx, key)
+            return self._shunned.get(key, 0) > now_ms, key not in used, drawn
+
+        return sorted((each for each in self.carriers() if each.peer_id != mailbox), key=rank)
 
     def _shun(self, carrier: NodeId) -> None:
         self._shunned.pop(carrier, None)
@@ -308,7 +315,7 @@ class Detours:
             at=minute_ms,
             seed=blake2b_256(b"tunnel record", secret),
         )
-        return Hello(versions=list(_VERSIONS), record=record.raw, clock_ms=minute_ms)
+        return Hello(versions=list(VERSIONS), record=record.raw, clock_ms=minute_ms)
 
     async def _carry(self, detour: Detour, middle: Connection | None) -> None:
         """Run a detour to its end and forget it."""
@@ -333,9 +340,14 @@ class Detours:
             del self._guests[link]
 
     def _inner(self, link: Connection, message: Message) -> None:
-        """Take what comes through a tunnel: the post, and tunnels that go on from here."""
+        """Take what comes through a tunnel: the post, and tunnels that go on from here.
+
+        A mailbox that asks whoever came for a tunnel would learn by the answer who that is.
+        """
         match message:
-            case TunnelOpen() | TunnelData() | TunnelEnd():
+            case TunnelData() | TunnelEnd():
+                self.carriage.handle(link, message)
+            case TunnelOpen() if not link.outbound:
                 self.carriage.handle(link, message)
             case _ if isinstance(message, _POST) and not link.outbound:
                 self._on_post(link, message)

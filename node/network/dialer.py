@@ -1,22 +1,31 @@
 """Going out: dials peers, and keeps the links that must be kept.
 
 Enters: addresses from settings, invites and signed node records, never from a cast. Leaves: proved
-links, handed to `Links`. Never here: choosing whom to dial, listening.
+links, handed to `Links`. Never here: choosing whom to dial, listening; a request to any place but
+the one that was to be dialled, whatever answers there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import itertools
 import re
 import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from aiohttp import (
     ClientError,
+    ClientHandlerType,
+    ClientMiddlewareType,
+    ClientRequest,
+    ClientResponse,
     ClientSession,
     ClientTimeout,
     ClientWebSocketResponse,
@@ -30,21 +39,37 @@ from yarl import URL
 from node.errors import TransportError
 from node.network.connection import Connection
 from node.network.endpoint import Endpoint
+from node.network.errands import Errand
 from node.network.links import Links
 from node.network.pipe import CLOSE_S, PEER_PATH, SOCKET_BYTES_MAX, Pipe
+from node.network.resolver import PublicResolver
+from protocol import limits
 from protocol.ids import NodeId
+from protocol.network.addresses import is_public
+from protocol.network.groups import group_of
+from protocol.network.patience import Patience
 
 TCP_S: Final = 2.0
 """How long a TCP connection may take, s."""
-DIALS_MAX: Final = 16
-"""Dials in flight."""
+RESOLVERS: Final = 4
+"""Names of strangers asked for at a time, on one errand; guess."""
 BACKOFF_S: Final = 0.2
 """Ceiling of the first pause before a kept link is dialled again, s; it doubles each time ..."""
 BACKOFF_S_MAX: Final = 60.0
 """... up to this, s."""
 SETTLED_MS: Final = 10_000
 """A link that lasted this long counts as a success, and the pauses start anew."""
+SLOTS: Final = {
+    Errand.OWNER: limits.dials_open_max,
+    Errand.LINK: limits.dials_open_max,
+    Errand.POST: limits.dials_post_max,
+    Errand.GUEST: limits.dials_guest_max,
+}
+"""Dials in flight: who says nothing keeps nobody waiting but those on the same errand."""
+ON_DEMAND: Final = frozenset({Errand.POST, Errand.GUEST})
+"""Errands with a patience of their own, so that guests cannot use up ours; the engine has its."""
 _DOUBLINGS_MAX: Final = 16
+_MS: Final = 1_000
 _ADDRESS_CHARS_MAX: Final = 260
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
@@ -122,36 +147,65 @@ class Dialer:
         self._endpoint = endpoint
         self._links = links
         self._kept: dict[Address, Kept] = {}
-        self._in_flight = asyncio.Semaphore(DIALS_MAX)
+        self._slots = {errand: asyncio.Semaphore(slots) for errand, slots in SLOTS.items()}
         self._turns: WeakValueDictionary[NodeId | Address, asyncio.Lock] = WeakValueDictionary()
+        self._patience = {errand: Patience() for errand in Errand if errand in ON_DEMAND}
+        self._threads: dict[Errand, ThreadPoolExecutor] = {}
         self._is_stopped = False
 
     # --- one dial -------------------------------------------------------------------------------
 
-    async def dial(self, address: str | Address, expected: NodeId | None = None) -> Connection:
+    async def dial(
+        self,
+        address: str | Address,
+        expected: NodeId | None = None,
+        *,
+        errand: Errand = Errand.OWNER,
+        within_ms: int | None = None,
+    ) -> Connection:
         """Link to the node at an address, or give the link there is to it already.
 
         Args:
             address: `host:port`.
             expected: the key that must be there; None takes whoever answers.
+            errand: what for; on `main` hearsay leads into the open Internet and nowhere else.
+            within_ms: time from the first packet to the link; the bounds of a handshake hold too.
 
         Raises:
             TransportError: E-ADDRESS, E-PEER-TIMEOUT, E-PEER-LOST, E-PEER-KEY, E-PEER-SELF,
                 E-PEER-REFUSED or E-PEER-HANDSHAKE.
         """
         place = parse_address(address) if isinstance(address, str) else address
+        # What a stranger wants may end while it still waits: nobody shall stand long behind it.
+        in_all_ms = limits.dial_ms_guest if errand is Errand.GUEST else None
         # One dial at a time to the same place: two links of the same direction would fight.
         turn = self._turns.setdefault(expected or place, asyncio.Lock())
-        async with turn:
+        async with _within(in_all_ms, place), turn:
             if link := self._links.get(expected):
                 return link
-            async with self._in_flight:
+            async with self._slots[errand], _within(within_ms, place):
                 if self._is_stopped:
                     raise _stopping()
-                return await self._link(place, expected)
+                return await self._try(place, expected, errand)
 
-    async def _link(self, address: Address, expected: NodeId | None) -> Connection:
-        link = Connection(self._endpoint, await self._connect(address), expected=expected)
+    async def _try(self, place: Address, expected: NodeId | None, errand: Errand) -> Connection:
+        """Dial, unless many have named that place of late, and nobody was there."""
+        patience = self._patience.get(errand)
+        if patience is None or expected is None:
+            return await self._link(place, expected, errand)
+        address, group = str(place), group_of(str(place), self._endpoint.net)
+        mono_ms = self._endpoint.clock.now().mono_ms
+        if patience.due_ms(expected, address, group) > mono_ms:
+            raise TransportError(f"{address} was dialled in vain a moment ago")
+        patience.tried(address, group, mono_ms)
+        link = await self._link(place, expected, errand)
+        patience.reached(expected, address, group)
+        return link
+
+    async def _link(self, address: Address, expected: NodeId | None, errand: Errand) -> Connection:
+        pipe = await self._connect(address, errand)
+        link = Connection(self._endpoint, pipe, expected=expected)
+        link.errand = errand
         await link.open()
         if self._is_stopped:
             # Carried here: a task spawned now may be cancelled before it begins, and never tidy up.
@@ -162,8 +216,28 @@ class Dialer:
         _ = self._endpoint.spawn(self._links.carry(link), f"link to {address}")
         return kept
 
-    async def _connect(self, address: Address) -> Pipe:
+    def _resolver(self, address: Address, errand: Errand) -> PublicResolver | None:
+        """Say who asks where a name leads; None for the machine's own resolver.
+
+        Raises:
+            TransportError: E-PEER-LOST, a stranger's address in a place that is not public.
+        """
+        if self._endpoint.net != "main" or not errand.is_hearsay:
+            return None
+        if _is_literal(address.host) and not is_public(str(address)):
+            raise TransportError(f"{address} is no public address")
+        # Behind a proxy it is the proxy that asks.
+        return None if self._endpoint.proxy else PublicResolver(self._threads_of(errand))
+
+    def _threads_of(self, errand: Errand) -> ThreadPoolExecutor:
+        if errand not in self._threads:
+            name = f"names-{errand}"
+            self._threads[errand] = ThreadPoolExecutor(RESOLVERS, thread_name_prefix=name)
+        return self._threads[errand]
+
+    async def _connect(self, address: Address, errand: Errand) -> Pipe:
         """Open the WebSocket; a session of its own belongs to each."""
+        resolver = self._resolver(address, errand)
         sockets: list[socket.socket] = []
 
         def make_socket(info: Any) -> socket.socket:
@@ -177,7 +251,13 @@ class Dialer:
                     made.shutdown(socket.SHUT_RDWR)
 
         session = ClientSession(
-            connector=TCPConnector(socket_factory=make_socket, force_close=True),
+            connector=TCPConnector(
+                socket_factory=make_socket,
+                force_close=True,
+                resolver=resolver,
+                use_dns_cache=False,
+            ),
+            middlewares=(_once(),),
             cookie_jar=DummyCookieJar(),
             timeout=ClientTimeout(total=None, sock_connect=TCP_S),
             skip_auto_headers=[hdrs.USER_AGENT],
@@ -194,7 +274,7 @@ class Dialer:
     async def _upgrade(self, session: ClientSession, address: Address) -> ClientWebSocketResponse:
         url = URL.build(scheme="ws", host=address.host, port=address.port, path=PEER_PATH)
         try:
-            async with asyncio.timeout(self._endpoint.bounds.handshake_ms / 1_000):
+            async with _within(self._endpoint.bounds.handshake_ms, address):
                 return await session.ws_connect(
                     url,
                     compress=0,
@@ -202,12 +282,6 @@ class Dialer:
                     timeout=ClientWSTimeout(ws_close=CLOSE_S),
                     proxy=f"http://{self._endpoint.proxy}" if self._endpoint.proxy else None,
                 )
-        except TimeoutError as error:
-            raise TransportError(
-                f"no answer from {address}",
-                code="E-PEER-TIMEOUT",
-                fix="Check that the node runs, and that its port is open to you",
-            ) from error
         except (ClientError, OSError, ValueError) as error:
             raise TransportError(
                 f"no node answers at {address}",
@@ -252,6 +326,8 @@ class Dialer:
         self._is_stopped = True
         for place in list(self._kept):
             self.forget(place)
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def _keep(self, kept: Kept) -> None:
         while True:
@@ -277,6 +353,49 @@ class Dialer:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._endpoint.entropy.jitter(0, ceiling_s)):
                 await kept.wake.wait()
+
+
+@asynccontextmanager
+async def _within(bound_ms: int | None, address: Address) -> AsyncIterator[None]:
+    """Bound what is done in here.
+
+    Raises:
+        TransportError: E-PEER-TIMEOUT.
+    """
+    try:
+        async with asyncio.timeout(None if bound_ms is None else bound_ms / _MS):
+            yield
+    except TimeoutError as error:
+        raise TransportError(
+            f"no answer from {address}",
+            code="E-PEER-TIMEOUT",
+            fix="Check that the node runs, and that its port is open to you",
+        ) from error
+
+
+def _is_literal(host: str) -> bool:
+    with suppress(ValueError):
+        return bool(ipaddress.ip_address(host))
+    return False
+
+
+def _once() -> ClientMiddlewareType:
+    """Ask one question, and take no answer but the one hoped for.
+
+    A redirect leads to a place of the peer's choice, and whoever hangs up would be asked again.
+    """
+    questions = itertools.count()
+
+    async def ask(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        if next(questions):
+            raise ClientError("it hung up")
+        answer = await handler(request)
+        if answer.status != HTTPStatus.SWITCHING_PROTOCOLS:
+            answer.close()
+            raise ClientError(f"status {answer.status}")
+        return answer
+
+    return ask
 
 
 def _stopping() -> TransportError:

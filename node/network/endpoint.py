@@ -106,8 +106,8 @@ class Endpoint:
     """32 bytes, the X25519 transport secret."""
     hello: Callable[[], Hello]
     """Makes the `Hello` of a new link."""
-    check_hello: Callable[[Hello, NodeId, bytes], None]
-    """Judges the peer's (`Hello`, proved key, handshake hash); may raise RemoteProtocolError."""
+    check_hello: Callable[[Hello, NodeId], None]
+    """Judges the peer's (`Hello`, proved key); may raise RemoteProtocolError."""
     handlers: Handlers
     """Who is told."""
     clock: Clock

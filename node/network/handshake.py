@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from node.errors import TransportError
 from node.network.endpoint import Endpoint
@@ -19,6 +20,9 @@ from protocol.channel.messages import Bye, Hello, Message, decode_message, encod
 from protocol.channel.noise import CipherState, HandshakeState, prologue_for
 from protocol.errors import FrameError, MessageError, Reason, RemoteProtocolError
 from protocol.ids import NodeId
+
+VERSIONS: Final = (1,)
+"""Protocol versions spoken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,7 @@ class Handshake:
         try:
             hello = self._hello_in(peer_id, receiving.decrypt(await self._receive()))
             version = _shared_version(mine, hello)
-            self._endpoint.check_hello(hello, peer_id, noise.handshake_hash)
+            self._endpoint.check_hello(hello, peer_id)
         except RemoteProtocolError as error:
             with suppress(TransportError):
                 bye = Bye(reason=error.reason, detail=said(error.sentence))

@@ -33,14 +33,6 @@ from protocol.network.groups import public_group_of
 _LOG = logging.getLogger(__name__)
 _HTTP_LOG = logging.getLogger(f"{__name__}.http")
 
-
-def _worth_a_line(record: logging.LogRecord) -> bool:
-    """Drop what is only a peer that went away in the middle of a word; keep our own bugs."""
-    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionError))
-
-
-_HTTP_LOG.addFilter(_worth_a_line)
-
 KNOCKING_MAX: Final = 8
 """Links beyond those the engine keeps, while it decides who makes room; guess."""
 GUESTS_MAX: Final = 64
@@ -52,8 +44,12 @@ _PORT_MAX: Final = 65_535
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Drop what aiohttp would log, with a traceback, for each guest that speaks no HTTP."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    """Keep our own bugs; drop the tracebacks of aiohttp for guests that are at fault.
+
+    These speak no HTTP, or went away in the middle of a word.
+    """
+    guests = ConnectionError, HttpProcessingError
+    return not (record.exc_info and isinstance(record.exc_info[1], guests))
 
 
 _HTTP_LOG.addFilter(_is_worth_a_line)

@@ -88,7 +88,7 @@ class TunnelPipe:
         self._on_end = on_end
         self._allowance = Allowance(clock, burst=limits.tunnel_burst_bytes)
         self._frames: deque[bytes] = deque()
-        self._pieces: list[bytes] = []
+        self._begun = bytearray()
         self._bytes = 0
         self._ready = asyncio.Event()
         self._is_over = False
@@ -103,14 +103,15 @@ class TunnelPipe:
         """Take a piece; False when the far end sends faster than it is read."""
         self.heard_ms = self._clock.now().mono_ms
         self._bytes += len(data)
-        self._pieces.append(data)
-        if sum(map(len, self._pieces)) > FRAME_BYTES_MAX:
+        # One buffer and no list of pieces: pieces of one byte cost what one byte costs.
+        self._begun += data
+        if len(self._begun) > FRAME_BYTES_MAX:
             self._fault = FrameError(Reason.TOO_LARGE, "a frame in a tunnel")
             self._ready.set()
             return True
         if is_last:
-            self._frames.append(b"".join(self._pieces))
-            self._pieces.clear()
+            self._frames.append(bytes(self._begun))
+            self._begun.clear()
             self._ready.set()
         return self._bytes <= limits.tunnel_waiting_bytes_max
 

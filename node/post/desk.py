@@ -45,11 +45,13 @@ class Taken(StrEnum):
     """What became of a letter that was read."""
 
     NEW = "new"
-    """Recorded or parked."""
+    """Recorded."""
+    PARKED = "parked"
+    """Kept until what it follows comes, if it does."""
     DROPPED = "dropped"
-    """Not a letter for us; gone."""
+    """Not a letter for us, gone; also when it is shown again."""
     SEEN = "seen"
-    """A copy of one that was."""
+    """A copy of one that was recorded or is parked."""
     NO_ROOM = "no_room"
     """It should be parked and cannot: read it again later."""
 
@@ -126,8 +128,9 @@ class Desk:
                 return Taken.SEEN
             if name in self._answered:
                 # A copy: the answer may not have reached this mailbox.
-                self._receipts.leave(box, letter_hash, self._answered[name], [mailbox])
-                return Taken.SEEN
+                receipt = self._answered[name]
+                self._receipts.leave(box, letter_hash, receipt, [mailbox])
+                return Taken.SEEN if receipt else Taken.DROPPED
             try:
                 contents = letters.open_letter(sealed, self._keys.box_seed(box.ctx))
             except RemoteProtocolError as error:
@@ -147,7 +150,7 @@ class Desk:
             if not self._has_room(box.reader):
                 return Taken.NO_ROOM
             self._parked[name] = waiting
-            return Taken.NEW
+            return Taken.PARKED
 
     def _has_room(self, reader: bytes) -> bool:
         """Tell whether a letter of a box can be parked; no box takes every place."""

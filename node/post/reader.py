@@ -2,7 +2,7 @@
 
 Enters: boxes to watch, links that come up. Leaves: sealed letters for the desk, and when each box
 was last read to its end at each mailbox. Never: a mailbox's word believed for more than its own
-box; a busy loop, whatever a mailbox answers.
+box; a busy loop, or bytes without end, whatever a mailbox answers.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from node.clock import Clock
 from node.entropy import Entropy
 from node.errors import KeystoreError, TransportError
+from node.post.allowance import Allowance
 from node.post.attendance import Attendance
 from node.post.carrier import ASK_MS, Carrier, Keys, Link, Running, Spawner
 from node.post.desk import Desk, Taken
@@ -28,6 +29,7 @@ from protocol.channel.messages import Answer, Refused
 from protocol.channel.post import BoxChallenge, BoxNonce, BoxRead, Letters
 from protocol.errors import IntentcastError, Reason
 from protocol.ids import NodeId
+from protocol.post.letters import letter_hash
 from protocol.post.mailbox import ReadProof
 
 _LOG = logging.getLogger(__name__)
@@ -40,6 +42,12 @@ _READINGS_MAX: Final = 128
 and receipts need some of it. More boxes take turns; guess."""
 _TURN_MS: Final = 2_000
 """Longest wait of a reading while others wait for their turn."""
+_REST_MS: Final = 60_000
+"""A mailbox that brought too much junk is let be this long, then its allowance is looked at."""
+_JUNK: Final = frozenset({Taken.DROPPED, Taken.PARKED, Taken.NO_ROOM})
+"""What cost bytes and put nothing on record."""
+_NEWS: Final = frozenset({Taken.NEW, Taken.PARKED})
+"""What a mailbox may bring page after page."""
 _REFUSED: Final = "E-MAILBOX-REFUSED"
 """Code of an answer that says no, rather than no answer."""
 _NO_WAY: Final = "E-TUNNEL-NONE"
@@ -55,13 +63,21 @@ class _Walk:
     """Unix ms; what lay there then has been given when the walk is over."""
     count: int = 0
     """Letters given."""
+    size: int = 0
+    """Their bytes."""
     is_cramped: bool = False
     """Whether some found no place here."""
 
     def is_over(self, page: Letters) -> bool:
         """Tell whether a page is the last; a mailbox that says "more" for ever is not believed."""
         is_all = not page.more or not page.letters
-        return is_all or self.count >= limits.box_letters_max
+        is_full = self.count >= limits.box_letters_max or self.size >= limits.box_bytes_max
+        return is_all or is_full
+
+    def note(self, page: Letters) -> None:
+        """Count a page."""
+        self.count += len(page.letters)
+        self.size += sum(map(len, page.letters))
 
 
 class BoxReader:
@@ -116,6 +132,7 @@ class BoxReader:
         self._watching: dict[tuple[bytes, NodeId], Running] = {}
         self._reachable: dict[NodeId, asyncio.Event] = {}
         self._turns: WeakValueDictionary[NodeId, asyncio.Semaphore] = WeakValueDictionary()
+        self._allowances: dict[tuple[bytes, NodeId], Allowance] = {}
         self.read_since: dict[tuple[bytes, bytes], int] = {}
         """(reader, mailbox) -> Unix ms before which every letter there was dealt with."""
         self.failing_since: dict[tuple[bytes, bytes], int] = {}
@@ -160,6 +177,7 @@ class BoxReader:
         task = self._watching.pop(way, None)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
+        self._allowances.pop(way, None)
         self.read_since.pop(way, None)
         self.failing_since.pop(way, None)
 
@@ -243,17 +261,24 @@ class BoxReader:
         wait_ms = 0
         walk: _Walk | None = None
         turns = self._turns.setdefault(mailbox, asyncio.Semaphore(_READINGS_MAX))
-        while self._clock.now().mono_ms - begun_ms < _AFRESH_MS and self._box(box.reader) == box:
+        allowance = self._allowances.setdefault((box.reader, mailbox), Allowance())
+        while self._box(box.reader) == box:
+            if walk is None and self._clock.now().mono_ms - begun_ms >= _AFRESH_MS:
+                return
+            if rest_ms := allowance.rest_ms(self._clock.now().mono_ms):
+                _LOG.info("box %s: junk at %s", box.reader.hex()[:8], mailbox.hex()[:8])
+                await asyncio.sleep(min(rest_ms, _REST_MS) / _MS)
+                continue
             async with turns:
                 asked = self._clock.now()
                 walk = walk or _Walk(begun_ms=asked.wall_ms)
                 wait_ms = min(wait_ms, self._patience_ms(mailbox))
                 letters = await self._ask(link, box, mailbox, wait_ms)
-            taken = {await self._desk.take(box, mailbox, sealed) for sealed in letters.letters}
+            taken = await self._take(box, mailbox, letters, allowance)
             self.other_read_ms = max(self.other_read_ms, letters.other_read_ms)
             self.failing_since.pop((box.reader, mailbox), None)
             self._attendance.read((box.reader, mailbox))
-            walk.count += len(letters.letters)
+            walk.note(letters)
             walk.is_cramped |= Taken.NO_ROOM in taken
             if walk.is_over(letters):
                 if walk.is_cramped:
@@ -263,9 +288,25 @@ class BoxReader:
                 self.read_since[box.reader, mailbox] = walk.begun_ms
                 walk = None
             did_wait = self._clock.now().mono_ms - asked.mono_ms >= wait_ms
-            if wait_ms and Taken.NEW not in taken and not did_wait:
+            if wait_ms and taken.isdisjoint(_NEWS) and not did_wait:
                 await asyncio.sleep(_PAUSE_MS / _MS)
             wait_ms = self._read_wait_ms
+
+    async def _take(
+        self, box: OwnBox, mailbox: NodeId, page: Letters, allowance: Allowance
+    ) -> set[Taken]:
+        """Hand a page to the desk; what is of no use is held against the mailbox."""
+        found = set()
+        for sealed in page.letters:
+            taken = await self._desk.take(box, mailbox, sealed)
+            found.add(taken)
+            allowance.note(
+                letter_hash(sealed),
+                len(sealed),
+                is_junk=taken in _JUNK,
+                now_ms=self._clock.now().mono_ms,
+            )
+        return found
 
     def _patience_ms(self, mailbox: NodeId) -> int:
         """Say how long one reading may wait, so that every box has its turn."""

@@ -11,6 +11,7 @@ from typing import Final
 from node.clock import Clock
 from node.config import Settings
 from node.network.dialer import Address
+from node.network.handshake import VERSIONS
 from protocol import limits
 from protocol.channel.messages import Hello, Interest
 from protocol.channel.noise import transport_key
@@ -18,8 +19,6 @@ from protocol.ids import NodeId
 from protocol.network.addresses import NodeRecord, Role, is_public, sign_record
 from protocol.now import HOUR_MS
 
-VERSIONS: Final = (1,)
-"""Protocol versions spoken."""
 AGENT: Final = "intentcast"
 """What this software calls itself to peers."""
 _RENEW_MS: Final = HOUR_MS

@@ -156,7 +156,7 @@ def judge_clock(offsets_ms: Sequence[int]) -> Finding:
     """Hold this computer's clock against the peers' clocks.
 
     Args:
-        offsets_ms: how far each linked peer's clock is ahead of ours.
+        offsets_ms: how far the clock of each peer with a vote is ahead of ours.
     """
     shown = ", ".join(length_text(each) for each in sorted(offsets_ms)[:10])
     count = len(offsets_ms)
@@ -167,11 +167,11 @@ def judge_clock(offsets_ms: Sequence[int]) -> Finding:
             return Finding(
                 name="clock",
                 state=State.WARN,
-                cause=f"every linked peer's clock differs; {count} are too few to say who is wrong",
+                cause=f"every such peer's clock differs; {count} are too few to say who is wrong",
                 proof=proof,
                 fix="Compare this computer's time with another source's",
             )
-        return skipped("clock", f"needs {limits.clock_peers_min} linked peers, has {count}")
+        return skipped("clock", f"needs {limits.clock_peers_min} peers dialled here, has {count}")
     median = median_low(offsets_ms)
     if abs(median) > CLOCK_OFF_MS:
         way = "behind" if median > 0 else "ahead of"

@@ -172,6 +172,7 @@ class Handle:
             "mailbox": settings.mailbox,
             "vendor": profile.body.name if profile else None,
             "casts": dict(Counter(row.state.value for row in own)),
+            "reach": self._reach(own),
             "deals": dict(Counter(row.state.value for row in deals)),
             "locked": self._desk.keyring.is_locked,
             "outbox": {
@@ -183,6 +184,14 @@ class Handle:
             "clock_offset_ms": network.clock_median_ms(),
             "notices": self._notices_now(counts.get(OutgoingState.PENDING, 0), next_at),
         }
+
+    def _reach(self, own: list[OwnCast]) -> Document | None:
+        """Tell how far the newest open request came, as far as this node can know."""
+        is_open = [row for row in own if row.state is CastState.OPEN and row.cast_id is not None]
+        newest = max(is_open, key=lambda row: row.created_ms, default=None)
+        if newest is None or newest.cast_id is None:
+            return None
+        return views.reach_view(newest, self._rooms.network.seen_at(newest.cast_id))
 
     def _check_able(self) -> None:
         """Say why nothing can be signed now, before anything is begun."""
@@ -297,8 +306,8 @@ class Handle:
         return {"schema": "intentcast.cast/1", "cast": await self._cast_view(row)}
 
     async def _cast_view(self, row: OwnCast) -> Document:
-        sent_to = len(self._rooms.network.peers()) if row.cast_id else 0
-        return await self._lookups.cast_view(row, sent_to)
+        seen_at = self._rooms.network.seen_at(row.cast_id) if row.cast_id else (0, 0)
+        return await self._lookups.cast_view(row, seen_at)
 
     async def casts(self) -> Document:
         """List own casts, newest first."""

@@ -17,8 +17,14 @@ from node.storage.database import Storage
 from protocol import limits
 from protocol.errors import RemoteProtocolError
 from protocol.network.events import NodeMemory, Started
-from protocol.network.live import NO_AIM, LiveEntry, aim_of, entry_of, surplus_of, text_digest
-from protocol.objects.envelope import Verified, open_stored, read_candidate, text_of
+from protocol.network.live import NO_AIM, LiveEntry, aim_of, entry_of, surplus_of
+from protocol.objects.envelope import (
+    Verified,
+    digest_of,
+    open_stored,
+    read_candidate,
+    text_of,
+)
 from protocol.objects.header import Kind
 from protocol.objects.intentcast import Intentcast
 from protocol.objects.text import typed_body
@@ -74,7 +80,7 @@ def _entry(raw: bytes, net: str, *, exempt: bool) -> LiveEntry:
         key=header.key,
         at=header.at,
         exp=header.exp,
-        text=text_digest(candidate.signed),
+        text=digest_of(candidate),
         category=category,
         cell=cell,
         radius_km=radius_km,
@@ -115,10 +121,12 @@ async def load_start(storage: Storage, *, net: str, wall_ms: int) -> Started:
 
 
 def _memory(row: nodes.NodeRow) -> NodeMemory:
+    is_proven = row.source is nodes.RecordSource.FIRST_HAND
     if row.reached is None:
-        return NodeMemory(source=row.told_by)
+        return NodeMemory(source=row.told_by, is_proven=is_proven)
     return NodeMemory(
         source=row.told_by,
+        is_proven=is_proven,
         reached_ms=row.reached.at_ms,
         address=row.reached.address,
         group=row.reached.group,

@@ -103,7 +103,7 @@ class Lookups:
         """List own casts."""
         return await self._desk.storage.read(casts.load_all)
 
-    async def cast_view(self, row: OwnCast, sent_to: int) -> dict[str, Any]:
+    async def cast_view(self, row: OwnCast, seen_at: tuple[int, int]) -> dict[str, Any]:
         """Show one own cast."""
         local, public = await self._local_and_public(row)
         found = await self.threads_of(row)
@@ -113,7 +113,7 @@ class Lookups:
             local,
             public,
             offers=len(found),
-            sent_to=sent_to,
+            seen_at=seen_at,
             is_held=is_held and row.state in PENDING,
         )
 

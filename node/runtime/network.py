@@ -10,8 +10,8 @@ Source: docs/protocol/06-gossip.md.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from node.clock import Clock
@@ -24,15 +24,19 @@ from node.network.connection import Connection
 from node.network.detours import Detours
 from node.network.dialer import Dialer, Kept, parse_address
 from node.network.endpoint import Bounds, Endpoint, Handlers, Tap
+from node.network.errands import Errand
 from node.network.links import Links
 from node.network.server import Door, Server
 from node.policy import NodePolicy
 from node.runtime.card import Card
+from node.runtime.demand import Demand
 from node.runtime.loading import load_casts, load_start
 from node.runtime.peer_text import parse_peer
 from node.runtime.peers import PeerView, esteem
 from node.runtime.pump import Pump
+from node.runtime.search import Search
 from node.runtime.tasks import Tasks
+from node.runtime.traffic import Traffic
 from node.runtime.verifiers import RUNS_EACH
 from node.storage.database import Storage
 from protocol import limits
@@ -44,6 +48,7 @@ from protocol.ids import NodeId, ObjectId, PeerId
 from protocol.network.actions import DialPeer
 from protocol.network.addresses import NodeRecord, Role, dialable
 from protocol.network.events import (
+    AlreadyLinked,
     ChangeInterest,
     ChangePolicy,
     DialFailed,
@@ -111,6 +116,7 @@ class Network:
         """
         self._settings = settings
         self._clock = clock
+        self._entropy = entropy
         self._storage = storage
         self._tasks = tasks
         self._on_message = on_message
@@ -127,12 +133,14 @@ class Network:
         self._links = Links(self.node_id)
         self._dialer = Dialer(endpoint, self._links)
         self._server = Server(endpoint, self._links)
+        lead = partial(self.connect, errand=Errand.GUEST)
         self.detours = Detours(
-            endpoint, self._engine, self._links, connect=self.connect, on_post=on_message
+            endpoint, self._engine, self._links, connect=self.connect, lead=lead, on_post=on_message
         )
-        self._bytes: dict[NodeId, list[int]] = {}
+        self._demand = Demand(self.detours.carriage.is_over)
+        self.traffic = Traffic()
         self._dialled: dict[NodeId, str] = {}
-        self._on_demand: OrderedDict[NodeId, None] = OrderedDict()
+        self._search = Search(self._find, known=self.addresses_of, clock=clock, spawn=tasks.spawn)
         self._interest: Interest | None = None
         self.port: int | None = None
 
@@ -141,7 +149,7 @@ class Network:
             net=self._settings.net,
             own=self.node_id,
             seed=entropy.bytes(32),
-            pushers=self._settings.push_links,
+            pushers=self._settings.push_links or None,
             uplink_bps=self._settings.uplink_kbit * 1_000 or None,
             private=Private(self._settings.private),
             is_open=self._settings.limits == "open",
@@ -271,17 +279,21 @@ class Network:
             ConfigError: E-PEER.
             TransportError: it cannot be linked now, and is not kept.
         """
-        address, key = parse_peer(text)
-        await self._dialer.dial(address, key)
-        self._dialer.keep(address, key)
+        place = parse_peer(text)
+        await self._dialer.dial(*place)
+        self._dialer.keep(*place)
 
     async def live_casts(self) -> list[Verified[Any]]:
         """Open every live intentcast that is held, for a vendor who has just come."""
         wall_ms = self._clock.now().wall_ms
         return await load_casts(self._storage, net=self._settings.net, wall_ms=wall_ms)
 
-    async def connect(self, node_id: NodeId) -> Connection:
+    async def connect(self, node_id: NodeId, errand: Errand = Errand.POST) -> Connection:
         """Give the link to a node, dialling it when there is none.
+
+        Args:
+            node_id: its transport key.
+            errand: for whom: our own post, or a guest's tunnel.
 
         Raises:
             TransportError: E-PEER-UNKNOWN, nobody knows where it is; E-PEER-SELF; or why the last
@@ -289,23 +301,30 @@ class Network:
         """
         if node_id == self.node_id:
             raise TransportError("that is this node itself", code="E-PEER-SELF")
-        if link := self._linked(node_id):
+        if link := self._linked(node_id, errand):
             return link
+        # The carriage looks once for all its guests, and lets nobody else wait for theirs.
+        is_guests = errand is Errand.GUEST
+        found = await (self._find(node_id, errand) if is_guests else self._search.find(node_id))
+        self._end(self._demand.used(node_id, errand))
+        return found
+
+    async def _find(self, node_id: NodeId, errand: Errand = Errand.POST) -> Connection:
         try:
-            return await self._dial_known(node_id)
+            return await self._dial_known(node_id, errand)
         except TransportError as error:
-            is_new = await self._ask_where(node_id)
+            is_new = await self._ask_where(node_id, errand)
             # It may have come to us meanwhile.
-            if link := self._linked(node_id):
+            if link := self._linked(node_id, errand):
                 return link
             if not is_new:
                 raise error from None
-        return await self._dial_known(node_id)
+        return await self._dial_known(node_id, errand)
 
-    def _linked(self, node_id: NodeId) -> Connection | None:
+    def _linked(self, node_id: NodeId, errand: Errand) -> Connection | None:
         link = self._links.get(node_id)
         if link is not None:
-            self._use(node_id)
+            self._end(self._demand.used(node_id, errand))
         return link
 
     def mailboxes(self) -> list[NodeRecord]:
@@ -317,13 +336,13 @@ class Network:
 
     def peers(self) -> list[PeerView]:
         """Describe the linked peers, the longest linked first."""
-        now = self._clock.now()
+        gossip, links, now = self._engine.gossip, self._engine.links, self._clock.now()
         kept = {each.peer_id: str(each.address) for each in self._dialer.kept}
         views = []
-        for peer, link in self._engine.links.peers.items():
+        for peer, link in links.peers.items():
             key = NodeId(peer)
             connection = self._links.get(key)
-            bytes_in, bytes_out = self._bytes.get(key, [0, 0])
+            bytes_in, bytes_out = self.traffic.of(key)
             address = self._dialled.get(key) or kept.get(key) if link.outbound else None
             views.append(
                 PeerView(
@@ -336,11 +355,9 @@ class Network:
                     since_ms=now.mono_ms - link.since_ms,
                     bytes_in=bytes_in,
                     bytes_out=bytes_out,
-                    first_objects=self._engine.gossip.first_from(peer),
-                    fault_points=round(self._engine.links.fault_points(peer, now)),
-                    esteem=esteem(
-                        self._engine.gossip, self._engine.links.standing(peer, now), peer, now
-                    ),
+                    first_objects=gossip.first_from(peer),
+                    fault_points=round(links.fault_points(peer, now)),
+                    esteem=esteem(gossip, links.standing(peer, now), peer, now),
                 )
             )
         return views
@@ -360,7 +377,7 @@ class Network:
         return self._engine.gossip.seen_at(object_id)
 
     def clock_median_ms(self) -> int | None:
-        """Give the median of the peers' clocks against ours; None with fewer than three peers."""
+        """Give the median of the clocks with a vote against ours; None with fewer than three."""
         return self._engine.links.clock_offset_ms(self._clock.now())
 
     # --- for whoever examines this node -----------------------------------------------------------
@@ -401,9 +418,8 @@ class Network:
     @property
     def is_up(self) -> bool:
         """Whether links are made and taken."""
-        return self._pump.is_running and (self.port is not None) == (
-            self._settings.listen_port is not None
-        )
+        listens = self._settings.listen_port is not None
+        return self._pump.is_running and (self.port is not None) == listens
 
     def link_hosts(self) -> list[tuple[str, bool]]:
         """Give for each link the IP address of its other end, and whether this node dialled."""
@@ -419,7 +435,7 @@ class Network:
         return book.new_count + book.tried_count
 
     def clock_offsets_ms(self) -> list[int]:
-        """Give how far each linked peer's clock is ahead of ours."""
+        """Give how far each clock that has a vote is ahead of ours."""
         return self._engine.links.clock_offsets_ms(self._clock.now())
 
     # --- neighbours -----------------------------------------------------------------------------
@@ -459,7 +475,7 @@ class Network:
 
     # --- dialling -------------------------------------------------------------------------------
 
-    async def _dial_known(self, node_id: NodeId) -> Connection:
+    async def _dial_known(self, node_id: NodeId, errand: Errand) -> Connection:
         """Try every address in every record of a node."""
         wall_ms = self._clock.now().wall_ms
         failure = TransportError(
@@ -470,20 +486,22 @@ class Network:
         for record in self._engine.links.book.records_of(node_id, wall_ms):
             for address in dialable(record):
                 try:
-                    link = await self._dialer.dial(address, node_id)
+                    link = await self._dialer.dial(address, node_id, errand=errand)
                 except TransportError as error:
                     failure = error
                 else:
                     self._dialled[node_id] = address
-                    self._use(node_id, is_new=link.outbound)
                     return link
         raise failure
 
-    async def _ask_where(self, node_id: NodeId) -> bool:
-        """Ask every peer for a node's record; tells whether there was something new to try."""
+    async def _ask_where(self, node_id: NodeId, errand: Errand) -> bool:
+        """Ask peers for a node's record; tells whether there was something new to try."""
         wall_ms = self._clock.now().wall_ms
         before = self._engine.links.book.records_of(node_id, wall_ms)
         peers = [link for link in self._links if link.peer_id != node_id]
+        if errand is Errand.GUEST:
+            peers.sort(key=lambda _link: self._entropy.jitter(0, 1))
+            del peers[limits.lookup_peers_max :]
         await asyncio.gather(*(self._ask_one(link, node_id) for link in peers))
         return self._engine.links.book.records_of(node_id, wall_ms) != before
 
@@ -493,54 +511,53 @@ class Network:
         except TransportError:
             return
         if isinstance(answer, WhoIsAnswer) and answer.record is not None:
-            self._pump.feed(RecordFound(peer=PeerId(link.peer_id), raw=answer.record))
+            self._pump.feed(RecordFound(peer=PeerId(link.peer_id), raw=answer.record, key=node_id))
 
-    def _use(self, node_id: NodeId, *, is_new: bool = False) -> None:
-        """Note that a link made on demand is in use; the one longest unused makes room."""
-        if is_new or node_id in self._on_demand:
-            self._on_demand[node_id] = None
-            self._on_demand.move_to_end(node_id)
-        if len(self._on_demand) > limits.links_on_demand_max:
-            oldest, _ = self._on_demand.popitem(last=False)
-            if link := self._links.get(oldest):
-                link.close(Reason.QUOTA, "this node needs the place for another")
+    def _end(self, node_id: NodeId | None) -> None:
+        """End a link made on demand, whose place another takes."""
+        link = self._links.get(node_id)
+        if link is not None and not self._engine.links.relies_on(link.peer_id):
+            link.close(Reason.QUOTA, "this node needs the place for another")
 
     def _begin_dial(self, action: DialPeer) -> None:
         _ = self._tasks.spawn(self._dial(action), f"dials {action.address}")
 
     async def _dial(self, action: DialPeer) -> None:
         try:
-            async with asyncio.timeout(action.within_ms / 1_000):
-                await self._dialer.dial(action.address, action.key)
-        except TimeoutError:
-            failed = DialFailed(key=action.key, outcome=DialOutcome.UNREACHABLE)
-            self._pump.feed(failed)
+            link = await self._dialer.dial(
+                action.address, action.key, errand=Errand.LINK, within_ms=action.within_ms
+            )
         except TransportError as error:
             is_other = error.code == "E-PEER-KEY"
             outcome = DialOutcome.OTHER_NODE if is_other else DialOutcome.UNREACHABLE
             self._pump.feed(DialFailed(key=action.key, outcome=outcome))
         else:
             self._dialled[action.key] = action.address
+            if link.errand.is_on_demand:
+                self._pump.feed(AlreadyLinked(key=action.key))
 
     def _link_of(self, peer: PeerId) -> Connection | None:
         return self._links.get(NodeId(peer))
 
     # --- what links report ----------------------------------------------------------------------
 
-    def _check_hello(self, hello: Hello, peer: NodeId, _handshake_hash: bytes) -> None:
+    def _check_hello(self, hello: Hello, peer: NodeId) -> None:
         self._engine.links.check_hello(hello, peer, self._clock.now())
 
     def _opened(self, link: Connection) -> None:
-        record = self._card.record()
-        self._pump.feed(RecordSigned(record=record))
-        self._bytes.setdefault(link.peer_id, [0, 0])
+        self._pump.feed(RecordSigned(record=self._card.record()))
+        self.traffic.opened(link.peer_id)
+        self._end(self._demand.made(link.peer_id, link.errand))
+        is_kept = link.peer_id in {each.peer_id or each.expected for each in self._dialer.kept}
+        is_asked = link.errand.is_on_demand and not is_kept
         self._pump.feed(
             PeerJoined(
                 peer=PeerId(link.peer_id),
                 hello=link.remote_hello,
                 outbound=link.outbound,
                 address=self._address_of(link),
-                asked=link.outbound,
+                kept=link.outbound and not is_asked,
+                asked=is_asked,
             )
         )
         if self._on_link_up is not None:
@@ -570,16 +587,14 @@ class Network:
         peer = PeerId(link.peer_id)
         fault = link.ending.fault if link.ending else None
         if fault is not None:
-            points = int(fault.severity)
-            self._pump.feed(PeerFaulted(peer=peer, reason=fault.reason, points=points))
-        self._pump.feed(PeerLost(peer=peer))
+            self._pump.feed(PeerFaulted(peer=peer, reason=fault.reason, points=int(fault.severity)))
+        self._pump.feed(PeerLost(peer=peer, broke=bool(link.ending and link.ending.broke)))
         self.detours.carriage.closed(link)
-        self._bytes.pop(link.peer_id, None)
+        self.traffic.closed(link.peer_id)
         self._dialled.pop(link.peer_id, None)
-        self._on_demand.pop(link.peer_id, None)
+        self._demand.lost(link.peer_id)
 
     def _count(self, peer: NodeId, inbound: bool, frame: bytes) -> None:  # noqa: FBT001 - a tap
-        if peer in self._bytes:
-            self._bytes[peer][0 if inbound else 1] += len(frame)
+        self.traffic.count(peer, len(frame), inbound=inbound)
         if self._tap is not None:
             self._tap(peer, inbound, frame)

@@ -15,11 +15,10 @@ from protocol.network.budgets import BudgetView
 from protocol.network.choice import SupplyView
 from protocol.network.flow import Flow
 from protocol.network.gossip import Gossip
+from protocol.network.invites import NODE_PREFIX
 from protocol.network.standing import Standing
 from protocol.now import Now
 
-NODE_PREFIX: Final = "node"
-"""Prefix of a node's key in text."""
 _KIB: Final = 1024
 
 
@@ -73,7 +72,7 @@ class Esteem:
 _WHY: Final = {
     Flow.PUSH: "among those that bring what is new first",
     Flow.IDS: "others bring what is new sooner; it names what it has",
-    Flow.QUIET: "there are enough others; it is heard of with heartbeats",
+    Flow.QUIET: "there are enough others; it names what it has now and then",
 }
 
 

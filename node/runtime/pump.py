@@ -1,8 +1,9 @@
 """The pump: events into the engine, actions out of it, performed in order.
 
-Signatures are checked in the loop, in runs of at most 16, and the loop turns between runs. Enters:
-events of links, disk and timers. Leaves: messages, rows, dials, and new objects for the parties of
-this node. Never here: a decision; nothing an action names is done twice or left out.
+Signatures are checked in the loop, in runs of at most 16, and the loop turns between runs; or,
+where the operator chose so, by verify processes. Enters: events of links, disk and timers. Leaves:
+messages, rows, dials, and new objects for the parties of this node. Never here: a decision; nothing
+an action names is done twice or left out.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ class Pump:
         self._timers = Timers(self._fired)
         self._shelving: asyncio.Task[Any] | None = None
         self._serving_task: asyncio.Task[Any] | None = None
+        self._news: list[Verified[Any]] = []
         self._is_stopped = False
 
     @property
@@ -173,7 +175,9 @@ class Pump:
         match action:
             case Notify(verified=verified):
                 # Not called from here: a party that fails must not stop the pump.
-                asyncio.get_running_loop().call_soon(self._on_object, verified)
+                if not self._news:
+                    asyncio.get_running_loop().call_soon(self._tell)
+                self._news.append(verified)
             case SetTimer(timer=timer, delay_ms=delay_ms):
                 if not self._is_stopped:
                     self._timers.set(timer, delay_ms)
@@ -186,6 +190,15 @@ class Pump:
                     self._dial(action)
             case _:
                 assert_never(action)
+
+    def _tell(self) -> None:
+        """Tell the parties what is new; one that fails at an object hears of the next."""
+        news, self._news = self._news, []
+        for verified in news:
+            try:
+                self._on_object(verified)
+            except Exception:  # noqa: BLE001 - whatever it was, the pump goes on
+                _LOG.exception("a party of this node failed at a new object")
 
     def _send(self, action: SendMessage) -> None:
         link = self._link_of(action.peer)

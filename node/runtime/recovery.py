@@ -263,7 +263,7 @@ class Recovery:
         if is_profile(ctx):
             return {"kind": VENDOR, "handle": VENDOR, "title": "", "offers": 0}
         row = await self._lookups.cast_row(ctx.hex())
-        view = await self._lookups.cast_view(row, 0)
+        view = await self._lookups.cast_view(row, (0, 0))
         named = view["handle"] or view["draft"]
         return {"kind": "cast", "handle": named, **{k: view[k] for k in ("title", "offers")}}
 

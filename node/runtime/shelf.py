@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 from node.clock import Clock
 from node.crashpoint import crashpoint
 from node.errors import StorageError
-from node.storage import bounds, nodes, objects
+from node.storage import batches, bounds, nodes, objects
 from node.storage.database import Storage
 from protocol.errors import Reason
 from protocol.network.actions import (
@@ -27,7 +27,7 @@ from protocol.network.actions import (
     SaveRecord,
     StoreObject,
 )
-from protocol.network.events import EngineEvent, ObjectStored, StoreFailed
+from protocol.network.events import EngineEvent, ObjectsStored, ObjectStored, StoreFailed
 from protocol.objects.envelope import Verified
 
 if TYPE_CHECKING:
@@ -128,9 +128,9 @@ def _perform_run(conn: sqlite3.Connection, run: list[Work], now_ms: int) -> list
         group = list(works)
         if is_new and len(group) > 1:
             some = [work.verified for work in group if isinstance(work, StoreObject)]
-            outcomes = objects.insert_passing(conn, some, now_ms=now_ms)
+            outcomes = batches.insert(conn, some, now_ms=now_ms)
             crashpoint("relay.before_commit")
-            events += map(_told, some, outcomes)
+            events += _told_together(some, outcomes)
         else:
             for work in group:
                 events += _perform(conn, work, now_ms)
@@ -185,6 +185,18 @@ def _remember(
             nodes.set_anchors(conn, keys)
         case _:
             assert_never(work)
+
+
+def _told_together(
+    some: list[Verified[Any]], outcomes: list[objects.InsertOutcome]
+) -> list[EngineEvent]:
+    """Say of a run what became of each; all that is simply new is told at once."""
+    pairs = list(zip(some, outcomes, strict=True))
+    ids = tuple(each.id for each, outcome in pairs if isinstance(outcome, objects.Inserted))
+    rest: list[EngineEvent] = [
+        _told(*pair) for pair in pairs if not isinstance(pair[1], objects.Inserted)
+    ]
+    return [ObjectsStored(ids=ids), *rest] if ids else rest
 
 
 def _told(verified: Verified[Any], outcome: objects.InsertOutcome) -> EngineEvent:

@@ -22,10 +22,9 @@ from node.config import Settings
 from node.errors import StorageError
 from node.keystore import Keyring
 from node.meters import Counts, Meters, Spread
+from node.network.handshake import VERSIONS
 from node.post.office import Post
-from node.runtime.card import VERSIONS
 from node.runtime.network import Network
-from node.runtime.peers import NODE_PREFIX
 from node.runtime.tasks import Tasks
 from node.storage import casts, deals, outbox, sizes
 from node.storage.database import Storage
@@ -33,6 +32,9 @@ from node.storage.health import engine
 from node.version import VERSION
 from protocol import limits
 from protocol.ids import to_text
+from protocol.network.flow import Flow
+from protocol.network.invites import NODE_PREFIX
+from protocol.network.standing import Standing
 from protocol.objects.header import VERSION as OBJECT_VERSION
 from protocol.objects.profile import Profile
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 _DATABASE_S: Final = 2.0
 """A database that takes longer to answer is not ready."""
+_WAYS: Final = ("in", "out")
 _SERVED: Final = {
     "served_boxes": "boxes",
     "served_letters": "letters",
@@ -125,14 +128,10 @@ class Survey:
 
     def _of_the_network(self) -> dict[str, Counts | Spread]:
         network, meters = self._around.network, self._around.meters
-        directions: Counter[str] = Counter(
-            "out" if peer.outbound else "in" for peer in network.peers()
-        )
         gossip = network.gossip_counts()
         offset_ms = network.clock_median_ms()
         age, latency = meters.object_age, meters.offer_latency
         found: dict[str, Counts | Spread] = {
-            "peers": {(way,): directions[way] for way in ("in", "out")},
             "known_nodes": {(): network.known_count()},
             "peers_dependent": {(): int(network.dependence() is not None)},
             "gossip_objects": {
@@ -143,6 +142,7 @@ class Survey:
                 (verdict.value, "none" if reason is None else reason.value): count
                 for (verdict, reason), count in network.verdicts().items()
             },
+            "object_copies_total": meters.copies(),
             "objects_refused_total": {
                 (rule.value,): count for rule, count in network.refused().items()
             },
@@ -154,7 +154,44 @@ class Survey:
         }
         if offset_ms is not None:
             found["clock_offset_seconds"] = {(): offset_ms / 1_000}
-        return found
+        return found | self._of_the_links() | self._of_the_detours()
+
+    def _of_the_links(self) -> dict[str, Counts | Spread]:
+        """Count the links, by what is thought of them."""
+        network = self._around.network
+        directions: Counter[str] = Counter()
+        standings: Counter[Standing] = Counter()
+        levels: Counter[tuple[str, Flow]] = Counter()
+        narrow = 0
+        for peer in network.peers():
+            directions["out" if peer.outbound else "in"] += 1
+            standings[peer.esteem.standing] += 1
+            levels["out", peer.esteem.given] += 1
+            if peer.esteem.supply is not None:
+                levels["in", peer.esteem.supply.flow] += 1
+            narrow += peer.esteem.narrows
+        return {
+            "peers": {(way,): directions[way] for way in _WAYS},
+            "peers_standing": {(each.name.lower(),): standings[each] for each in Standing},
+            "peers_narrow": {(): narrow},
+            "link_levels": {
+                (way, flow.name.lower()): levels[way, flow] for way in _WAYS for flow in Flow
+            },
+            "peer_bytes_total": {(way,): n for way, n in network.traffic.sums.items()},
+        }
+
+    def _of_the_detours(self) -> dict[str, Counts | Spread]:
+        """Count how requests leave, and how mailboxes are reached."""
+        detours = self._around.network.detours
+        found = detours.document()
+        return {
+            "stem": {(what,): int(found[what]) for what in ("successors", "waiting")},
+            "tunnels": {
+                ("own",): detours.count,
+                ("direct",): detours.direct_count,
+                ("carried",): detours.carriage.carried_count,
+            },
+        }
 
     async def _of_the_home(self) -> dict[str, Counts | Spread]:
         storage = self._around.storage

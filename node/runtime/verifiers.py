@@ -24,9 +24,6 @@ from node.runtime.tasks import Tasks
 from node.runtime.verifier import HEAD_BYTES
 from protocol.signing import Tag
 
-PROCESSES_MAX: Final = 2
-RUN_MAX: Final = 64
-"""Signatures of one run: more save little, and an object would wait for them."""
 RUNS_EACH: Final = 2
 """Runs a process may have: it begins the next while the verdicts of one are looked at."""
 _PAUSE_S: Final = 1.0

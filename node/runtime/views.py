@@ -97,10 +97,19 @@ def cast_view(
     public: Intentcast,
     *,
     offers: int,
-    sent_to: int,
+    seen_at: tuple[int, int],
     is_held: bool = False,
 ) -> dict[str, Any]:
-    """Show one own request; it goes by its first form for ever, whatever is published anew."""
+    """Show one own request; it goes by its first form for ever, whatever is published anew.
+
+    Args:
+        row: the request.
+        local: what nobody sees of it.
+        public: what everybody sees.
+        offers: vendors that answered.
+        seen_at: linked peers known to hold it, and linked peers.
+        is_held: whether it waits for the owner's word after keys were restored.
+    """
     top = local.budget_max
     name = row.root_id or row.cast_id
     return {
@@ -121,24 +130,40 @@ def cast_view(
         "decide_by": iso(row.decide_by),
         "expires": iso(row.exp),
         "offers": offers,
-        "sent_to": sent_to,
-        "note": cast_note(row, sent_to),
+        "reach": {"seen_at": seen_at[0], "peers": seen_at[1]},
+        "note": cast_note(row, seen_at),
     }
 
 
-def cast_note(row: OwnCast, sent_to: int) -> str:
-    """Say in one sentence where a request stands."""
+def reach_view(row: OwnCast, seen_at: tuple[int, int]) -> dict[str, Any]:
+    """Show how far a published request is known to have come; as `cast_view`."""
+    name = row.root_id or row.cast_id
+    handle = short_text("cast", name) if name else None
+    return {"cast": handle, "seen_at": seen_at[0], "peers": seen_at[1]}
+
+
+def cast_note(row: OwnCast, seen_at: tuple[int, int]) -> str:
+    """Say in one sentence where a request stands; as `cast_view`."""
     match row.state:
         case CastState.DRAFT:
             return "Saved. It will go out when a node with a mailbox is connected."
         case CastState.OPEN:
-            return f"Signed and sent to {plural(sent_to, 'peer')}; offers come in until the date."
+            return _reach_note(*seen_at)
         case CastState.DECIDING:
             return "The date has come; choose among the offers."
         case CastState.AWARDED:
             return "An offer is accepted; see its deal."
         case _:
             return f"This request is {row.state.value}."
+
+
+def _reach_note(seen_at: int, peers: int) -> str:
+    if not peers:
+        return "Signed. It goes out when a peer connects."
+    if not seen_at:
+        return "Signed and on its way; no peer has shown it yet."
+    all_of = "your one peer" if peers == 1 else f"{seen_at} of your {peers} peers"
+    return f"Signed and seen at {all_of}; offers come in until the date."
 
 
 def _plain_part(part: msgspec.Struct) -> dict[str, Any]:

@@ -21,11 +21,9 @@ class RecordSource(StrEnum):
     """How a record came."""
 
     FIRST_HAND = "first_hand"
-    """From the node itself, over a channel that proved its key."""
+    """From the node itself, over a channel that proved its key, or by the same signer."""
     HEARSAY = "hearsay"
-    """From somebody else: a hint until dialled."""
-    OPERATOR = "operator"
-    """From this node's operator or an invite; not evicted for strangers."""
+    """By a signer nobody has proved: a hint until dialled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +81,18 @@ def _node(row: sqlite3.Row) -> NodeRow:
 
 
 def save(conn: sqlite3.Connection, node: NodeRow) -> bool:
-    """Keep a record unless a newer one of the same key is here; tell whether it was kept.
+    """Keep a record unless a better one of the same key is here; tell whether it was kept.
 
-    Who told of a node first stays noted. At `limits.known_nodes_max` one makes room: of those never
-    reached the one not seen for the longest, then of those reached; the operator's own last.
+    Hearsay, which anybody can sign, never takes the place of what was proved, and what was proved
+    always takes the place of hearsay; of two alike the newer is better. Who told of a node first
+    stays noted. At `limits.known_nodes_max` one makes room: of those never reached the one not seen
+    for the longest, then of those reached.
     """
-    known = one(conn, "SELECT at FROM nodes WHERE key = ?", (node.key,))
-    if known is not None and known["at"] > node.at:
+    known = one(
+        conn, "SELECT at, source = 'hearsay' AS heard FROM nodes WHERE key = ?", (node.key,)
+    )
+    is_heard = node.source is RecordSource.HEARSAY
+    if known is not None and (not is_heard, node.at) < (not known["heard"], known["at"]):
         return False
     if known is None:
         _make_room(conn)
@@ -112,17 +115,11 @@ def _make_room(conn: sqlite3.Connection) -> None:
             """
             DELETE FROM nodes WHERE seq IN (
               SELECT seq FROM nodes
-              ORDER BY source = 'operator', reached_ms > 0, seen_ms, seq LIMIT ?
+              ORDER BY reached_ms > 0, seen_ms, seq LIMIT ?
             )
             """,
             (total - limits.known_nodes_max + 1,),
         )
-
-
-def mark_seen(conn: sqlite3.Connection, key: bytes, now_ms: int) -> bool:
-    """Note that a node is there; tell whether it is known."""
-    sql = "UPDATE nodes SET seen_ms = max(seen_ms, ?) WHERE key = ?"
-    return changed(conn, sql, (now_ms, key)) == 1
 
 
 def mark_reached(conn: sqlite3.Connection, key: bytes, reached: Reached) -> bool:
@@ -144,9 +141,8 @@ def set_anchors(conn: sqlite3.Connection, keys: Sequence[bytes]) -> None:
 
 
 def forget(conn: sqlite3.Connection, seen_before_ms: int) -> int:
-    """Let go nodes not seen since then, the operator's own excepted; give how many."""
-    sql = "DELETE FROM nodes WHERE seen_ms < ? AND source <> 'operator'"
-    return changed(conn, sql, (seen_before_ms,))
+    """Let go nodes not seen since then; give how many."""
+    return changed(conn, "DELETE FROM nodes WHERE seen_ms < ?", (seen_before_ms,))
 
 
 def node_of(conn: sqlite3.Connection, key: bytes) -> NodeRow | None:

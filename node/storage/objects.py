@@ -25,8 +25,6 @@ from protocol.objects.header import Kind
 from protocol.objects.revoke import Revoke
 
 _CHECKSUM_BYTES = 16
-_SIGNED_HASH_BYTES = 16
-"""Tells twins apart: two texts of one author that share it would only keep one of them out."""
 _KINDS = frozenset(kind.value for kind in Kind)
 _IDS_PER_QUESTION = 500
 """SQLite's oldest default allows 999 parameters."""
@@ -104,8 +102,6 @@ class LiveEntry(NamedTuple):
     """Whether it is this home's own, or pinned."""
 
 
-_TOGETHER = 16
-"""Rows of one statement: each lets go of the interpreter's lock and has to wait for it again."""
 _PLACES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT = f"""
 INSERT INTO objects (id, signed_hash, kind, key, to_key, thread, at, exp, revokes, own,
@@ -113,15 +109,6 @@ INSERT INTO objects (id, signed_hash, kind, key, to_key, thread, at, exp, revoke
 VALUES {_PLACES}
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - places, no values
-_INSERT_TOGETHER = _INSERT.replace(_PLACES, ", ".join([_PLACES] * _TOGETHER))
-_SELECT_ANY = "".join(
-    f"SELECT 1 FROM objects WHERE {column} IN ({', '.join('?' * _TOGETHER)}) {then}"  # noqa: S608
-    for column, then in (
-        ("id", "UNION ALL "),
-        ("signed_hash", "UNION ALL "),
-        ("revokes", "LIMIT 1"),
-    )
-)
 # Only a revoke by the same author, for the same audience and life counts: otherwise anybody could
 # keep an object out by naming it first. Asked beside the insertion: within it, it doubled its cost.
 _SELECT_REVOKE = """
@@ -225,61 +212,19 @@ def insert(
         now_ms: wall clock, Unix ms.
     """
     header = verified.header
-    signed_hash = _signed_hash(verified)
     revoke = one(conn, _SELECT_REVOKE, (verified.id, header.key, header.exp, header.to))
     if revoke is not None and not own:
-        return _not_inserted(conn, verified, signed_hash, own=own)
-    row = _row(verified, signed_hash, own=own, now_ms=now_ms)
+        return _not_inserted(conn, verified, own=own)
+    row = _row(verified, own=own, now_ms=now_ms)
     added = changed(conn, _INSERT, (*row, None if revoke is None else revoke["id"]))
-    return Inserted() if added else _not_inserted(conn, verified, signed_hash, own=own)
+    return Inserted() if added else _not_inserted(conn, verified, own=own)
 
 
-def insert_passing(
-    conn: sqlite3.Connection, run: Sequence[Verified[Any]], *, now_ms: int
-) -> list[InsertOutcome]:
-    """Store objects of others as `insert` would, one after the other, with less work for each.
-
-    Args:
-        conn: inside a change.
-        run: through the gate of `protocol.objects.envelope`.
-        now_ms: wall clock, Unix ms.
-    """
-    outcomes: list[InsertOutcome] = []
-    for start in range(0, len(run), _TOGETHER):
-        some = run[start : start + _TOGETHER]
-        if len(some) == _TOGETHER and _inserted_together(conn, some, now_ms):
-            outcomes += [Inserted()] * len(some)
-        else:
-            outcomes += [insert(conn, each, own=False, now_ms=now_ms) for each in some]
-    return outcomes
-
-
-def _inserted_together(
-    conn: sqlite3.Connection, some: Sequence[Verified[Any]], now_ms: int
-) -> bool:
-    """Store objects by one statement, or none of them where one is not simply new."""
-    ids = [each.id for each in some]
-    hashes = [_signed_hash(each) for each in some]
-    are_apart = len(set(ids)) == len(set(hashes)) == len(some)
-    if not are_apart or one(conn, _SELECT_ANY, [*ids, *hashes, *ids]):
-        return False
-    values: list[Any] = []
-    for verified, signed_hash in zip(some, hashes, strict=True):
-        values += _row(verified, signed_hash, own=False, now_ms=now_ms)
-        values.append(None)
-    conn.execute(_INSERT_TOGETHER, values)
-    return True
-
-
-def _signed_hash(verified: Verified[Any]) -> bytes:
-    return hashlib.blake2b(verified.signed, digest_size=_SIGNED_HASH_BYTES).digest()
-
-
-def _row(verified: Verified[Any], signed_hash: bytes, *, own: bool, now_ms: int) -> tuple[Any, ...]:
+def _row(verified: Verified[Any], *, own: bool, now_ms: int) -> tuple[Any, ...]:
     header = verified.header
     return (
         verified.id,
-        signed_hash,
+        verified.digest,
         header.kind.value,
         header.key,
         header.to,
@@ -294,16 +239,14 @@ def _row(verified: Verified[Any], signed_hash: bytes, *, own: bool, now_ms: int)
     )
 
 
-def _not_inserted(
-    conn: sqlite3.Connection, verified: Verified[Any], signed_hash: bytes, *, own: bool
-) -> InsertOutcome:
+def _not_inserted(conn: sqlite3.Connection, verified: Verified[Any], *, own: bool) -> InsertOutcome:
     """Find out why."""
     if known := one(conn, _SELECT_RAW, (verified.id,)):
         if own:
             conn.execute("UPDATE objects SET own = 1 WHERE id = ?", (verified.id,))
         _mend(conn, known, verified)
         return Known()
-    if twin := one(conn, "SELECT id FROM objects WHERE signed_hash = ?", (signed_hash,)):
+    if twin := one(conn, "SELECT id FROM objects WHERE signed_hash = ?", (verified.digest,)):
         return Twin(id=ObjectId(twin["id"]))
     header = verified.header
     revoke = every(conn, _SELECT_REVOKE, (verified.id, header.key, header.exp, header.to))[0]
@@ -339,7 +282,7 @@ def rewrite(conn: sqlite3.Connection, name: bytes, verified: Verified[Any]) -> b
             """,
             (
                 verified.id,
-                _signed_hash(verified),
+                verified.digest,
                 header.kind.value,
                 header.key,
                 header.to,
@@ -461,9 +404,8 @@ def count_by_party(conn: sqlite3.Connection, thread: bytes, key: bytes, *, most:
 
 def has_twin(conn: sqlite3.Connection, verified: Verified[Any]) -> bool:
     """Tell whether the same text is here under another signature."""
-    digest = hashlib.blake2b(verified.signed, digest_size=_SIGNED_HASH_BYTES).digest()
     sql = "SELECT 1 FROM objects WHERE signed_hash = ? AND id <> ?"
-    return one(conn, sql, (digest, verified.id)) is not None
+    return one(conn, sql, (verified.digest, verified.id)) is not None
 
 
 def newest_profile(conn: sqlite3.Connection, key: bytes) -> bytes | None:

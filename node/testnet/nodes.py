@@ -156,7 +156,11 @@ class InProcessNode:
 
 
 class ProcessNode:
-    """A node in a process of its own."""
+    """A node in a process of its own.
+
+    Attributes:
+        patience_s: how long it may take to come up.
+    """
 
     def __init__(self, plan: NodePlan, home: Path, *, module: str = RESIDENT) -> None:
         """Keep plan and home; nothing runs before `start`.
@@ -169,6 +173,7 @@ class ProcessNode:
         self.plan = plan
         self.home = home
         self._module = module
+        self.patience_s = START_S
         self.facts: Facts
         self.door: Door
         self._http: HttpDoor | None = None
@@ -187,27 +192,33 @@ class ProcessNode:
         """
         self._process = await self._spawned()
         try:
-            async with asyncio.timeout(START_S):
+            async with asyncio.timeout(self.patience_s):
                 url = await self._address(self._process)
         except TimeoutError as error:
             raise TransportError(
-                f"{self.plan.name} is not up after {START_S:.0f} s",
+                f"{self.plan.name} is not up after {self.patience_s:.0f} s",
                 code="E-TIMEOUT",
                 fix="Start fewer nodes, or leave --processes out",
             ) from error
         token = await asyncio.to_thread((self.home / TOKEN_FILE).read_text, encoding="ascii")
-        self.door = self._http = HttpDoor(url, token.strip())
+        self.door = self._http = self.knock(url, token.strip())
         status = await self._http.status()
         self.facts = Facts(node=status["node"], api=url, listen=status["listen"])
+
+    def command(self) -> list[str]:
+        """Give the program that is the node, and its arguments."""
+        return [sys.executable, "-P", "-m", self._module, str(self.home)]
+
+    def knock(self, url: str, token: str) -> HttpDoor:
+        """Make the way to its local API."""
+        return HttpDoor(url, token)
 
     async def _spawned(self) -> asyncio.subprocess.Process:
         paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
         stderr = await asyncio.to_thread((self.home / _STDERR_FILE).open, "wb")
         try:
             return await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                *("-m", self._module, str(self.home)),
+                *self.command(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,

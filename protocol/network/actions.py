@@ -40,10 +40,10 @@ class Timer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyBatch:
-    """Open these candidates and hand back `VerifyFinished`; only one batch is out at a time."""
+    """Open these candidates and hand back `VerifyFinished`; as many batches are out as runs."""
 
     candidates: tuple[Candidate, ...]
-    """At most 16."""
+    """At most 16, or 64 for a process of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +178,7 @@ class SaveRecord:
     record: NodeRecord
     """Which."""
     is_proven: bool
-    """Whether its node itself handed it over."""
+    """Whether it is by the signer whose record its node itself handed over."""
     source: str = ""
     """Address group of whoever told it."""
 

@@ -32,7 +32,16 @@ _PORT_MAX = 65_535
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
 _HOST_V6 = re.compile(r"\[[0-9a-fA-F:.]{2,45}\]\Z")
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa", ".lan")
-_NUMBERS_ONLY = re.compile(r"[0-9.]*\Z")
+_NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]*)\Z")
+"""What a machine's resolver may read as part of an IPv4 address: 127.1, 0x7f.1, 0177.1."""
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_EMBEDDING = (
+    ipaddress.IPv6Network("::/96"),
+    ipaddress.IPv6Network("::ffff:0:0/96"),
+    ipaddress.IPv6Network("64:ff9b::/96"),
+)
+"""IPv6 that ends in the IPv4 address it leads to: compatible, mapped, NAT64."""
+_V4_MASK = 0xFFFF_FFFF
 _PORT = re.compile(r"[1-9][0-9]{0,4}\Z")
 
 
@@ -97,12 +106,30 @@ def dialable(record: NodeRecord) -> tuple[str, ...]:
 
 
 def is_public(address: str) -> bool:
-    """Tell whether `host:port` names a place in the open Internet, as far as its text tells."""
+    """Tell whether `host:port` names a place in the open Internet, as far as its text tells.
+
+    Where a name leads is asked when it is dialled.
+    """
     host = address.rpartition(":")[0].strip("[]").lower().rstrip(".")
     try:
-        return ipaddress.ip_address(host).is_global
+        ip = ipaddress.ip_address(host)
     except ValueError:
-        return "." in host and not host.endswith(_LOCAL_NAMES) and not _NUMBERS_ONLY.match(host)
+        is_number = _NUMBER.match(host.rpartition(".")[2])
+        return "." in host and not host.endswith(_LOCAL_NAMES) and not is_number
+    return _is_public_v4(ip) if isinstance(ip, ipaddress.IPv4Address) else _is_public_v6(ip)
+
+
+def _is_public_v4(ip: ipaddress.IPv4Address) -> bool:
+    return ip.is_global and not ip.is_multicast
+
+
+def _is_public_v6(ip: ipaddress.IPv6Address) -> bool:
+    """Judge an address that leads to an IPv4 address by where it leads."""
+    if any(ip in network for network in _EMBEDDING):
+        return _is_public_v4(ipaddress.IPv4Address(int(ip) & _V4_MASK))
+    if ip.sixtofour is not None:
+        return _is_public_v4(ip.sixtofour)
+    return ip in _GLOBAL_UNICAST and ip.is_global and ip.teredo is None
 
 
 def sign_record(

@@ -1,9 +1,10 @@
 """The book of known nodes: whose record says what, and where in the buckets each of them stands.
 
 A record proves that its signing key wrote it; that it speaks for the transport key is proved by a
-handshake with that key and by nothing else. So a hint never displaces a proven record, and hints of
-different signing keys for one transport key stand side by side until a dial settles it. Whom nobody
-could dial stands *apart*: a node of the local network, known first hand and never drawn.
+handshake with that key and by nothing else: anybody can sign one for anybody. So a hint never
+displaces a proven record, and hints of different signing keys for one transport key stand side by
+side, as they came, until a dial of our own settles it: a later one moves nobody and hides nobody.
+Whom nobody could dial stands *apart*: a node of the local network, known at first hand, not drawn.
 
 Enters: records, with who told them, and nodes that were reached. Leaves: fresh records to hand on,
 and keys to dial, drawn from buckets. Never here: dials, waits; a look at every node for one event.
@@ -33,7 +34,8 @@ class Standing(StrEnum):
     """What stands behind a record in the book."""
 
     PROVEN = "proven"
-    """A handshake proved the transport key, and this record came over it."""
+    """A handshake proved the transport key; this record, or an older one of its signer, came over
+    it, now or in an earlier run."""
     HINT = "hint"
     """A third party handed it on."""
 
@@ -43,7 +45,10 @@ class Node:
     """What is known of one node; to be read only outside this module."""
 
     records: tuple[NodeRecord, ...]
-    """The best first; one where the first is proven, else the newest by each signing key."""
+    """One where it is proven; else the newest by each signing key, in the order of their signers,
+    save that one whose addresses did not answer goes to the end."""
+    tellers: tuple[str, ...]
+    """Address group of whoever told of each signer first."""
     standing: Standing
     """How the first of them came."""
     source: str
@@ -142,7 +147,8 @@ class Book:
         is_over = wall_ms - max(record.at, memory.reached_ms) > limits.node_memory_ms_max
         if is_over or record.at > wall_ms + limits.skew_ms_max:
             return
-        self._take(record, proven=False, wall_ms=wall_ms, source=memory.source)
+        is_proven = memory.is_proven and bool(dialable(record))
+        self._take(record, proven=is_proven, wall_ms=wall_ms, source=memory.source)
         node = self._nodes.get(record.key)
         if memory.reached_ms > 0 and node is not None and memory.address in dialable(node.record):
             reached_ms = min(memory.reached_ms, wall_ms)
@@ -154,17 +160,62 @@ class Book:
         node = self._nodes.get(record.key)
         if node is None:
             standing = Standing.PROVEN if proven else Standing.HINT
-            node = Node(records=(record,), standing=standing, source=source)
+            node = Node(records=(record,), tellers=(source,), standing=standing, source=source)
             return self._enter(node, wall_ms)
-        if source and source != node.source and not proven:
-            # Its own word confirms nothing.
+        is_by_the_same = record.sign_key == node.record.sign_key
+        if source and source != node.source and not proven and is_by_the_same:
+            # Its own word confirms nothing, nor does another word.
             node.is_confirmed = True
-        records, standing = _merged(node, record, proven=proven)
-        if (records, standing) == (node.records, node.standing):
+        if proven or node.standing is Standing.PROVEN:
+            is_new = self._prove(node, record, proven=proven, source=source)
+        else:
+            is_new = self._hint(node, record, source)
+        if is_new and len(node.records) == 1:
+            # Where signers disagree, nobody's word moves it.
+            self._settle(node, wall_ms)
+        return is_new
+
+    def _prove(self, node: Node, record: NodeRecord, *, proven: bool, source: str) -> bool:
+        """Take what the owner says of a node: what other signers say is false; tells of news."""
+        before = node.records, node.standing
+        same = next((r for r in node.records if r.sign_key == record.sign_key), None)
+        if proven or same is not None:
+            newest = same if same is not None and record.age_rank <= same.age_rank else record
+            node.records, node.tellers, node.standing = (newest,), (source,), Standing.PROVEN
+        return (node.records, node.standing) != before
+
+    def _hint(self, node: Node, record: NodeRecord, source: str) -> bool:
+        """Let one more word stand beside the others; tells whether it does."""
+        if not dialable(record):
             return False
-        node.records, node.standing = records, standing
-        self._settle(node, wall_ms)
-        return True
+        records, tellers = list(node.records), list(node.tellers)
+        for place, other in enumerate(records):
+            if other.sign_key == record.sign_key:
+                records[place] = max(other, record, key=lambda each: each.age_rank)
+                break
+        else:
+            if len(records) == limits.hints_per_node_max:
+                going = self._superfluous(node, source)
+                if going is None:
+                    return False
+                del records[going], tellers[going]
+            records.append(record)
+            tellers.append(source)
+        is_new = tuple(records) != node.records
+        node.records, node.tellers = tuple(records), tuple(tellers)
+        return is_new
+
+    def _superfluous(self, node: Node, source: str) -> int | None:
+        """Give the place of a hint that may go for one of another source; the first never does."""
+        last = len(node.records) - 1
+        if self._is_failing(node.record.key):
+            return last
+        if source in node.tellers:
+            return None
+        twice = [
+            place for place, teller in enumerate(node.tellers) if teller in node.tellers[:place]
+        ]
+        return twice[-1] if twice else None
 
     def _enter(self, node: Node, wall_ms: int) -> bool:
         """Give a node its first place; tells whether there is one."""
@@ -240,11 +291,28 @@ class Book:
         if not self._new_of[node.group]:
             del self._new_of[node.group]
 
-    def forget_hints(self, key: NodeId) -> None:
-        """Drop what third parties said of a key, after a dial found another key there."""
+    def refute(self, key: NodeId, address: str, wall_ms: int) -> None:
+        """Drop what third parties said of a key, after a dial found another key at an address."""
         node = self._nodes.get(key)
-        if node is not None and node.standing is Standing.HINT:
+        if node is None or node.standing is Standing.PROVEN:
+            return
+        pairs = zip(node.records, node.tellers, strict=True)
+        left = [(record, teller) for record, teller in pairs if address not in record.addresses]
+        if not left:
             self.forget(key)
+            return
+        node.records = tuple(record for record, _ in left)
+        node.tellers = tuple(teller for _, teller in left)
+        if node.is_tried and node.address == address:
+            self.forget(key)
+            self._enter(node, wall_ms)
+
+    def doubt(self, key: NodeId) -> None:
+        """Let another signer's word come first, after nobody answered where the first one says."""
+        node = self._nodes.get(key)
+        if node is not None and not node.is_tried:
+            node.records = (*node.records[1:], node.records[0])
+            node.tellers = (*node.tellers[1:], node.tellers[0])
 
     # --- reached, and who has to make room for it ---------------------------------------------
 
@@ -394,19 +462,3 @@ class Book:
             if record is not None and key != without and not self._is_failing(key):
                 found[key] = record
         return list(found.values())
-
-
-def _merged(
-    node: Node, record: NodeRecord, *, proven: bool
-) -> tuple[tuple[NodeRecord, ...], Standing]:
-    """Say which records of a node count when one more has come."""
-    was_proven = node.standing is Standing.PROVEN
-    same = next((r for r in node.records if r.sign_key == record.sign_key), None)
-    newest = same if same is not None and record.age_rank <= same.age_rank else record
-    if proven or (was_proven and same is not None):
-        # The handshake settled whose key it is: what other signers say of it is false.
-        return (newest,), Standing.PROVEN
-    if was_proven or newest is same:
-        return node.records, node.standing
-    others = tuple(each for each in node.records if each is not same)
-    return (newest, *others)[: limits.hints_per_node_max], Standing.HINT

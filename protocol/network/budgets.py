@@ -4,13 +4,14 @@ Three of them. New objects, in number: those a peer pushes, or names and is then
 what a comparison found, which are asked for only as fast as this. Messages and bytes of the whole
 connection, above which it is read more slowly. Enters: what came over which link, the moment.
 Leaves: whether it may be taken or asked for now, and how long to wait. Nothing is lost for good:
-what is beyond a budget is asked for later, or comes over another link. Never here: keys, which are
-free.
+what is beyond a budget is asked for later, or comes over another link. Never here: trust in a key,
+which is free; a new budget for whoever links anew.
 Source: docs/protocol/06-gossip.md, "Budgets".
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,6 +68,10 @@ class Bucket:
         self._milli -= amount * _MILLI
         return True
 
+    def put(self, amount: int) -> None:
+        """Give room back; beyond the burst it is lost when it is looked at."""
+        self._milli += amount * _MILLI
+
     def charge(self, amount: int, rate: Rate, mono_ms: int) -> int:
         """Take room whether there is any or not; gives the ms until nothing is owed."""
         self.left(rate, mono_ms)
@@ -111,10 +116,54 @@ class BudgetView:
     """Objects it pushed beyond its budget."""
 
 
-class _Link:
-    __slots__ = ("blamed_ms", "news", "pulls", "refused", "since_ms")
+class Starts:
+    """Room that links begin with; remembered longer than the links, or each new one would have it.
 
-    def __init__(self, mono_ms: int) -> None:
+    A key has it once, an address group a few times, and both regain it as slowly as a link does.
+    """
+
+    def __init__(self) -> None:
+        """Start with nobody."""
+        self._buckets: OrderedDict[PeerId | str, Bucket] = OrderedDict()
+
+    def take(self, peer: PeerId, group: str | None, start: Rate, mono_ms: int) -> int:
+        """Take what a link begins with, which may be nothing.
+
+        Args:
+            peer: whose.
+            group: its address group; None for one that says nothing of its owner.
+            start: what one link begins with after a rest, and how fast that comes back.
+            mono_ms: the moment.
+        """
+        shares: list[tuple[PeerId | str, Rate]] = [(peer, start)]
+        if group is not None:
+            shares.append((group, start.times(limits.news_starts_per_group)))
+        buckets = [(self._bucket(who, rate, mono_ms), rate) for who, rate in shares]
+        room = min(bucket.left(rate, mono_ms) for bucket, rate in buckets)
+        for bucket, rate in buckets:
+            bucket.take(room, rate, mono_ms)
+        return room
+
+    def give_back(self, peer: PeerId, group: str | None, room: int) -> None:
+        """Put back what a link did not use: one that breaks and comes again is no other for it."""
+        for who in (peer, group):
+            if who is not None and who in self._buckets:
+                self._buckets[who].put(room)
+
+    def _bucket(self, who: PeerId | str, rate: Rate, mono_ms: int) -> Bucket:
+        bucket = self._buckets.setdefault(who, Bucket(rate.burst, mono_ms))
+        self._buckets.move_to_end(who)
+        if len(self._buckets) > limits.news_starts_kept_max:
+            self._buckets.popitem(last=False)
+        return bucket
+
+
+class _Link:
+    __slots__ = ("blamed_ms", "group", "news", "peer", "pulls", "refused", "since_ms")
+
+    def __init__(self, peer: PeerId, group: str | None, mono_ms: int) -> None:
+        self.peer = peer
+        self.group = group
         self.since_ms = mono_ms
         self.news: Bucket | None = None
         self.pulls: Bucket | None = None
@@ -135,18 +184,24 @@ class Budgets:
         self._is_main = net == "main"
         self._is_open = is_open
         self._links: dict[PeerId, _Link] = {}
+        self._starts = Starts()
 
     @property
     def is_open(self) -> bool:
         """Whether whatever comes is taken."""
         return self._is_open
 
-    def joined(self, peer: PeerId, mono_ms: int) -> None:
-        """Begin with a new link."""
-        self._links[peer] = _Link(mono_ms)
+    def joined(self, peer: PeerId, mono_ms: int, group: str | None = None) -> None:
+        """Begin with a new link; `group` is its address group, None where that tells nothing."""
+        self.lost(peer, mono_ms)
+        self._links[peer] = _Link(peer, group, mono_ms)
 
-    def lost(self, peer: PeerId) -> None:
+    def lost(self, peer: PeerId, mono_ms: int) -> None:
         """Forget a link."""
+        link = self._links.get(peer)
+        if link is not None and link.news is not None:
+            room = link.news.left(self._rate(link, mono_ms), mono_ms)
+            self._starts.give_back(peer, link.group, max(0, room))
         self._links.pop(peer, None)
 
     def _rate(self, link: _Link, mono_ms: int) -> Rate:
@@ -166,7 +221,10 @@ class Budgets:
     def _news(self, link: _Link, mono_ms: int) -> Bucket:
         """Give the bucket of new objects, made when it is first asked about."""
         if link.news is None:
-            room = limits.news_young_start if self._is_main else self._rate(link, mono_ms).burst
+            rate = self._rate(link, mono_ms)
+            burst = limits.news_young_start if self._is_main else rate.burst
+            start = Rate(per_s=rate.per_s, burst=burst)
+            room = self._starts.take(link.peer, link.group, start, mono_ms)
             link.news = Bucket(room, link.since_ms)
         return link.news
 

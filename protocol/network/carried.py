@@ -23,7 +23,7 @@ from protocol.network.chance import Chance
 from protocol.network.declined import Declined, Times
 from protocol.network.interest import Interests
 from protocol.network.live import LiveEntry, LiveTable, prefix_of
-from protocol.network.memory import Holders, Recent
+from protocol.network.memory import Copies, Holders, Recent, Servings
 from protocol.network.policy import Refusals
 from protocol.network.queue import VerifyQueue
 from protocol.network.service import Service
@@ -51,6 +51,8 @@ class Carried:
         budgets: how much each link may bring.
         merits: what good each link did of late.
         holders: which peers hold what.
+        servings: how often each link was served what it asked for.
+        copies: what came lately, to tell copies without reading them.
         storing: objects on their way to disk.
         sought: names this node itself asks for, with the monotonic ms at which it stops.
         thanks: names each peer supplied, to be confirmed with the next heartbeat.
@@ -82,7 +84,9 @@ class Carried:
         self.refusals = Refusals()
         self.budgets = Budgets(net=net, is_open=is_open)
         self.merits = Merits()
-        self.holders = Holders(limits.holders_ids_max)
+        self.holders = Holders(limits.holders_ids_max, limits.holder_places_max, self.peers)
+        self.servings = Servings()
+        self.copies = Copies(limits.copies_known_max)
         self.storing: dict[bytes, Verified[Any]] = {}
         self.sought: OrderedDict[bytes, int] = OrderedDict()
         self.thanks: dict[PeerId, list[bytes]] = {}
@@ -123,7 +127,7 @@ class Carried:
     def let_go(self, entry: LiveEntry) -> DropObject:
         """Remember an object that lost its place as held and not served: it is not asked for."""
         prefix = prefix_of(entry.id)
-        self.declined.add(prefix, Times(at=entry.at, exp=entry.exp))
+        self.declined.add(prefix, times_of(entry))
         self.storing.pop(prefix, None)
         return DropObject(id=entry.id)
 
@@ -131,6 +135,12 @@ class Carried:
         """Remember that a linked peer holds an object."""
         if peer in self.peers:
             self.holders.note(prefix, peer)
+
+
+def times_of(entry: LiveEntry) -> Times:
+    """Give what is remembered of an object that is held and not served."""
+    target = None if entry.target is None else prefix_of(entry.target)
+    return Times(at=entry.at, exp=entry.exp, target=target)
 
 
 def blame(peer: PeerId, reason: Reason) -> list[GossipAction]:

@@ -1,6 +1,6 @@
 """The receiver's choice: which links push whole objects to us, which name them, which stay quiet.
 
-Two links push because they were soonest lately, one because it was drawn and is kept: whoever is
+Links push because they were soonest lately, one because it was drawn and is kept: whoever is
 merely fast cannot hold every place. The next ones send names, the rest nothing. Enters: what each
 link showed of accepted objects, broken promises, refusals, the moment. Leaves: the levels to ask
 for. Never here: fault, which is judged elsewhere, and what a third party says.
@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from protocol import limits
 from protocol.ids import PeerId
@@ -31,7 +33,9 @@ class _Supply:
     order: int
     """Drawn once: decides between equals."""
     lag: int = limits.lag_unknown_ms * _FINE
-    """How far behind the first it came lately, eighths of a ms."""
+    """How far behind the first it came lately, eighths of a ms; a guess until it was weighed."""
+    is_weighed: bool = False
+    """Whether any object showed how far behind it comes."""
     penalty_ms: int = 0
     """For promises it broke; halves with time."""
     penalty_at_ms: int = 0
@@ -40,20 +44,25 @@ class _Supply:
     """What we asked for; None before the first word."""
     refused_until_ms: int = 0
     """It would not push; asked again after this."""
+    spare: int = 0
+    """How many objects more it may be spared before it has to push one again."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Arrival:
+class _Arrival(msgspec.Struct, kw_only=True):
     """An object that came, while links may still show it."""
 
     first_ms: int
     """When it came."""
+    pushed: dict[PeerId, int]
+    """Lag of every link that sent it whole, ms."""
+    named: dict[PeerId, int]
+    """Lag of every link that named it, ms."""
+    is_pushed: bool
+    """Whether it came over a link that pushes."""
+    told: frozenset[PeerId] = frozenset()
+    """Links that were spared it: they heard that it is here."""
     is_accepted: bool = False
     """Whether it proved good; what did not counts for nobody."""
-    pushed: dict[PeerId, int] = field(default_factory=dict)
-    """Lag of every link that sent it whole, ms."""
-    named: dict[PeerId, int] = field(default_factory=dict)
-    """Lag of every link that named it, ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +71,8 @@ class SupplyView:
 
     flow: Flow
     """What we asked for."""
-    lag_ms: int
-    """How far behind the first it came lately."""
+    lag_ms: int | None
+    """How far behind the first it came lately, 0 or more; None before anything showed it."""
     penalty_ms: int
     """Added for promises it broke."""
     is_refusing: bool
@@ -79,14 +88,14 @@ class Choice:
         self,
         *,
         chance: Chance,
-        pushers: int = limits.push_links,
+        pushers: Callable[[], int] = lambda: limits.push_links,
         is_trusted: Callable[[PeerId, int], bool] = lambda _peer, _ms: True,
     ) -> None:
         """Start without links.
 
         Args:
             chance: which link is drawn.
-            pushers: links that push; 1 or more, the last of several is drawn.
+            pushers: counts the links that shall push; 1 or more, the last of several is drawn.
             is_trusted: whether a link may push at a moment, for what it did wrong.
         """
         self._chance = chance
@@ -94,6 +103,7 @@ class Choice:
         self._is_trusted = is_trusted
         self._supplies: dict[PeerId, _Supply] = {}
         self._arrivals: OrderedDict[bytes, _Arrival] = OrderedDict()
+        self._untold: list[bytes] = []
         self._stable: PeerId | None = None
         self._redraw_ms = 0
         self._is_stale = False
@@ -128,25 +138,72 @@ class Choice:
         self, prefix: bytes, peer: PeerId, announcers: Iterable[tuple[PeerId, int]], mono_ms: int
     ) -> None:
         """A new object came over a link; others had named it before, at these moments."""
-        arrival = _Arrival(first_ms=mono_ms)
-        arrival.pushed[peer] = 0
-        for announcer, named_ms in announcers:
-            arrival.named[announcer] = max(named_ms - mono_ms, -limits.lag_lead_ms_max)
-        self._arrivals[prefix] = arrival
+        lead_ms = -limits.lag_lead_ms_max
+        self._arrivals[prefix] = _Arrival(
+            first_ms=mono_ms,
+            pushed={peer: 0},
+            named={each: max(named_ms - mono_ms, lead_ms) for each, named_ms in announcers},
+            is_pushed=self._has_pushed(peer),
+        )
         if len(self._arrivals) > limits.arrivals_watched_max:
             self._arrivals.popitem(last=False)
 
+    def _has_pushed(self, peer: PeerId) -> bool:
+        """Tell whether a link was asked for what it sent whole; it may be spared some then."""
+        supply = self._supplies.get(peer)
+        if supply is None or supply.flow is not Flow.PUSH:
+            return False
+        supply.spare = limits.push_spared_max
+        return True
+
     def accepted(self, prefix: bytes) -> None:
-        """It proved good: who showed it counts."""
+        """It proved good: who showed it counts, and who has not yet may be spared it."""
         arrival = self._arrivals.get(prefix)
         if arrival is not None:
             arrival.is_accepted = True
+            if arrival.is_pushed and len(self._untold) < limits.arrivals_watched_max:
+                self._untold.append(prefix)
+
+    @property
+    def has_untold(self) -> bool:
+        """Whether links may be spared anything."""
+        return bool(self._untold)
+
+    def spared(self) -> list[tuple[PeerId, bytes]]:
+        """Name who is to hear of what, so that it need not push it.
+
+        A link that pushed lately and has not shown an object yet will be late with it. It is spared
+        a few in a row and not judged by them; then it has to push one to be spared again, so that
+        a link that has gone silent is found out.
+        """
+        untold, self._untold = self._untold, []
+        found = []
+        for prefix in untold:
+            arrival = self._arrivals.get(prefix)
+            if arrival is not None:
+                found += [(peer, prefix) for peer in self._spare(arrival)]
+        return found
+
+    def _spare(self, arrival: _Arrival) -> list[PeerId]:
+        peers = [
+            peer
+            for peer, supply in self._supplies.items()
+            if supply.flow is Flow.PUSH
+            and supply.spare
+            and peer not in arrival.pushed
+            and peer not in arrival.named
+        ]
+        for peer in peers:
+            self._supplies[peer].spare -= 1
+        arrival.told = arrival.told.union(peers)
+        return peers
 
     def pushed(self, prefix: bytes, peer: PeerId, mono_ms: int) -> None:
         """A link sent a known object whole."""
         arrival = self._arrivals.get(prefix)
-        if arrival is not None:
-            arrival.pushed.setdefault(peer, mono_ms - arrival.first_ms)
+        if arrival is not None and peer not in arrival.pushed:
+            arrival.pushed[peer] = mono_ms - arrival.first_ms
+            self._has_pushed(peer)
 
     def named(self, prefix: bytes, peer: PeerId, mono_ms: int) -> None:
         """A link named a known object."""
@@ -204,6 +261,8 @@ class Choice:
             if supply.flow is Flow.QUIET and peer not in arrival.pushed:
                 continue
             lag_ms = arrival.pushed.get(peer)
+            if lag_ms is None and peer in arrival.told:
+                continue
             if lag_ms is None:
                 lag_ms = arrival.named.get(peer)
                 if lag_ms is not None and supply.flow is Flow.PUSH:
@@ -215,6 +274,7 @@ class Choice:
             )
             step = (sample_ms * _FINE - supply.lag) * limits.lag_step_percent
             supply.lag += step // 100
+            supply.is_weighed = True
 
     def _wanted(self, mono_ms: int) -> dict[PeerId, Flow]:
         """Give every link its level, the best links first."""
@@ -222,8 +282,9 @@ class Choice:
             self._supplies, key=lambda peer: (self._score(peer, mono_ms), self._order(peer))
         )
         willing = [peer for peer in ranked if self._is_willing(peer, mono_ms)]
-        pushers = self._best(willing, mono_ms)
-        stable = self._stable_of(willing, pushers, mono_ms)
+        count = self._pushers()
+        pushers = self._best(willing, count, mono_ms)
+        stable = self._stable_of(willing, pushers, count, mono_ms)
         if stable is not None:
             pushers.append(stable)
         flows = dict.fromkeys(pushers, Flow.PUSH)
@@ -246,10 +307,10 @@ class Choice:
     def _is_willing(self, peer: PeerId, mono_ms: int) -> bool:
         return self._supplies[peer].refused_until_ms <= mono_ms and self._is_trusted(peer, mono_ms)
 
-    def _best(self, willing: list[PeerId], mono_ms: int) -> list[PeerId]:
+    def _best(self, willing: list[PeerId], wanted: int, mono_ms: int) -> list[PeerId]:
         """Take the soonest, preferring among equals one of another address group."""
-        count = self._pushers if len(willing) <= self._pushers else max(1, self._pushers - 1)
-        rest = [peer for peer in willing if peer != self._stable or len(willing) <= self._pushers]
+        count = wanted if len(willing) <= wanted else max(1, wanted - 1)
+        rest = [peer for peer in willing if peer != self._stable or len(willing) <= wanted]
         chosen: list[PeerId] = []
         groups: set[str] = set()
         while rest and len(chosen) < count:
@@ -263,10 +324,10 @@ class Choice:
         return chosen
 
     def _stable_of(
-        self, willing: list[PeerId], pushers: list[PeerId], mono_ms: int
+        self, willing: list[PeerId], pushers: list[PeerId], wanted: int, mono_ms: int
     ) -> PeerId | None:
         """Keep the drawn link while it shows anything, or draw another of those not chosen."""
-        if len(pushers) >= self._pushers or len(willing) <= self._pushers:
+        if len(pushers) >= wanted or len(willing) <= wanted:
             self._stable = None
             return None
         others = [peer for peer in willing if peer not in pushers]
@@ -292,7 +353,7 @@ class Choice:
             return None
         return SupplyView(
             flow=Flow.IDS if supply.flow is None else supply.flow,
-            lag_ms=supply.lag // _FINE,
+            lag_ms=max(0, supply.lag // _FINE) if supply.is_weighed else None,
             penalty_ms=self._penalty(supply, mono_ms),
             is_refusing=mono_ms < supply.refused_until_ms,
             is_stable=peer == self._stable,

@@ -40,6 +40,8 @@ _NUMBERS: Final = 2**30
 """Questions for ranges are numbered below this, those for records above."""
 _BACKLOG_PART: Final = 4
 """A comparison that paused for what is owed goes on when a quarter of it is left."""
+_IN_SILENCE: Final = 16
+"""A silent network is asked at so many links: any of them may be the honest one."""
 _ABROAD: Final = 3
 """Every so many comparisons go to another address group."""
 
@@ -80,6 +82,36 @@ class _Talk:
     """Stretches in a row that settled nothing."""
     yields: bool = False
     """Whether it has not begun, and waits for the peer to have asked all it wants."""
+    in_turn: bool = False
+    """Whether it is because the peer asked: whoever asks can have that."""
+
+
+@dataclass(slots=True)
+class _Places:
+    """Places of the comparisons under way: strangers that never answer must leave some."""
+
+    taken: int = 0
+    """By anybody."""
+    inbound: int = 0
+    """By who dialled us; one place is kept for whom we dialled."""
+    in_turn: int = 0
+    """By who dialled us and asked first; one at most."""
+
+    def is_free(self, talk: _Talk, *, is_dialled: bool) -> bool:
+        """Tell whether a comparison may begin."""
+        if self.taken >= limits.comparisons_open_max:
+            return False
+        if is_dialled:
+            return True
+        return self.inbound < limits.comparisons_open_max - 1 and not (
+            talk.in_turn and self.in_turn
+        )
+
+    def take(self, talk: _Talk, *, is_dialled: bool) -> None:
+        """Count one."""
+        self.taken += 1
+        self.inbound += not is_dialled
+        self.in_turn += talk.in_turn and not is_dialled
 
 
 class Comparison:
@@ -95,6 +127,7 @@ class Comparison:
         self._carried = carried
         self._chance = chance
         self._talks: dict[PeerId, _Talk] = {}
+        self._dialled: set[PeerId] = set()
         self._asked_ms: dict[PeerId, int] = {}
         self._allowances: dict[PeerId, Allowance] = {}
         self._number = 0
@@ -103,6 +136,9 @@ class Comparison:
         self._next_ms = 0
         self._wound_ms: int | None = None
         self._awake: Now | None = None
+        self._came = 0
+        self._came_ms = 0
+        self._silence_ms = limits.silence_ms
 
     # --- messages -----------------------------------------------------------------------------
 
@@ -126,7 +162,10 @@ class Comparison:
     def _answer(self, peer: PeerId, query: RangesQuery, now: Now) -> list[GossipAction]:
         """Answer from what is held at this moment; nothing is kept in mind but the cost."""
         allowance = self._allowance(peer, now)
-        order = None if allowance.is_spent(now.mono_ms) else self._order(peer, now)
+        is_spent = allowance.is_spent(now.mono_ms)
+        if not is_spent:
+            allowance.spend(self._carried.live.holdings.cost(self._narrow(peer)))
+        order = None if is_spent else self._order(peer, now)
         message: RangesAnswer | Refused
         if order is None:
             message = Refused(request=query.request, reason=Reason.OVER_BUDGET)
@@ -150,7 +189,7 @@ class Comparison:
             talk.due_ms = now.mono_ms + limits.comparison_turn_ms
         elif talk is None and peer in self._carried.peers and not is_recent:
             self._begin(peer, now)
-            self._talks[peer].yields = True
+            self._talks[peer].yields = self._talks[peer].in_turn = True
             self._talks[peer].due_ms = now.mono_ms + limits.comparison_turn_ms
 
     def _take(self, peer: PeerId, message: RangesAnswer, now: Now) -> list[GossipAction]:
@@ -159,7 +198,7 @@ class Comparison:
         if talk is None or talk.request != message.request:
             return []
         talk.request = None
-        self._carried.service.served(peer)
+        self._carried.service.answered(peer)
         order = self._order(peer, now)
         if order is None:
             # What is compared with this peer changed since it was asked.
@@ -192,11 +231,17 @@ class Comparison:
     def _ask(self, peer: PeerId, talk: _Talk, order: Order, now: Now) -> SendMessage:
         self._number = (self._number + 1) % _NUMBERS
         talk.request = self._number
-        talk.due_ms = now.mono_ms + limits.ranges_answer_ms_max
+        talk.due_ms = now.mono_ms + self._patience_ms(peer)
         self._carried.service.asked(peer, now.mono_ms)
         ranges = talk.session.question(order)
         query = RangesQuery(request=talk.request, salt=talk.session.salt, ranges=ranges)
         return SendMessage(peer=peer, message=query, priority=Priority.CONTROL)
+
+    def _patience_ms(self, peer: PeerId) -> int:
+        """Give how long an answer may take: some round trips, since it is long and to be made."""
+        rtt_ms = self._carried.rtts.get(peer, limits.rtt_unknown_ms)
+        patience_ms = min(rtt_ms * limits.ranges_answer_rtts, limits.ranges_answer_ms_max)
+        return max(patience_ms, limits.ranges_answer_ms_min)
 
     def _pause(self, peer: PeerId, talk: _Talk, now: Now, *, is_idle: bool) -> None:
         """End a stretch; the others have their turn first."""
@@ -227,7 +272,7 @@ class Comparison:
         found = interests.between(peer)
         if found.interest is None:
             return None
-        return Narrow(found.wants, is_ours=found is interests.own)
+        return found.narrow(is_ours=found is interests.own)
 
     # --- peers --------------------------------------------------------------------------------
 
@@ -235,6 +280,7 @@ class Comparison:
         """Compare with a peer this node dialled; one that dialled begins by itself."""
         if not event.outbound:
             return []
+        self._dialled.add(event.peer)
         self._begin(event.peer, now)
         return [*ids_messages(event.peer, self._apart(event.peer)), *self._turn(now)]
 
@@ -267,18 +313,20 @@ class Comparison:
     def lost(self, event: PeerLost) -> None:
         """Forget what was open with a peer."""
         self._talks.pop(event.peer, None)
+        self._dialled.discard(event.peer)
         self._asked_ms.pop(event.peer, None)
         self._allowances.pop(event.peer, None)
 
     def _begin(self, peer: PeerId, now: Now) -> None:
         self._asked_ms[peer] = now.mono_ms
-        self._talks.setdefault(peer, _Talk(due_ms=now.mono_ms))
+        self._talks.setdefault(peer, _Talk(due_ms=now.mono_ms)).in_turn = False
 
     # --- time ---------------------------------------------------------------------------------
 
     def started(self, now: Now) -> list[GossipAction]:
         """Wind the clock."""
         self._awake = now
+        self._came_ms = now.mono_ms
         self._next_ms = now.mono_ms + self._chance.around(limits.catch_up_ms)
         return self._wind(now)
 
@@ -298,7 +346,25 @@ class Comparison:
         elif now.mono_ms >= self._next_ms:
             self._next_ms = now.mono_ms + self._chance.around(limits.catch_up_ms)
             self._compare_with_somebody(now)
+        elif self._is_silent(now):
+            for peer in self._chance.sample(list(self._carried.peers), _IN_SILENCE):
+                self._begin(peer, now)
         return self._turn(now)
+
+    def _is_silent(self, now: Now) -> bool:
+        """Tell whether nothing came over any link for a while; the next one is twice as long.
+
+        Where nobody has anything to say one comparison is cheap. Where all peers keep silent about
+        what they hold it is how a node learns that it misses something.
+        """
+        came = sum(self._carried.verdicts.counts.values())
+        if came != self._came:
+            self._came, self._came_ms, self._silence_ms = came, now.mono_ms, limits.silence_ms
+        if now.mono_ms - self._came_ms < self._silence_ms:
+            return False
+        self._came_ms = now.mono_ms
+        self._silence_ms = min(2 * self._silence_ms, limits.catch_up_ms)
+        return True
 
     def _has_slept(self, now: Now) -> bool:
         """Tell whether the wall clock went on while the other one stood still."""
@@ -325,16 +391,20 @@ class Comparison:
         for peer, talk in list(self._talks.items()):
             if talk.request is not None and now.mono_ms >= talk.due_ms:
                 self._pause(peer, talk, now, is_idle=True)
-        under_way = sum(talk.request is not None for talk in self._talks.values())
+        places = _Places()
+        for peer, talk in self._talks.items():
+            if talk.request is not None:
+                places.take(talk, is_dialled=peer in self._dialled)
         for peer, talk in list(self._talks.items()):
-            if under_way >= limits.comparisons_open_max:
-                break
+            is_dialled = peer in self._dialled
+            if not places.is_free(talk, is_dialled=is_dialled):
+                continue
             order = self._ready(peer, talk, now)
             if order is not None:
                 talk.yields = False
                 talk.session.begin(order, self._chance.octets(SALT_BYTES))
                 actions.append(self._ask(peer, talk, order, now))
-                under_way += 1
+                places.take(talk, is_dialled=is_dialled)
         return [*actions, *self._wind(now)]
 
     def _ready(self, peer: PeerId, talk: _Talk, now: Now) -> Order | None:
@@ -354,6 +424,8 @@ class Comparison:
         """Set the timer to what comes first, unless it already is."""
         # What is due and did not begin waits for one under way to end.
         dues = [talk.due_ms for talk in self._talks.values() if talk.due_ms > now.mono_ms]
+        if self._carried.live.holdings.is_growing:
+            dues.append(now.mono_ms + limits.view_pause_ms)
         due_ms = max(min([self._next_ms, *dues]), now.mono_ms + 1)
         if self._wound_ms is not None and self._wound_ms <= due_ms:
             return []

@@ -12,7 +12,9 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import islice
 
+from protocol import limits
 from protocol.network.holdings import Holdings
 
 _EXPIRIES_SPARE = 1_024
@@ -27,6 +29,8 @@ class Times:
     """Unix ms."""
     exp: int
     """Unix ms."""
+    target: bytes | None = None
+    """Name of what a revoke takes back."""
 
 
 class Declined:
@@ -43,6 +47,8 @@ class Declined:
         self._size_max = size_max
         self._names: OrderedDict[bytes, Times | None] = OrderedDict()
         self._expiries: list[tuple[int, bytes]] = []
+        self._revokes: dict[bytes, dict[bytes, None]] = {}
+        self._freed: dict[bytes, None] = {}
 
     def __len__(self) -> int:
         """Count the names."""
@@ -67,6 +73,8 @@ class Declined:
         self._names[name] = times
         if times is not None:
             self._holdings.add(times.at, name)
+            if times.target is not None:
+                self._revokes.setdefault(times.target, {})[name] = None
             heapq.heappush(self._expiries, (times.exp, name))
             if len(self._expiries) > 2 * len(self._names) + _EXPIRIES_SPARE:
                 self._expiries = [(t.exp, n) for n, t in self._names.items() if t is not None]
@@ -77,11 +85,42 @@ class Declined:
     def discard(self, name: bytes) -> None:
         """Decline a name no more, if it was."""
         times = self._names.pop(name, None)
-        if times is not None:
-            self._holdings.remove(times.at, name)
+        if times is None:
+            return
+        self._holdings.remove(times.at, name)
+        if times.target is not None:
+            names = self._revokes[times.target]
+            del names[name]
+            if not names:
+                del self._revokes[times.target]
+                self._freed.pop(times.target, None)
+
+    def free_revokes(self, target: bytes) -> None:
+        """Decline no more the revokes of what has come: one of them may be true.
+
+        They go a few at a time, with `expire`; the next comparison finds them anew.
+
+        Args:
+            target: its name.
+        """
+        if target in self._revokes:
+            self._freed[target] = None
+
+    def release(self) -> None:
+        """Decline no more what policy alone stood against: it changed.
+
+        What others hold is found again by the next comparison, and judged anew.
+        """
+        released = [name for name, times in self._names.items() if times is not None]
+        for name in released:
+            self.discard(name)
+        self._expiries.clear()
 
     def expire(self, wall_ms: int) -> None:
-        """Forget what would have expired at or before a moment."""
+        """Forget what would have expired at or before a moment, and some of what was freed."""
+        for target in list(islice(self._freed, 1)):
+            for name in list(islice(self._revokes[target], limits.revokes_freed_at_once)):
+                self.discard(name)
         while self._expiries and self._expiries[0][0] <= wall_ms:
             exp, name = heapq.heappop(self._expiries)
             times = self._names.get(name)

@@ -2,9 +2,10 @@
 
 Enters: the book, the links there are, how dials ended. Leaves: dials, and when to look again. A
 node with fewer than three dialled links is in need and dials in earnest; else it dials gently, and
-when it has all its links it looks from time to time whether another node is there (a feeler). An
-address is tried for ever, ever more rarely, so that a split network finds itself again. Never here:
-sockets, a choice by what a node claims, an order that anybody else could foresee.
+when it has all its links it looks from time to time whether another node is there (a feeler), or
+whether one is back whose link broke (a return). An address is tried for ever, ever more rarely, so
+that a split network finds itself again. Never here: sockets, a choice by what a node claims, an
+order that anybody else could foresee.
 Source: docs/protocol/06-gossip.md, "Links".
 """
 
@@ -24,6 +25,8 @@ from protocol.network.addresses import NodeRecord, Role, dialable
 from protocol.network.book import Book
 from protocol.network.chance import Chance
 from protocol.network.groups import group_of
+from protocol.network.patience import Patience
+from protocol.network.returns import Returns
 from protocol.now import Now
 
 SETTLED_MS: Final = 10_000
@@ -44,6 +47,8 @@ class Purpose(StrEnum):
     """One of the outbound links."""
     FEELER = "feeler"
     """To see whether the node is there."""
+    RETURN = "return"
+    """To see whether one is back whose link broke, and to have it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,7 @@ class Outlook:
     chosen: int
     """Their number."""
     outbound: int
-    """Links this node dialled, whoever asked for them."""
+    """Links this node chose to dial, or its owner did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,8 @@ class Dialling:
         self._outbound_max = outbound_max
         self._in_flight: OrderedDict[NodeId, Dial] = OrderedDict()
         self._failures: OrderedDict[NodeId, _Failure] = OrderedDict()
+        self._patience = Patience()
+        self._returns = Returns(chance)
         self._anchors: list[NodeId] = []
         self._ends = 0
         self._feeler_ms: int | None = None
@@ -123,6 +130,7 @@ class Dialling:
         dial = self._in_flight.pop(key, None)
         if dial is not None:
             self._ends = (self._ends << 1) & _HISTORY
+            self._patience.reached(key, dial.address, dial.group)
         return dial
 
     def lost(self, key: NodeId, lasted_ms: int, mono_ms: int) -> None:
@@ -131,6 +139,14 @@ class Dialling:
             self.settled(key)
         else:
             self.rest(key, mono_ms)
+
+    def broke(self, key: NodeId, place: int, mono_ms: int) -> None:
+        """A chosen link broke without a word: look from time to time whether its peer is back."""
+        self._returns.broke(key, place, mono_ms)
+
+    def back(self, key: NodeId) -> int | None:
+        """A node is missed no more; gives the place its link had, None if it was not missed."""
+        return self._returns.back(key)
 
     def settled(self, key: NodeId) -> None:
         """A node is there and takes links."""
@@ -185,10 +201,15 @@ class Dialling:
             dials += [self._dial(r, Purpose.LINK, now.mono_ms, in_need=in_need) for r in best]
             self._anchors = []
         if not dials and not in_need:
-            dials += self._feel(book, outlook, now)
+            dials += self._return(book, outlook, now) or self._feel(book, outlook, now)
         if len(dials) < room:
-            return dials, self._pause_ms(book, outlook, now, in_need=in_need)
-        return dials, self._feeler_in(now.mono_ms)
+            pause_ms = self._pause_ms(book, outlook, now, in_need=in_need)
+        else:
+            pause_ms = self._feeler_in(now.mono_ms)
+        return_ms = self._returns.due_in(now.mono_ms)
+        if in_need or return_ms is None:
+            return dials, pause_ms
+        return dials, min(pause_ms, max(limits.dial_backoff_ms_min, return_ms))
 
     def _forget_ended(self, mono_ms: int) -> None:
         while self._in_flight:
@@ -216,7 +237,7 @@ class Dialling:
                 break
             node = book.node(key)
             is_wanted = node is not None and Role.RELAY in node.record.roles
-            if node is None or not is_wanted or not self._may_dial(key, outlook, now):
+            if node is None or not is_wanted or not self._may_dial(node.record, outlook, now):
                 continue
             if self._group(node.record) not in groups:
                 found[key] = node.record
@@ -237,12 +258,18 @@ class Dialling:
         # Who offers to be everybody's first peer is left to those who have no other.
         return Role.BOOTSTRAP in record.roles, self.failures_of(record.key)
 
-    def _may_dial(self, key: NodeId, outlook: Outlook, now: Now) -> bool:
+    def _may_dial(self, record: NodeRecord, outlook: Outlook, now: Now) -> bool:
         return (
-            self._retry_ms(key) <= now.mono_ms
-            and key not in self._in_flight
-            and outlook.is_free(key)
+            self._due_ms(record) <= now.mono_ms
+            and record.key not in self._in_flight
+            and outlook.is_free(record.key)
         )
+
+    def _due_ms(self, record: NodeRecord) -> int:
+        """Give the monotonic ms from which both a node and the place it names may be dialled."""
+        address = self._address(record)
+        place_ms = self._patience.due_ms(record.key, address, self._group(record))
+        return max(self._retry_ms(record.key), place_ms)
 
     def _address(self, record: NodeRecord) -> str:
         """Give the address to dial; a node with several is tried at each in turn."""
@@ -252,10 +279,11 @@ class Dialling:
     def _dial(
         self, record: NodeRecord, purpose: Purpose, mono_ms: int, *, in_need: bool
     ) -> DialPeer:
-        address = self._address(record)
+        address, group = self._address(record), self._group(record)
+        self._patience.tried(address, group, mono_ms)
         self._in_flight[record.key] = Dial(
             address=address,
-            group=group_of(address, record.net),
+            group=group,
             purpose=purpose,
             until_ms=mono_ms + limits.dial_ms_max,
         )
@@ -273,15 +301,28 @@ class Dialling:
         if not book.is_small:
             return limits.dial_backoff_ms_min if in_need else limits.dial_pause_ms
         waits = [
-            self._retry_ms(key) - now.mono_ms
+            self._due_ms(node.record) - now.mono_ms
             for key in book.draws(self._chance, now.wall_ms)
-            if key not in self._in_flight and outlook.is_free(key)
+            if key not in self._in_flight and outlook.is_free(key) and (node := book.node(key))
         ]
         # Who is free and due already shares its group with a link: nothing is missed by waiting.
         soonest = min([wait for wait in waits if wait > 0], default=limits.sweep_ms)
         return max(limits.dial_backoff_ms_min, min(soonest, limits.sweep_ms))
 
-    # --- feelers ------------------------------------------------------------------------------
+    # --- returns and feelers ------------------------------------------------------------------
+
+    def _return(self, book: Book, outlook: Outlook, now: Now) -> list[DialPeer]:
+        """See whether one is back whose link broke."""
+
+        def may_dial(key: NodeId) -> bool:
+            node = book.node(key)
+            return node is not None and self._may_dial(node.record, outlook, now)
+
+        key = self._returns.draw(now.mono_ms, may_dial)
+        node = book.node(key) if key is not None else None
+        if node is None:
+            return []
+        return [self._dial(node.record, Purpose.RETURN, now.mono_ms, in_need=False)]
 
     def _feeler_in(self, mono_ms: int) -> int:
         if self._feeler_ms is None:
@@ -301,6 +342,6 @@ class Dialling:
         keys = [held] if held is not None else book.draws(self._chance, now.wall_ms, new_only=True)
         for key in keys:
             node = book.node(key)
-            if node is not None and self._may_dial(key, outlook, now):
+            if node is not None and self._may_dial(node.record, outlook, now):
                 return [self._dial(node.record, Purpose.FEELER, now.mono_ms, in_need=False)]
         return []

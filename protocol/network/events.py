@@ -36,6 +36,8 @@ class NodeMemory:
 
     source: str = ""
     """Address group of whoever told of it."""
+    is_proven: bool = False
+    """Whether its record is by the signer its node proved."""
     reached_ms: int = 0
     """When a dial reached it last, Unix ms; 0 for never."""
     address: str = ""
@@ -70,9 +72,11 @@ class PeerJoined:
     """Whether this node dialled."""
     address: str
     """Where it was dialled, or its IP address."""
+    kept: bool = False
+    """Whether this node's owner asked for it: then it takes no place of the links chosen here."""
     asked: bool = False
-    """Whether this node's owner or post may have asked for it: then it takes no place of the links
-    this node chooses, unless it came of a dial of these machines."""
+    """Whether it was dialled on demand, for letters or for a peer's tunnel: then it is none of the
+    links this node relies on, unless it came of a dial of these machines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,8 @@ class PeerLost:
 
     peer: PeerId
     """Whose."""
+    broke: bool = False
+    """Whether it broke without a goodbye from either end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +167,14 @@ class ObjectStored:
     """Which."""
     is_new: bool
     """Whether it was not there before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectsStored:
+    """Objects that were not there before are on disk, by one commit."""
+
+    ids: tuple[ObjectId, ...]
+    """Which, in the order they were written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +354,7 @@ GossipEvent: TypeAlias = (
     | StemReceived
     | VerifyFinished
     | ObjectStored
+    | ObjectsStored
     | StoreFailed
     | ObjectLost
     | IdsReceived
@@ -379,6 +394,14 @@ class DialFailed:
     """Who was expected."""
     outcome: DialOutcome
     """What happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyLinked:
+    """A `DialPeer` made no link, since there is one that was made on demand."""
+
+    key: NodeId
+    """Who was to be dialled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,6 +450,8 @@ class RecordFound:
     """Who."""
     raw: bytes
     """A signed record."""
+    key: NodeId | None = None
+    """Whom this node asked about: a record of anybody else is not taken; None for anybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -464,6 +489,7 @@ LinkEvent: TypeAlias = (
     | PeerLost
     | PeerFaulted
     | DialFailed
+    | AlreadyLinked
     | RecordSigned
     | RecordsAsked
     | RecordsAnswered

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from protocol import limits
-from protocol.channel.messages import Missing, Want, Wants
+from protocol.channel.messages import Interest, Missing, Want, Wants
 from protocol.channel.priority import Priority
 from protocol.errors import Reason
 from protocol.ids import ObjectId, PeerId
@@ -39,8 +39,8 @@ from protocol.network.events import (
     Started,
     WantReceived,
 )
-from protocol.network.groups import group_of
-from protocol.network.interest import Filter
+from protocol.network.groups import group_of, public_group_of
+from protocol.network.interest import Changes, Filter
 from protocol.network.live import prefix_of
 from protocol.network.spread import Spread
 from protocol.now import Now
@@ -60,6 +60,7 @@ class Exchange:
         self._spread = spread
         self._pull_ms: int | None = None
         self._is_idle = False
+        self._changes = Changes()
 
     # --- names --------------------------------------------------------------------------------
 
@@ -95,13 +96,22 @@ class Exchange:
         return self._carried.wanted.wait_ms
 
     def _serve(self, peer: PeerId, ids: tuple[bytes, ...], now: Now) -> list[GossipAction]:
-        """Answer a want: from memory what is not on disk yet, from disk the rest."""
+        """Answer a want: from memory what is not on disk yet, from disk the rest.
+
+        What a link was served before, it is served once more, should it have lost it; then not for
+        a while.
+        """
+        servings, mono_ms = self._carried.servings, now.mono_ms
         in_memory: list[bytes] = []
         on_disk: list[ObjectId] = []
         missing: list[bytes] = []
         for prefix in dict.fromkeys(ids):
             entry = self._carried.live.get(prefix)
-            if entry is None or entry.exp <= now.wall_ms:
+            if (
+                entry is None
+                or entry.exp <= now.wall_ms
+                or not servings.take(prefix, peer, mono_ms)
+            ):
                 missing.append(prefix)
             elif prefix in self._carried.storing:
                 in_memory.append(self._carried.storing[prefix].raw)
@@ -142,7 +152,7 @@ class Exchange:
                 peer, now.mono_ms, is_found=is_found
             ),
         ):
-            self._carried.service.asked(peer, now.mono_ms)
+            self._carried.service.asked(peer, now.mono_ms, is_want=True)
             message = Want(ids=names)
             actions.append(SendMessage(peer=peer, message=message, priority=Priority.CONTROL))
         due_ms = wanted.due_ms(self._patience_ms)
@@ -162,8 +172,9 @@ class Exchange:
     def joined(self, event: PeerJoined, now: Now) -> None:
         """Welcome a peer: ask it for what is sought."""
         self._carried.peers[event.peer] = group_of(event.address, self._carried.net)
-        self._carried.interests.put(event.peer, event.hello.interest)
-        self._carried.budgets.joined(event.peer, now.mono_ms)
+        self._put(event.peer, event.hello.interest)
+        group = public_group_of(event.address)
+        self._carried.budgets.joined(event.peer, now.mono_ms, group)
         self._carried.merits.joined(event.peer)
         self._carried.firsts[event.peer] = 0
         for prefix, until_ms in self._carried.sought.items():
@@ -175,26 +186,38 @@ class Exchange:
         if peer in self._carried.peers:
             self._carried.rtts[peer] = rtt_ms
 
-    def lost(self, event: PeerLost) -> None:
+    def lost(self, event: PeerLost, now: Now) -> None:
         """Forget what was open with a peer."""
         self._carried.peers.pop(event.peer, None)
-        self._carried.interests.lose(event.peer)
-        self._carried.budgets.lost(event.peer)
+        self._put(event.peer, None)
+        self._changes.lose(event.peer)
+        self._carried.budgets.lost(event.peer, now.mono_ms)
         self._carried.merits.lost(event.peer)
         self._carried.thanks.pop(event.peer, None)
         self._carried.firsts.pop(event.peer, None)
         self._carried.rtts.pop(event.peer, None)
         self._carried.service.lost(event.peer)
+        self._carried.servings.lost(event.peer)
         self._carried.wanted.lose(event.peer)
         self._carried.queue.lose(event.peer)
 
-    def interest(self, event: InterestReceived | ChangeInterest) -> list[GossipAction]:
+    def _put(self, peer: PeerId, interest: Interest | None) -> None:
+        """Note what a peer wants; what was made for its wish before goes with that."""
+        interests = self._carried.interests
+        before = interests.of(peer)
+        if before.interest != interest:
+            self._carried.live.holdings.forget(before.narrow(is_ours=False))
+            interests.put(peer, interest)
+
+    def interest(self, event: InterestReceived | ChangeInterest, now: Now) -> list[GossipAction]:
         """Take what a peer wants from now on, or say what this node does."""
         interests = self._carried.interests
         if isinstance(event, InterestReceived):
-            if event.peer in self._carried.peers:
-                interests.put(event.peer, event.interest)
+            peer, interest = event.peer, event.interest
+            if peer in self._carried.peers and self._changes.take(peer, interest, now.mono_ms):
+                self._put(peer, interest)
             return []
+        self._carried.live.holdings.forget(interests.own.narrow(is_ours=True))
         interests.own = Filter(event.interest)
         message = Wants(interest=event.interest)
         return [
@@ -209,6 +232,9 @@ class Exchange:
             names = {prefix_of(object_id) for object_id in event.ids}
             refused = carried.live.select(lambda entry: prefix_of(entry.id) in names)
         else:
+            if event.policy != carried.refusals.policy:
+                # First, since what is let go by the new rules is declined by them.
+                carried.declined.release()
             carried.refusals.policy = event.policy
             carried.live.quota.entries_max = event.objects_max
             judge = event.policy.judge_entry
@@ -247,8 +273,10 @@ class Exchange:
                 assert_never(timer)
 
     def _heartbeat(self, now: Now) -> list[GossipAction]:
-        """Tell suppliers that we hold what they sent; look after promises."""
+        """Tell suppliers that we hold what they sent; look after promises, and wishes that wait."""
         actions: list[GossipAction] = []
+        for wisher, interest in self._changes.due(now.mono_ms):
+            self._put(wisher, interest)
         for peer, names in self._carried.thanks.items():
             actions += ids_messages(peer, names)
         self._carried.thanks.clear()

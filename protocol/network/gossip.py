@@ -3,8 +3,9 @@
 One direction, three stages: `CandidateReceived -> admit -> VerifyBatch -> verify -> Verified ->
 settle -> StoreObject, SendMessage` (`intake`); beside it the exchange of names (`exchange`). Dedupe
 before verify, remember after verify. Verdicts: accept (store, forward), reject (a provable fault,
-remembered), ignore (clock, quota, policy: nobody's fault). In this version payload is pushed over
-every link, and links compare the ids they hold when they open and from time to time.
+remembered), ignore (clock, quota, policy: nobody's fault). To whom an object goes whole, by name or
+not at all is said by who gets it (`spread`); what is missed all the same is found by comparing when
+a link opens, and from time to time (`comparison`).
 
 Enters: events and the moment. Leaves: actions, in order; perform every one. Never: an object kept
 or passed on unverified, anything forwarded that is not stored.
@@ -39,6 +40,7 @@ from protocol.network.events import (
     MissingReceived,
     ObjectLost,
     ObjectsReceived,
+    ObjectsStored,
     ObjectStored,
     PeerJoined,
     PeerLost,
@@ -79,7 +81,7 @@ class Gossip:
         objects_max: int = limits.objects_live_max,
         pending_max: int = limits.pending_objects_max,
         rejected_max: int = limits.rejected_ids_max,
-        pushers: int = limits.push_links,
+        pushers: Callable[[], int] = lambda: limits.push_links,
         uplink_bps: int | None = None,
         is_trusted: Callable[[PeerId, int], bool] = lambda _peer, _ms: True,
         around: Around | None = None,
@@ -96,7 +98,7 @@ class Gossip:
             objects_max: live objects of others.
             pending_max: candidates between admission and verdict.
             rejected_max: ids remembered as provably bad.
-            pushers: links that push to us.
+            pushers: counts the links that shall push to us.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             is_trusted: whether a peer may hold a push place at a moment.
             around: the links, for what travels by stem; nobody when None.
@@ -211,6 +213,8 @@ class Gossip:
                 actions = self._received(event, now)
             case VerifyFinished():
                 actions = self._intake.verified(event, now)
+            case ObjectsStored(ids=ids):
+                actions = self._intake.on_record(ids)
             case ObjectStored() | StoreFailed() | ObjectLost():
                 actions = self._intake.on_disk(event)
             case PublishObject(verified=verified):
@@ -234,16 +238,21 @@ class Gossip:
     ) -> list[GossipAction]:
         match event:
             case ObjectsReceived(peer=peer, raws=raws):
-                actions: list[GossipAction] = []
-                for raw in raws:
-                    actions += self._intake.receive(peer, raw, now)
-                return actions
+                return self._intake.receive_all(peer, raws, now)
             case CandidateReceived(peer=peer, raw=raw):
                 return self._intake.receive(peer, raw, now)
             case StemReceived(peer=peer, raw=raw):
                 return self._intake.receive_stem(peer, raw, now)
             case _:
                 assert_never(event)
+
+    def _police(self, event: ChangePolicy | LetGo, now: Now) -> list[GossipAction]:
+        before = self._carried.refusals.policy
+        actions = self._exchange.policy(event)
+        if self._carried.refusals.policy != before:
+            # What the old rules refused may be taken now.
+            actions += self._comparison.anew(now)
+        return actions
 
     def _turn(
         self,
@@ -262,12 +271,12 @@ class Gossip:
             case Started():
                 actions = [*self._exchange.started(event), *self._comparison.started(now)]
             case InterestReceived():
-                actions = self._exchange.interest(event)
+                actions = self._exchange.interest(event, now)
             case ChangeInterest():
                 # First said, then compared: what was not wanted before is missing now.
-                actions = [*self._exchange.interest(event), *self._comparison.anew(now)]
+                actions = [*self._exchange.interest(event, now), *self._comparison.anew(now)]
             case ChangePolicy() | LetGo():
-                actions = self._exchange.policy(event)
+                actions = self._police(event, now)
             case SeekObject(id=object_id):
                 self._exchange.seek(object_id, now)
                 actions = []
@@ -275,10 +284,13 @@ class Gossip:
                 self._exchange.joined(event, now)
                 actions = [*self._spread.joined(event, now), *self._comparison.joined(event, now)]
             case PeerLost():
-                self._exchange.lost(event)
+                self._exchange.lost(event, now)
                 self._comparison.lost(event)
                 self.stem.lost(event.peer)
-                actions = self._spread.lost(event, now)
+                actions = [
+                    *self._spread.lost(event, now),
+                    *self.stem.stranded(event.peer, now),
+                ]
             case TimerFired(timer=Timer.EMBARGO):
                 actions = self._intake.embargo(now)
             case TimerFired(timer=timer):

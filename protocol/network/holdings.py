@@ -3,7 +3,8 @@
 The whole order has every object that is live and not expired, and every name this node refused or
 let go by its own policy: it knows these and wants none of them. With a leaf only what the leaf
 wants is compared; for each such interest there is a view, an order of its own. A view is made a
-slice at a time, so that nothing waits for it, and kept up to date from then on. Enters: names that
+slice at a time, so that nothing waits for it, and kept up to date from then on. It goes with the
+wish it is for, so that one link has one. Enters: names that
 come and go. Leaves: orders. Never here: bodies, and what another node holds.
 Source: docs/protocol/07-sync.md, "What is compared".
 """
@@ -33,6 +34,13 @@ class Narrow:
     """Which objects."""
     is_ours: bool
     """Whether the wish is this node's own: names it refused were offered to it under that wish."""
+    is_dear: bool = False
+    """Whether places are held against places for it."""
+
+    @property
+    def price(self) -> int:
+        """How many plain looks one look is worth."""
+        return limits.view_dear_price if self.is_dear else 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +51,8 @@ class _View:
     """Up to where the whole order was looked through; None when it was, to the end."""
     asked_ms: int
     """Monotonic ms of the last question."""
+    turn: int = 0
+    """When it last grew, in slices of all views."""
 
 
 class Holdings:
@@ -61,6 +71,7 @@ class Holdings:
         self.whole = Order()
         self._find = find
         self._views: OrderedDict[Narrow, _View] = OrderedDict()
+        self._turn = 0
 
     def add(self, at: int, name: bytes) -> None:
         """Compare a name from now on."""
@@ -74,6 +85,21 @@ class Holdings:
         self.whole.remove(at, name)
         for view in self._views.values():
             view.order.remove(at, name)
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether some view is still being made."""
+        return any(view.made_to is not None for view in self._views.values())
+
+    def cost(self, narrow: Narrow | None) -> int:
+        """Tell what making a view costs, in bytes hashed in that time; 0 where it stands."""
+        if narrow is None or narrow in self._views:
+            return 0
+        return min(len(self.whole) * narrow.price * limits.view_look_work, limits.ranges_work_max)
+
+    def forget(self, narrow: Narrow) -> None:
+        """Let go of a view: nobody has that wish any more."""
+        self._views.pop(narrow, None)
 
     def view(self, narrow: Narrow | None, mono_ms: int) -> Order | None:
         """Give the order to compare with a peer; None while it is being made.
@@ -94,19 +120,23 @@ class Holdings:
         return view.order if view.made_to is None else None
 
     def grow(self, mono_ms: int) -> None:
-        """Make further what is being made, one slice in all; let go what nobody asks about."""
+        """Make further what is being made, one slice in all, each view in its turn.
+
+        What nobody asks about is let go.
+        """
         idle = [n for n, v in self._views.items() if mono_ms - v.asked_ms >= limits.view_idle_ms]
         for narrow in idle:
             del self._views[narrow]
-        for narrow, view in self._views.items():
-            if view.made_to is not None:
-                self._grow(narrow, view)
-                break
+        growing = [each for each in self._views.items() if each[1].made_to is not None]
+        if growing:
+            self._grow(*min(growing, key=lambda each: each[1].turn))
         self._bound()
 
     def _grow(self, narrow: Narrow, view: _View) -> None:
+        self._turn += 1
+        view.turn = self._turn
         start = self.whole.rank(view.made_to or START)
-        stop = min(start + limits.view_slice_max, len(self.whole))
+        stop = min(start + limits.view_slice_max // narrow.price, len(self.whole))
         for at, name in self.whole.places(start, stop):
             self._consider(narrow, view, at, name)
         view.made_to = self.whole.at_rank(stop) if stop < len(self.whole) else None
@@ -117,9 +147,14 @@ class Holdings:
             view.order.add(at, name)
 
     def _bound(self) -> None:
-        """Let go of the views longest unasked while they are too many, or hold too much."""
-        while len(self._views) > 1 and (
-            len(self._views) > limits.views_max
-            or sum(len(view.order) for view in self._views.values()) > limits.view_names_max
-        ):
+        """Keep the views few and small.
+
+        While they are too many the longest unasked goes; while they hold too much the largest, so
+        that who wants most gives way to who wants little.
+        """
+        while len(self._views) > limits.views_max:
             self._views.popitem(last=False)
+        sizes = {narrow: len(view.order) for narrow, view in self._views.items()}
+        while len(sizes) > 1 and sum(sizes.values()) > limits.view_names_max:
+            largest = max(sizes, key=lambda narrow: sizes[narrow])
+            del self._views[largest], sizes[largest]

@@ -32,8 +32,11 @@ class Origin:
 
 
 def dependence(origins: Sequence[Origin]) -> Dependence | None:
-    """Say what all links have in common; None for less than two, and where nothing can be said."""
-    if len(origins) < 2 or any(origin.group is None for origin in origins):  # noqa: PLR2004 - two
+    """Say what all links have in common; None for no link, and where nothing can be said.
+
+    One link is one source: whoever has ten thousand keys in one address group gets one.
+    """
+    if not origins or any(origin.group is None for origin in origins):
         return None
     first = origins[0]
     if all(origin.group == first.group for origin in origins):

@@ -16,7 +16,7 @@ from protocol.errors import ObjectError, Reason
 from protocol.ids import NodeId, ObjectId, PeerId
 from protocol.network.actions import DropObject, GossipAction, Notify, StoreObject, VerifyBatch
 from protocol.network.admission import Memory, check_admissible, memory_of, points_of
-from protocol.network.carried import Carried, blame
+from protocol.network.carried import Carried, blame, times_of
 from protocol.network.declined import Times
 from protocol.network.events import (
     ObjectLost,
@@ -25,10 +25,10 @@ from protocol.network.events import (
     Unverified,
     VerifyFinished,
 )
-from protocol.network.live import entry_of, prefix_of, text_digest
+from protocol.network.live import entry_of, prefix_of
 from protocol.network.policy import Rule
 from protocol.network.spread import Pushes, Spread
-from protocol.network.stem import Stem
+from protocol.network.stem import Kept, Stem
 from protocol.network.verdicts import Verdict
 from protocol.now import Now
 from protocol.objects.envelope import Candidate, Verified, read_candidate
@@ -67,6 +67,31 @@ class Intake:
 
     # --- admit --------------------------------------------------------------------------------
 
+    def receive_all(self, peer: PeerId, raws: tuple[bytes, ...], now: Now) -> list[GossipAction]:
+        """Take the objects of one message; what is a copy of a live one need not be read."""
+        carried = self._carried
+        actions: list[GossipAction] = []
+        copies: list[bytes] = []
+        for raw in raws:
+            prefix = carried.copies.name_of(raw)
+            if prefix is not None and prefix in carried.live:
+                copies.append(prefix)
+            else:
+                actions += self.receive(peer, raw, now)
+        if copies:
+            carried.service.served(peer)
+            carried.verdicts.note(Verdict.DUPLICATE, count=len(copies))
+            self._came_again(peer, copies, now)
+        return actions
+
+    def _came_again(self, peer: PeerId, names: list[bytes], now: Now) -> None:
+        """Note that a peer showed live objects once more."""
+        carried = self._carried
+        carried.wanted.served(peer, now.mono_ms)
+        for prefix in names:
+            self._spread.choice.pushed(prefix, peer, now.mono_ms)
+            carried.note_holder(prefix, peer)
+
     def receive(self, peer: PeerId, raw: bytes, now: Now) -> list[GossipAction]:
         """Take bytes of a peer: a copy of what is known costs no more than a look."""
         try:
@@ -80,11 +105,12 @@ class Intake:
         if not carried.knows(prefix):
             return self._admit(candidate, prefix, peer, now)
         carried.verdicts.note(Verdict.DUPLICATE)
+        if prefix in carried.live:
+            self._came_again(peer, [prefix], now)
+            return []
         carried.wanted.arrived(prefix, peer, now.mono_ms)
         self._spread.choice.pushed(prefix, peer, now.mono_ms)
-        if prefix in carried.live:
-            carried.note_holder(prefix, peer)
-        elif prefix in carried.queue:
+        if prefix in carried.queue:
             carried.queue.add_supplier(prefix, peer)
         elif prefix in carried.rejected:
             return blame(peer, Reason.BAD_SIGNATURE)
@@ -103,6 +129,8 @@ class Intake:
             return []
         if self._carried.knows(prefix):
             self._carried.verdicts.note(Verdict.DUPLICATE)
+            if prefix in self._carried.live:
+                self._spread.tell(peer, prefix)
             return []
         if prefix in self._stem:
             return self._end_stem(prefix, now) if self._stem.is_loop(prefix, peer) else []
@@ -115,19 +143,13 @@ class Intake:
     ) -> list[GossipAction]:
         carried = self._carried
         try:
-            header = check_admissible(
-                candidate, net=carried.net, wall_ms=now.wall_ms, kinds=self._kinds
-            )
+            check_admissible(candidate, net=carried.net, wall_ms=now.wall_ms, kinds=self._kinds)
         except ObjectError as error:
             return self._refuse(prefix, error.reason, [peer], now)
         if not by_stem and not self._is_within_budget(candidate, prefix, peer, now):
             return self._put_off(prefix, peer, now)
-        if carried.live.has_text(text_digest(candidate.signed)):
-            # A twin: a second signature over a text that is held. Only verified texts count, or a
-            # forged signature would keep out the object it imitates. It did its work: it is
-            # compared from now on, since others may hold it in place of ours.
-            times = Times(at=header.at, exp=header.exp)
-            return self._refuse(prefix, Reason.DUPLICATE, [peer], now, times)
+        # A twin, a second signature over a text that is held, is verified like anything else: it
+        # counts as held from then on, and a forged one would for as long as its text says.
         is_taken = carried.queue.put(candidate, peer, by_stem=by_stem)
         if by_stem:
             # Whoever announces it has it in public: it is fetched from there all the same. What
@@ -136,6 +158,8 @@ class Intake:
         if is_taken:
             announcers = carried.wanted.announcers(prefix)
             self._spread.choice.arrived(prefix, peer, announcers, now.mono_ms)
+            for announcer, _ in announcers:
+                carried.note_holder(prefix, announcer)
             carried.wanted.arrived(prefix, peer, now.mono_ms)
         else:
             # It is asked for again when there is room.
@@ -178,7 +202,8 @@ class Intake:
             reason: why.
             suppliers: who sent it.
             now: the moment.
-            times: its times, where others may rightly hold it; it is compared as if we did.
+            times: its times, where others may rightly hold it: it is compared as if we did, so
+                it has to be verified.
         """
         carried = self._carried
         memory = memory_of(reason)
@@ -230,11 +255,14 @@ class Intake:
         self, verified: Verified[Any], peer: PeerId, pushes: Pushes, now: Now
     ) -> list[GossipAction]:
         """Give an object of a stem to the next peer, or to everybody where the stem ends."""
+        if self._carried.live.has_text(verified.digest):
+            # A twin of what is held goes no further; who sent it supplied what it may hold.
+            return self._settle(verified, [peer], pushes, now)
         actions = self._stem.take(verified, peer, now)
         if actions is not None:
             return actions
         self._count_first(peer, now)
-        return self._settle(verified, [], pushes, now)
+        return self._settle(verified, [], pushes, now, peer)
 
     def embargo(self, now: Now) -> list[GossipAction]:
         """Publish what went on by stem and was not seen in public since."""
@@ -248,20 +276,44 @@ class Intake:
         if kept is None:
             return []
         if kept.edge is None:
-            return self._make_public(kept.verified, [], now)
+            return self._end_own(kept, now)
         self._count_first(kept.edge.peer, now)
         pushes = self._spread.begin(now)
-        return self._settle(kept.verified, [], pushes, now) + pushes.actions()
+        edge = kept.edge.peer
+        return self._settle(kept.verified, [], pushes, now, edge) + pushes.actions()
+
+    def _end_own(self, kept: Kept, now: Now) -> list[GossipAction]:
+        """Lose patience with an object of our own: nobody but the relay it went to has shown it."""
+        prefix = prefix_of(kept.verified.id)
+        if self._carried.holders.of(prefix).difference(kept.tried):
+            return []
+        if not self._is_alike(kept.verified):
+            actions = self._stem.again(kept, now)
+            if actions is not None:
+                return actions
+        return self._make_public(kept.verified, [], now)
+
+    def _is_alike(self, verified: Verified[Any]) -> bool:
+        """Tell whether this node passes on such objects of others, so that ours is one of many."""
+        return self._carried.interests.own.wants(entry_of(verified))
 
     def _settle(
-        self, verified: Verified[Any], suppliers: list[PeerId], pushes: Pushes, now: Now
+        self,
+        verified: Verified[Any],
+        suppliers: list[PeerId],
+        pushes: Pushes,
+        now: Now,
+        edge: PeerId | None = None,
     ) -> list[GossipAction]:
         """Give an object of others its place, and its way to everybody else."""
         carried = self._carried
         prefix = prefix_of(verified.id)
-        kept = self._stem.forget(prefix)
+        kept = self._stem.get(prefix)
         if kept is not None and kept.edge is None:
-            return self._make_public(verified, suppliers, now)
+            return self._shown(kept, suppliers, now)
+        self._stem.forget(prefix)
+        if kept is not None and kept.edge is not None:
+            edge = kept.edge.peer
         entry = entry_of(verified)
         if prefix not in carried.sought:
             if not carried.interests.own.wants(entry):
@@ -278,14 +330,27 @@ class Intake:
             return actions + self._refuse(prefix, placement.refused, suppliers[:1], now, times)
         if placement.replaced is not None:
             carried.declined.add(prefix_of(placement.replaced))
+        carried.declined.free_revokes(prefix)
         carried.verdicts.note(Verdict.ACCEPTED)
         self._spread.choice.accepted(prefix)
         carried.storing[prefix] = verified
+        carried.copies.note(verified.raw, prefix)
         carried.sought.pop(prefix, None)
         actions.append(StoreObject(verified=verified, replaced=placement.replaced))
         self._credit(prefix, suppliers, now)
-        pushes.add(prefix, verified.raw, is_first=not suppliers)
+        pushes.add(prefix, verified.raw, is_first=not suppliers, edge=edge)
         return actions
+
+    def _shown(self, kept: Kept, suppliers: list[PeerId], now: Now) -> list[GossipAction]:
+        """Take an object of our own that comes back in public.
+
+        The relay it went to may say so and keep it from everybody else: where others could show it,
+        patience goes on until one of them does.
+        """
+        is_alike = self._is_alike(kept.verified)
+        if not (is_alike and suppliers and set(suppliers) <= set(kept.tried)):
+            self._stem.forget(prefix_of(kept.verified.id))
+        return self._make_public(kept.verified, suppliers, now, is_silent=not is_alike)
 
     def _times(self, verified: Verified[Any], refused: Reason) -> Times | None:
         """Give the times of what others may rightly hold though we do not take it.
@@ -294,12 +359,10 @@ class Intake:
 
         What was taken back, and a revoke that fits nothing or gave way to another, goes everywhere.
         """
-        is_twin = refused is Reason.DUPLICATE and self._carried.live.has_text(
-            text_digest(verified.signed)
-        )
+        is_twin = refused is Reason.DUPLICATE and self._carried.live.has_text(verified.digest)
         if refused not in {Reason.QUOTA, Reason.POLICY} and not is_twin:
             return None
-        return Times(at=verified.header.at, exp=verified.header.exp)
+        return times_of(entry_of(verified))
 
     def _leave(self, prefix: bytes, suppliers: list[PeerId], now: Now) -> list[GossipAction]:
         """Let go of what this leaf does not want; it may want it another day."""
@@ -354,9 +417,21 @@ class Intake:
         return target is None or target.kind is Kind.INTENTCAST
 
     def _make_public(
-        self, verified: Verified[Any], suppliers: list[PeerId], now: Now
+        self,
+        verified: Verified[Any],
+        suppliers: list[PeerId],
+        now: Now,
+        *,
+        is_silent: bool = False,
     ) -> list[GossipAction]:
-        """Give an object of our own its place, whatever the quotas, and push it to everybody."""
+        """Give an object of our own its place, whatever the quotas, and its way to everybody.
+
+        Args:
+            verified: the object.
+            suppliers: who showed it; then it goes on as one of others would.
+            now: the moment.
+            is_silent: it is one this leaf would not pass on.
+        """
         carried = self._carried
         prefix = prefix_of(verified.id)
         actions: list[GossipAction] = []
@@ -371,12 +446,23 @@ class Intake:
         carried.holders.pin(prefix)
         carried.wanted.arrived(prefix, PeerId(b""), now.mono_ms)
         pushes = self._spread.begin(now)
-        # As with an object of others, or whoever supplies it could tell the author.
+        # As with an object of others, or whoever is linked could tell the author.
         self._credit(prefix, suppliers, now)
-        pushes.add(prefix, verified.raw, is_first=True)
+        if not is_silent:
+            self._spread.choice.accepted(prefix)
+            pushes.add(prefix, verified.raw, is_first=not suppliers)
         return actions + pushes.actions()
 
     # --- disk ---------------------------------------------------------------------------------
+
+    def on_record(self, ids: tuple[ObjectId, ...]) -> list[GossipAction]:
+        """Take word that new objects are kept; only now may a party act on them.
+
+        What it records will point at them.
+        """
+        take = self._carried.storing.pop
+        found = [take(prefix_of(object_id), None) for object_id in ids]
+        return [Notify(verified=verified) for verified in found if verified is not None]
 
     def on_disk(self, event: ObjectStored | StoreFailed | ObjectLost) -> list[GossipAction]:
         """Take word from the disk: only what is kept may be served, and acted upon."""
@@ -385,7 +471,6 @@ class Intake:
         verified = carried.storing.pop(prefix, None)
         match event:
             case ObjectStored(is_new=is_new):
-                # Only now may a party act on it: what it records will point at this object.
                 return [Notify(verified=verified)] if verified is not None and is_new else []
             case StoreFailed(reason=reason):
                 carried.live.remove(prefix)

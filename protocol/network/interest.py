@@ -22,6 +22,7 @@ from protocol import limits
 from protocol.channel.messages import Interest
 from protocol.errors import MessageError, ObjectError, Reason
 from protocol.ids import PeerId
+from protocol.network.holdings import Narrow
 from protocol.network.live import LiveEntry
 from protocol.values.category import check_category_shape
 from protocol.values.place import Where
@@ -60,6 +61,16 @@ def _line(cell: int) -> list[int]:
     return [cell, *(h3.cell_to_parent(cell, each) for each in range(finest - 1, -1, -1))]
 
 
+def _above(cells: list[int], resolution: int) -> frozenset[int]:
+    """Give cells of one resolution and every cell they lie in; neighbours share most of these."""
+    level = set(cells)
+    found = set(level)
+    for each in range(resolution - 1, -1, -1):
+        level = {h3.cell_to_parent(cell, each) for cell in level}
+        found |= level
+    return frozenset(found)
+
+
 def _disc(cell: int, radius_km: int, resolution: int, rings_max: int) -> list[int] | None:
     """List the cells of a resolution that a circle may touch; None when they are too many."""
     # Whole rings: every further one widens what is covered by at least one edge.
@@ -92,9 +103,7 @@ def footprint(cell: int, radius_km: int) -> Footprint:
     for resolution in range(min(h3.get_resolution(cell), _FINEST), -1, -1):
         cells = _disc(cell, radius_km, resolution, _RINGS_MAX)
         if cells is not None:
-            return Footprint(
-                frozenset(cells), frozenset(each for one in cells for each in _line(one))
-            )
+            return Footprint(frozenset(cells), _above(cells, resolution))
     return _ANYWHERE
 
 
@@ -179,6 +188,10 @@ class Filter:
         self.cells = None if cells is None else frozenset(cells)
         self.above = frozenset(each for cell in cells or () for each in _line(cell))
 
+    def narrow(self, *, is_ours: bool) -> Narrow:
+        """Give what is compared under this interest."""
+        return Narrow(self.wants, is_ours=is_ours, is_dear=self.cells is not None)
+
     def wants(self, entry: LiveEntry) -> bool:
         """Tell whether an object is to be pushed, announced and compared.
 
@@ -249,6 +262,48 @@ class _Places:
             for each in index.keys() & touched:
                 found |= index[each]
         return found
+
+
+class Changes:
+    """How often each link may want something else: some at once, and then one a minute.
+
+    What comes sooner waits; of what waits the last word counts.
+    """
+
+    def __init__(self) -> None:
+        """Begin with no link."""
+        self._spent_ms: dict[PeerId, int] = {}
+        self._later: dict[PeerId, Interest | None] = {}
+
+    def take(self, peer: PeerId, interest: Interest | None, mono_ms: int) -> bool:
+        """Tell whether a change holds at once; else it is kept until its time."""
+        if self._has_room(peer, mono_ms):
+            self._spend(peer, mono_ms)
+            self._later.pop(peer, None)
+            return True
+        self._later[peer] = interest
+        return False
+
+    def due(self, mono_ms: int) -> list[tuple[PeerId, Interest | None]]:
+        """Take out the changes whose time has come."""
+        found = [each for each in self._later.items() if self._has_room(each[0], mono_ms)]
+        for peer, _ in found:
+            self._spend(peer, mono_ms)
+            del self._later[peer]
+        return found
+
+    def lose(self, peer: PeerId) -> None:
+        """Forget a peer that left."""
+        self._spent_ms.pop(peer, None)
+        self._later.pop(peer, None)
+
+    def _has_room(self, peer: PeerId, mono_ms: int) -> bool:
+        ahead_ms = self._spent_ms.get(peer, mono_ms) - mono_ms
+        return ahead_ms <= limits.interest_pause_ms * (limits.interest_burst - 1)
+
+    def _spend(self, peer: PeerId, mono_ms: int) -> None:
+        spent_ms = max(self._spent_ms.get(peer, mono_ms), mono_ms)
+        self._spent_ms[peer] = spent_ms + limits.interest_pause_ms
 
 
 class Interests:

@@ -19,7 +19,7 @@ from protocol.errors import Reason
 from protocol.ids import NodeId, PeerId
 from protocol.network.actions import LinkAction, SaveRecord, SendMessage
 from protocol.network.addresses import NodeRecord, Role, dialable
-from protocol.network.book import Book
+from protocol.network.book import Book, Standing
 from protocol.network.chance import Chance
 from protocol.network.events import NodeAsked, RecordsAsked
 from protocol.now import Now
@@ -118,10 +118,13 @@ class Introductions:
     def take(
         self, record: NodeRecord, now: Now, *, source: str, is_proven: bool
     ) -> list[LinkAction]:
-        """Put a record into the book, and on disk where it is new."""
-        if self._book.add(record, proven=is_proven, wall_ms=now.wall_ms, source=source):
-            return [SaveRecord(record=record, is_proven=is_proven, source=source)]
-        return []
+        """Put a record into the book, and on disk where it is new and the best of its node."""
+        is_new = self._book.add(record, proven=is_proven, wall_ms=now.wall_ms, source=source)
+        node = self._book.node(record.key)
+        if not is_new or node is None or node.record != record:
+            return []
+        by_its_signer = node.standing is Standing.PROVEN
+        return [SaveRecord(record=record, is_proven=by_its_signer, source=source)]
 
     # --- answering ----------------------------------------------------------------------------
 

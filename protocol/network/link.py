@@ -18,6 +18,8 @@ class Link:
     """What it says of itself."""
     outbound: bool
     """Whether this node dialled."""
+    is_own: bool
+    """Whether this node relies on it: it dialled, and nobody's errand was why."""
     address: str
     """Where it was dialled, or its IP address."""
     group: str
@@ -34,6 +36,10 @@ class Link:
     """Objects it was the first to supply, when last counted ..."""
     first_ms: int | None = None
     """... and the monotonic ms at which it had supplied another; None for never."""
+    place: int = -1
+    """Which of the places of chosen links it has, from 0 on; of no meaning for one not chosen."""
+    is_return: bool = False
+    """Whether it was looked for because the last link to it had broken."""
 
     @property
     def is_relay(self) -> bool:

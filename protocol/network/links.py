@@ -32,6 +32,7 @@ from protocol.network.book import Book
 from protocol.network.chance import Chance
 from protocol.network.dialling import SETTLED_MS, Dial, Dialling, Outlook, Purpose
 from protocol.network.events import (
+    AlreadyLinked,
     DialFailed,
     DialOutcome,
     LinkEvent,
@@ -61,8 +62,9 @@ from protocol.now import Now
 
 _TOLD_STEP: Final = 2
 """A change of so many outbound links is told; the one who makes room looks for no smaller one."""
-_REPLACE_MS: Final = 60_000
-"""Shortest time between two links given up because nothing is served."""
+_REPLACE_MS: Final = 10_000
+"""Shortest time between two links given up because nothing is served: among relays of which two in
+three are hostile it takes ten to be sure of an honest one within two minutes."""
 
 
 class Links:
@@ -97,6 +99,7 @@ class Links:
         self._links: dict[PeerId, Link] = {}
         self._chosen: dict[PeerId, str] = {}
         self._leaving: dict[PeerId, None] = {}
+        self._firsts = firsts
         self._room = Room(
             self._links,
             chance=chance,
@@ -109,7 +112,6 @@ class Links:
         self._book = Book(own=own, secret=chance.secret(), is_failing=self._dialling.is_failing)
         self._introductions = Introductions(book=self._book, chance=chance, read=self._read)
         self._kept: frozenset[NodeId] = frozenset()
-        self._outbound = 0
         self._told = 0
         self._look_ms: int | None = None
         self._replaced_ms: int | None = None
@@ -135,14 +137,29 @@ class Links:
         return own is not None and Role.RELAY in own.roles
 
     def outbound_relays(self) -> list[PeerId]:
-        """List the relays this node dialled, in the order of linking."""
-        links = self._links.items()
-        return [peer for peer, link in links if link.outbound and link.is_relay]
+        """List the relays this node chose to dial, in the order of linking.
+
+        Not those it dialled because somebody wanted a tunnel there: whoever can choose these would
+        choose whom its stems go to.
+        """
+        return [peer for peer, link in self._relied_on() if link.is_relay]
 
     @property
     def outbound_count(self) -> int:
-        """Links this node dialled."""
-        return self._outbound
+        """Links this node chose to dial, or its owner did; what it tells its peers."""
+        return len(self._relied_on())
+
+    def relies_on(self, key: NodeId) -> bool:
+        """Tell whether a link is one that this node or its owner chose."""
+        link = self._links.get(PeerId(key))
+        return link is not None and self._is_own(PeerId(key), link)
+
+    def _relied_on(self) -> list[tuple[PeerId, Link]]:
+        links = self._links.items()
+        return [each for each in links if each[1].outbound and self._is_own(*each)]
+
+    def _is_own(self, peer: PeerId, link: Link) -> bool:
+        return link.is_own or self._is_kept(peer)
 
     def dependence(self) -> Dependence | None:
         """Say what all links this node dialled have in common, if anything."""
@@ -172,7 +189,7 @@ class Links:
         return self._faults.standing(peer, mono_ms) is Standing.GOOD
 
     def clock_offset_ms(self, now: Now) -> int | None:
-        """Give the median of the peers' clocks against ours; None while too few are linked.
+        """Give the median of the peers' clocks against ours; None while too few have a vote.
 
         Their clocks are carried on by our monotonic one, so that a jump of ours shows at once.
         """
@@ -180,11 +197,23 @@ class Links:
         return median_low(offsets) if len(offsets) >= limits.clock_peers_min else None
 
     def clock_offsets_ms(self, now: Now) -> list[int]:
-        """Give how far each linked peer's clock is ahead of ours, in the order of linking."""
+        """Give how far each clock that has a vote is ahead of ours, in the order of linking.
+
+        Those do that this node dialled of itself or its owner keeps, one of each address group:
+        whoever comes by itself may be one liar with many keys.
+        """
+        voters: dict[str, Link] = {}
+        for peer, link in self._links.items():
+            if self._is_own(peer, link):
+                voters.setdefault(self._voice_of(peer, link), link)
         return [
-            link.clock_ms + now.mono_ms - link.since_ms - now.wall_ms
-            for link in self._links.values()
+            link.clock_ms + now.mono_ms - link.since_ms - now.wall_ms for link in voters.values()
         ]
+
+    def _voice_of(self, peer: PeerId, link: Link) -> str:
+        """Name whose vote a link has: at home and in a testnet each machine has its own."""
+        is_known = peer in self._chosen or public_group_of(link.address) is not None
+        return link.group if is_known else peer.hex()
 
     def check_hello(self, hello: Hello, peer: NodeId, now: Now) -> NodeRecord:
         """Judge the first word of a peer whose key is proved; asked before its link is open.
@@ -218,7 +247,7 @@ class Links:
     def handle(self, event: LinkEvent, now: Now) -> list[LinkAction]:
         """Take one event; perform every returned action, in order."""
         match event:
-            case PeerJoined() | PeerLost() | DialFailed():
+            case PeerJoined() | PeerLost() | DialFailed() | AlreadyLinked():
                 actions = self._changed(event, now)
             case PeerFaulted(peer=peer, reason=reason, points=points):
                 actions = self._blame(peer, reason, points, now)
@@ -227,8 +256,8 @@ class Links:
                 actions = [self._introductions.answer(event, linked, now)]
             case RecordsAnswered(peer=peer, answer=answer):
                 actions = self._take_answer(peer, answer, now)
-            case RecordFound(peer=peer, raw=raw):
-                actions = self._hear(peer, raw, now)
+            case RecordFound(peer=peer, raw=raw, key=key):
+                actions = self._hear(peer, raw, now, of=key)
             case RecordSigned(record=record):
                 self._introductions.own = record
                 actions = []
@@ -259,21 +288,47 @@ class Links:
 
     # --- links --------------------------------------------------------------------------------
 
-    def _changed(self, event: PeerJoined | PeerLost | DialFailed, now: Now) -> list[LinkAction]:
+    def _changed(
+        self, event: PeerJoined | PeerLost | DialFailed | AlreadyLinked, now: Now
+    ) -> list[LinkAction]:
+        saved: list[LinkAction] = []
         match event:
             case PeerJoined():
                 return self._joined(event, now)
-            case PeerLost(peer=peer):
-                self._lost(peer, now)
+            case PeerLost():
+                self._lost(event, now)
+            case AlreadyLinked(key=key):
+                saved = self._adopt(key, now)
             case DialFailed(key=key, outcome=outcome):
                 dial = self._dialling.failed(key, now.mono_ms)
-                if dial is not None and dial.purpose is Purpose.FEELER:
-                    self._book.decide(key, is_there=False, wall_ms=now.wall_ms)
-                if outcome is DialOutcome.OTHER_NODE:
-                    self._book.forget_hints(key)
+                if dial is not None:
+                    self._missed(key, dial, outcome, now)
             case _:
                 assert_never(event)
-        return self._look(now)
+        return [*saved, *self._look(now)]
+
+    def _adopt(self, key: NodeId, now: Now) -> list[LinkAction]:
+        """Take a link made on demand for the one that was chosen by lot: it needs no other."""
+        link = self._links.get(PeerId(key))
+        dial = self._dialling.joined(key, outbound=True) if link is not None else None
+        if link is None or dial is None:
+            return []
+        link.group = public_group_of(link.address) or dial.group
+        actions = self._reached(key, dial, link.group, now)
+        actions += self._make_way(key, dial, link.group)
+        if not self._is_surplus(key, dial, link.group, now):
+            link.is_own = True
+            self._count_in(PeerId(key), link.group, dial)
+        return actions
+
+    def _missed(self, key: NodeId, dial: Dial, outcome: DialOutcome, now: Now) -> None:
+        """Note in the book that a node was not where it was said to be."""
+        if dial.purpose is Purpose.FEELER:
+            self._book.decide(key, is_there=False, wall_ms=now.wall_ms)
+        if outcome is DialOutcome.OTHER_NODE:
+            self._book.refute(key, dial.address, now.wall_ms)
+        else:
+            self._book.doubt(key)
 
     def _joined(self, event: PeerJoined, now: Now) -> list[LinkAction]:
         peer, key = event.peer, NodeId(event.peer)
@@ -284,6 +339,7 @@ class Links:
         actions = take(record, now, source=group, is_proven=True)
         if dial is not None:
             actions += self._reached(key, dial, group, now)
+            actions += self._make_way(key, dial, group)
         if dial is not None and self._is_surplus(key, dial, group, now):
             self._leaving[peer] = None
             return [*actions, ClosePeer(peer=peer, reason=Reason.CLOSED), *self._look(now)]
@@ -296,6 +352,7 @@ class Links:
         self._links[peer] = Link(
             record=record,
             outbound=event.outbound,
+            is_own=event.outbound and (dial is not None or not event.asked),
             address=event.address,
             group=group,
             since_ms=now.mono_ms,
@@ -303,10 +360,9 @@ class Links:
             agent=event.hello.agent,
             told=event.hello.outbound,
         )
-        self._outbound += event.outbound
-        is_own_choice = dial is not None or not event.asked
+        is_own_choice = dial is not None or not (event.asked or event.kept)
         if event.outbound and is_own_choice and key not in self._kept:
-            self._chosen[peer] = group
+            self._count_in(peer, group, dial)
         return [*actions, self._introductions.joined(peer, now), *self._look(now)]
 
     def _group_of(self, event: PeerJoined, dial: Dial | None) -> str:
@@ -335,17 +391,47 @@ class Links:
             return True
         return len(self._chosen) >= self._outbound_max
 
-    def _lost(self, peer: PeerId, now: Now) -> None:
+    def _make_way(self, key: NodeId, dial: Dial, group: str) -> list[LinkAction]:
+        """End the link that took the place of one that broke, now that its peer is back.
+
+        No other goes: with many keys that broke after one another in one place, and all come back,
+        nobody gains more than that place.
+        """
+        place = self._dialling.back(key) if dial.purpose is Purpose.RETURN else None
+        is_free = group not in self._chosen.values() and len(self._chosen) < self._outbound_max
+        if place is None or is_free:
+            return []
+        goes = next((peer for peer in self._chosen if self._links[peer].place == place), None)
+        others = [theirs for peer, theirs in self._chosen.items() if peer != goes]
+        if goes is None or group in others or len(others) >= self._outbound_max:
+            return []
+        del self._chosen[goes]
+        return [ClosePeer(peer=goes, reason=Reason.CLOSED)]
+
+    def _count_in(self, peer: PeerId, group: str, dial: Dial | None) -> None:
+        """Count a link among the chosen, in the first place that is free."""
+        taken = {self._links[each].place for each in self._chosen}
+        link = self._links[peer]
+        link.place = min(set(range(len(taken) + 1)) - taken)
+        link.is_return = dial is not None and dial.purpose is Purpose.RETURN
+        self._chosen[peer] = group
+        self._dialling.back(NodeId(peer))
+
+    def _lost(self, event: PeerLost, now: Now) -> None:
+        peer, key = event.peer, NodeId(event.peer)
         self._leaving.pop(peer, None)
         self._room.lost(peer)
-        self._chosen.pop(peer, None)
+        was_chosen = self._chosen.pop(peer, None) is not None
         self._introductions.lost(peer)
         link = self._links.pop(peer, None)
         if link is not None and link.outbound:
-            self._outbound -= 1
-            self._dialling.lost(NodeId(peer), now.mono_ms - link.since_ms, now.mono_ms)
+            lasted_ms = now.mono_ms - link.since_ms
+            self._dialling.lost(key, lasted_ms, now.mono_ms)
             if peer == self._replaced:
-                self._dialling.rest(NodeId(peer), now.mono_ms, at_least_ms=_REPLACE_MS)
+                self._dialling.rest(key, now.mono_ms, at_least_ms=_REPLACE_MS)
+            least_ms = limits.return_lasts_ms if link.is_return else SETTLED_MS
+            if event.broke and was_chosen and lasted_ms >= least_ms:
+                self._dialling.broke(key, link.place, now.mono_ms)
 
     def _keep(self, keys: frozenset[NodeId]) -> None:
         """Links the owner asked for come on top: they never take the place of a chosen one."""
@@ -365,7 +451,7 @@ class Links:
             is_free=lambda key: self._is_free(key, now),
             groups=frozenset(self._chosen.values()),
             chosen=len(self._chosen),
-            outbound=self._outbound,
+            outbound=self.outbound_count,
         )
         dials, delay_ms = self._dialling.choose(self._book, outlook, now)
         look_ms = now.mono_ms + delay_ms
@@ -377,15 +463,18 @@ class Links:
 
     def _is_free(self, key: NodeId, now: Now) -> bool:
         peer = PeerId(key)
+        link = self._links.get(peer)
+        # A link made on demand is no reason to choose another node.
+        is_linked = link is not None and (not link.outbound or self._is_own(peer, link))
         return (
-            peer not in self._links
+            not is_linked
             and peer not in self._leaving
             and key not in self._kept
             and self._faults.is_welcome(peer, now.mono_ms)
         )
 
     def _replace(self, now: Now) -> list[LinkAction]:
-        """Give up one chosen link for another, at most one a minute: none of them serves."""
+        """Give up one chosen link for another, one at a time: none of them serves."""
         others = self._book.new_count + self._book.tried_count - len(self._chosen)
         is_early = self._replaced_ms is not None and now.mono_ms - self._replaced_ms < _REPLACE_MS
         if is_early or others <= 0 or not self._chosen:
@@ -403,10 +492,15 @@ class Links:
             actions += self._hear(peer, raw, now)
         return [*actions, *self._look(now)] if raws else []
 
-    def _hear(self, peer: PeerId, raw: bytes, now: Now) -> list[LinkAction]:
+    def _hear(
+        self, peer: PeerId, raw: bytes, now: Now, *, of: NodeId | None = None
+    ) -> list[LinkAction]:
+        """Take a record from a peer; `of` names the one node that it was asked about, if any."""
         link = self._links.get(peer)
         source, first_hand = (link.group, link.record) if link is not None else ("", None)
         try:
+            if of is not None and self._read(raw).key != of:
+                return []
             return self._introductions.hear(raw, now, source=source, first_hand=first_hand)
         except RemoteProtocolError as error:
             return self._blame(peer, error.reason, int(error.severity), now)
@@ -445,13 +539,19 @@ class Links:
                 assert_never(timer)
 
     def _note_anchors(self, now: Now) -> list[LinkAction]:
-        """Keep the names of the links that have lasted longest, to begin with them next time."""
+        """Keep the names of links that lasted and served, to begin with them next time.
+
+        Hostile nodes are always there and honest ones are not: if to last were enough, in the end
+        they would all be hostile. Nobody takes the place of one kept before without having served.
+        """
         lasting = [
             NodeId(peer)
             for peer in self._chosen
             if now.mono_ms - self._links[peer].since_ms >= SETTLED_MS
         ]
-        anchors = tuple(lasting[: limits.anchors])
+        served = [key for key in lasting if self._firsts(PeerId(key))]
+        ranked = dict.fromkeys([*served, *self._anchors, *lasting])
+        anchors = tuple(ranked)[: limits.anchors]
         if not anchors or anchors == self._anchors:
             return []
         self._anchors = anchors
@@ -472,10 +572,11 @@ class Links:
 
     def _tell_outbound(self) -> list[LinkAction]:
         """Tell those this node dialled, when it has clearly more or fewer such links than said."""
-        if abs(self._outbound - self._told) < _TOLD_STEP:
+        outbound = self.outbound_count
+        if abs(outbound - self._told) < _TOLD_STEP:
             return []
-        self._told = self._outbound
-        message = Outbound(count=min(self._outbound, limits.outbound_told_max))
+        self._told = outbound
+        message = Outbound(count=min(outbound, limits.outbound_told_max))
         return [
             SendMessage(peer=peer, message=message, priority=Priority.CONTROL)
             for peer, link in self._links.items()

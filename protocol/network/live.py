@@ -8,18 +8,20 @@ Source: docs/protocol/06-gossip.md, "Revokes" and "Bounds".
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from functools import lru_cache
 from sys import intern
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from protocol import limits, work
 from protocol.channel.fields import ID_PREFIX_BYTES
 from protocol.errors import ObjectError, Reason
-from protocol.ids import ObjectId, blake2b_256
+from protocol.ids import ObjectId
 from protocol.network.chance import Chance
 from protocol.network.holdings import Holdings
+from protocol.network.order import Order
 from protocol.network.quota import SAMPLE, Quota
 from protocol.objects.envelope import Verified
 from protocol.objects.header import STATEMENT_KINDS, Header, Kind
@@ -27,23 +29,14 @@ from protocol.objects.intentcast import Intentcast
 from protocol.objects.revoke import Revoke
 from protocol.values.place import Where
 
-_EXPIRIES_SPARE = 1_024
-"""Dead places among the expiries that are left alone, beyond as many as there are objects."""
-
 
 def prefix_of(object_id: bytes) -> bytes:
     """Give the 16 bytes by which peers name an object."""
     return object_id[:ID_PREFIX_BYTES]
 
 
-def text_digest(signed: bytes) -> bytes:
-    """Name a signed text whatever its signature: 16 bytes, equal for twins."""
-    return blake2b_256(signed)[:ID_PREFIX_BYTES]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveEntry:
-    """What is kept in memory of one live object."""
+class LiveEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is kept in memory of one live object; the collector has no cycles to look for in it."""
 
     id: ObjectId
     """Its full id."""
@@ -80,22 +73,22 @@ class LiveEntry:
 
 def entry_of(verified: Verified[Any], *, exempt: bool = False) -> LiveEntry:
     """Make the entry of a verified public object."""
-    body = verified.body
-    is_cast = isinstance(body, Intentcast)
+    header, body = verified.header, verified.body
+    is_cast = type(body) is Intentcast
     category, cell, radius_km = aim_of(body.category, body.where) if is_cast else NO_AIM
     return LiveEntry(
         id=verified.id,
-        kind=verified.header.kind,
-        key=verified.header.key,
-        at=verified.header.at,
-        exp=verified.header.exp,
-        text=text_digest(verified.signed),
+        kind=header.kind,
+        key=header.key,
+        at=header.at,
+        exp=header.exp,
+        text=verified.digest,
         target=body.target if isinstance(body, Revoke) else None,
         exempt=exempt,
         category=category,
         cell=cell,
         radius_km=radius_km,
-        surplus=surplus_of(verified.header, len(verified.signed)),
+        surplus=surplus_of(header, len(verified.signed)),
     )
 
 
@@ -114,21 +107,28 @@ NO_AIM: Final[Aim] = ("", 0, 0)
 def aim_of(category: str, where: Mapping[str, Any] | Where) -> Aim:
     """Give the aim of a cast, from its body or from the tree its body is made of.
 
-    Hundreds of thousands are kept: each category is kept once.
+    Hundreds of thousands are kept: each category is kept once, and a cell met of late, too.
     """
     if isinstance(where, Where):
-        return intern(category), int(where.cell or "0", 16), where.radius_km
+        return intern(category), _cell_number(where.cell or "0"), where.radius_km
     cell = where.get("cell")
-    return intern(category), int(cell or "0", 16), int(where.get("radius_km", 0))
+    return intern(category), _cell_number(cell or "0"), int(where.get("radius_km", 0))
+
+
+@lru_cache(maxsize=4_096)
+def _cell_number(cell: str) -> int:
+    """Read an H3 index; equal ones share one number while they are met often."""
+    return int(cell, 16)
 
 
 def _aimed_as(revoke: LiveEntry, target: LiveEntry) -> LiveEntry:
     """Have a revoke go where its target went, and nowhere else."""
-    return replace(revoke, category=target.category, cell=target.cell, radius_km=target.radius_km)
+    return msgspec.structs.replace(
+        revoke, category=target.category, cell=target.cell, radius_km=target.radius_km
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of placing one entry."""
 
     refused: Reason | None = None
@@ -139,6 +139,12 @@ class Placement:
     """Revokes that proved to be none, now that their target is known."""
     evicted: LiveEntry | None = None
     """Who gave way."""
+
+
+_PLACED: Final = Placement()
+_Claim: TypeAlias = tuple[bytes, int]
+"""Author and expiry of a revoke: two of one target that share them say the same."""
+"""It has its place, and nobody lost one."""
 
 
 class LiveTable:
@@ -168,10 +174,11 @@ class LiveTable:
         self.quota = Quota(entries_max)
         self._entries: dict[bytes, LiveEntry] = {}
         self._texts: set[bytes] = set()
-        self._revokes: dict[bytes, list[bytes]] = {}
+        self._revokes: dict[bytes, dict[_Claim, bytes]] = {}
+        self._firm: set[bytes] = set()
         self.holdings = Holdings(self._entries.get)
-        self._expiries: list[tuple[int, bytes]] = []
-        self._expired: list[tuple[int, bytes]] = []
+        self._expiries = Order()
+        self._expired = Order()
 
     def __len__(self) -> int:
         """Count the live objects."""
@@ -202,13 +209,16 @@ class LiveTable:
             wall_ms: the moment, from which lives are reckoned where room is short.
             is_kept: it had its place in an earlier run, and has it again however full it is.
         """
-        if prefix_of(entry.id) in self._entries or entry.text in self._texts:
+        prefix = prefix_of(entry.id)
+        if prefix in self._entries or entry.text in self._texts:
             return Placement(refused=Reason.DUPLICATE)
         if entry.kind is Kind.REVOKE:
             return self._place_revoke(entry, wall_ms, is_kept=is_kept)
+        if prefix not in self._revokes:
+            return self._settle(entry, wall_ms, is_kept=is_kept)
         blocked, false_revokes = self._judge_waiting(entry)
-        for prefix in false_revokes:
-            self._drop(prefix)
+        for name in false_revokes:
+            self._drop(name)
         removed = tuple(e.id for e in false_revokes.values())
         if blocked:
             return Placement(refused=Reason.WITHDRAWN, removed=removed)
@@ -227,7 +237,7 @@ class LiveTable:
         is_free = count < self.quota.entries_max and self.quota.is_sure(entry, count, wall_ms)
         if entry.exempt or is_kept or is_free:
             self._add(entry)
-            return Placement(removed=removed)
+            return Placement(removed=removed) if removed else _PLACED
         lower = self.quota.gives_way(self._sample(), entry, count, wall_ms)
         if lower is None:
             return Placement(refused=Reason.QUOTA, removed=removed)
@@ -238,8 +248,8 @@ class LiveTable:
     def _sample(self) -> list[LiveEntry]:
         """Draw some entries of others, each as likely as any other."""
         drawn = self._chance.sample_places(len(self._expiries), SAMPLE)
-        found = [self._entries.get(self._expiries[place][1]) for place in drawn]
-        return [entry for entry in found if entry is not None and not entry.exempt]
+        found = [self._entries[self._expiries.at_rank(place)[1]] for place in drawn]
+        return [entry for entry in found if not entry.exempt]
 
     def shrink(self, wall_ms: int, most: int) -> list[LiveEntry]:
         """Take out who stands low while there are too many, as after the quota was made smaller.
@@ -258,11 +268,13 @@ class LiveTable:
 
     def _judge_waiting(self, target: LiveEntry) -> tuple[bool, dict[bytes, LiveEntry]]:
         """Hold every revoke that came before its target against it."""
-        waiting = self._revokes.get(prefix_of(target.id), [])
+        waiting = self._revokes[prefix_of(target.id)]
         false_revokes: dict[bytes, LiveEntry] = {}
-        for prefix in waiting:
+        for prefix in waiting.values():
             if self._misfit(self._entries[prefix], target) is not None:
                 false_revokes[prefix] = self._entries[prefix]
+            else:
+                self._firm.add(prefix)
         return len(false_revokes) < len(waiting), false_revokes
 
     def _misfit(self, revoke: LiveEntry, target: LiveEntry) -> Reason | None:
@@ -286,17 +298,46 @@ class LiveTable:
                 return Placement(refused=misfit)
             self._drop(name)
             self._add(_aimed_as(revoke, target))
+            self._firm.add(prefix_of(revoke.id))
             return Placement(replaced=target.id)
-        for prefix in self._revokes.get(name, []):
-            other = self._entries[prefix]
-            if (other.key, other.exp) == (revoke.key, revoke.exp):
-                # Two revokes by one author say the same: every node keeps the smaller one.
-                if other.id < revoke.id:
-                    return Placement(refused=Reason.DUPLICATE)
-                self._drop(prefix)
-                self._add(revoke)
-                return Placement(removed=(other.id,))
-        return self._settle(revoke, wall_ms, is_kept=is_kept)
+        waiting = self._revokes.get(name, {})
+        rival = waiting.get((revoke.key, revoke.exp))
+        if rival is not None:
+            return self._place_smaller(revoke, self._entries[rival])
+        if len(waiting) < limits.revokes_waiting_max:
+            placement = self._settle(revoke, wall_ms, is_kept=is_kept)
+            if is_kept:
+                # Perhaps it took its target's place in that run.
+                self._firm.add(prefix_of(revoke.id))
+            return placement
+        if is_kept or revoke.exempt:
+            return self._settle(revoke, wall_ms, is_kept=is_kept)
+        return self._place_in_crowd(revoke, waiting)
+
+    def _place_smaller(self, revoke: LiveEntry, other: LiveEntry) -> Placement:
+        """Keep the smaller of two revokes that say the same, as every node does."""
+        if other.id < revoke.id:
+            return Placement(refused=Reason.DUPLICATE)
+        prefix = prefix_of(other.id)
+        if prefix in self._firm:
+            self._firm.add(prefix_of(revoke.id))
+        self._drop(prefix)
+        self._add(_aimed_as(revoke, other))
+        return Placement(removed=(other.id,))
+
+    def _place_in_crowd(self, revoke: LiveEntry, waiting: Mapping[_Claim, bytes]) -> Placement:
+        """Keep the smallest of many revokes of a target nobody knows, and whatever is firm.
+
+        One that took its target's place must never give way to those that fit nothing, or the
+        target could come back.
+        """
+        lax = [self._entries[each] for each in waiting.values() if each not in self._firm]
+        largest = max(lax, key=lambda each: each.id, default=revoke)
+        if largest.id <= revoke.id:
+            return Placement(refused=Reason.QUOTA)
+        self._drop(prefix_of(largest.id))
+        self._add(revoke)
+        return Placement(evicted=largest)
 
     def _add(self, entry: LiveEntry) -> None:
         prefix = prefix_of(entry.id)
@@ -304,15 +345,12 @@ class LiveTable:
         self._exempt += entry.exempt
         self._texts.add(entry.text)
         if entry.target is not None:
-            self._revokes.setdefault(prefix_of(entry.target), []).append(prefix)
+            claims = self._revokes.setdefault(prefix_of(entry.target), {})
+            claims[entry.key, entry.exp] = prefix
+            if entry.exempt:
+                self._firm.add(prefix)
         self.holdings.add(entry.at, prefix)
-        heapq.heappush(self._expiries, (entry.exp, prefix))
-        spare = len(self._expiries) + len(self._expired) - 2 * len(self._entries)
-        if spare > _EXPIRIES_SPARE:
-            # Objects that leave and come back, as under a failing disk, leave their places behind.
-            self._expired = []
-            self._expiries = [(each.exp, name) for name, each in self._entries.items()]
-            heapq.heapify(self._expiries)
+        self._expiries.add(entry.exp, prefix)
 
     def _drop(self, prefix: bytes) -> LiveEntry:
         entry = self._entries.pop(prefix)
@@ -320,10 +358,13 @@ class LiveTable:
         self._texts.discard(entry.text)
         if entry.target is not None:
             name = prefix_of(entry.target)
-            self._revokes[name].remove(prefix)
+            del self._revokes[name][entry.key, entry.exp]
+            self._firm.discard(prefix)
             if not self._revokes[name]:
                 del self._revokes[name]
         self.holdings.remove(entry.at, prefix)
+        self._expiries.remove(entry.exp, prefix)
+        self._expired.remove(entry.exp, prefix)
         return entry
 
     def remove(self, prefix: bytes) -> LiveEntry | None:
@@ -332,13 +373,10 @@ class LiveTable:
 
     def retire(self, wall_ms: int) -> None:
         """Compare no more what expired at or before a moment; it is known until `expire`."""
-        while self._expiries and self._expiries[0][0] <= wall_ms:
-            place = heapq.heappop(self._expiries)
-            entry = self._entries.get(place[1])
-            # An object that left and came back stands twice among the expiries.
-            if entry is not None and entry.exp == place[0]:
-                self.holdings.remove(entry.at, place[1])
-                heapq.heappush(self._expired, place)
+        for exp, prefix in self._expiries.to(wall_ms):
+            self._expiries.remove(exp, prefix)
+            self._expired.add(exp, prefix)
+            self.holdings.remove(self._entries[prefix].at, prefix)
 
     def select(self, test: Callable[[LiveEntry], bool]) -> list[LiveEntry]:
         """List the objects of others for which a test holds."""
@@ -347,10 +385,4 @@ class LiveTable:
     def expire(self, wall_ms: int) -> list[LiveEntry]:
         """Take out what expired at or before a moment."""
         self.retire(wall_ms)
-        gone = []
-        while self._expired and self._expired[0][0] <= wall_ms:
-            exp, prefix = heapq.heappop(self._expired)
-            entry = self._entries.get(prefix)
-            if entry is not None and entry.exp == exp:
-                gone.append(self._drop(prefix))
-        return gone
+        return [self._drop(prefix) for _, prefix in self._expired.to(wall_ms)]

@@ -1,9 +1,10 @@
 """The order: names sorted by (`at`, name), kept so that hashing a stretch of them is cheap.
 
-Comparing what two nodes hold means hashing long runs of names, over and over. Here they lie one
-behind the other in segments of plain bytes: a run is hashed by one C call a segment, a newcomer
-moves at most one segment. Enters: times and 16-byte names. Leaves: ranks, names, fingerprints.
-Never here: what a name stands for.
+Comparing what two nodes hold means hashing long runs of names, over and over, while newcomers are
+put in their places one by one. Names lie in segments: a run is joined and hashed by two C calls a
+segment, a newcomer is placed by two searches and moves at most one segment. A name is not copied:
+whoever holds it elsewhere, as the live table does, shares it. Enters: times and 16-byte names.
+Leaves: ranks, names, fingerprints. Never here: what a name stands for.
 Source: docs/protocol/07-sync.md, "Order" and "Fingerprints".
 """
 
@@ -14,8 +15,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from typing import Final, TypeAlias
-
-from protocol.channel.fields import ID_PREFIX_BYTES
 
 Place: TypeAlias = tuple[int, bytes]
 """Where something stands: `at` in Unix ms, and a name or the beginning of one."""
@@ -29,7 +28,7 @@ SALT_BYTES: Final = 16
 _PERSON: Final = b"intentcast-range"
 """Keeps these hashes apart from all others."""
 _SEGMENT_MAX: Final = 4_096
-"""Names in a segment before it is halved: 64 KiB, moved in a few microseconds."""
+"""Names in a segment before it is halved: 32 KiB of places, moved in a microsecond or two."""
 _SEGMENT_MIN: Final = 512
 """A segment with fewer is joined to its neighbour, where both fit half a segment."""
 
@@ -43,7 +42,7 @@ class Order:
         """Start empty."""
         self._firsts: list[Place] = []
         self._ats: list[array[int]] = []
-        self._names: list[bytearray] = []
+        self._names: list[list[bytes]] = []
         self._starts: list[int] | None = None
         self._count = 0
 
@@ -59,14 +58,13 @@ class Order:
         if not self._firsts:
             self._firsts.append((at, name))
             self._ats.append(array("Q"))
-            self._names.append(bytearray())
+            self._names.append([])
         ats, names = self._ats[number], self._names[number]
-        spot = self._spot(number, (at, name))
-        begin = spot * ID_PREFIX_BYTES
-        if spot < len(ats) and ats[spot] == at and names[begin : begin + ID_PREFIX_BYTES] == name:
+        spot = self._spot(number, at, name)
+        if spot < len(ats) and ats[spot] == at and names[spot] == name:
             return
         ats.insert(spot, at)
-        names[begin:begin] = name
+        names.insert(spot, name)
         if spot == 0:
             self._firsts[number] = (at, name)
         self._count += 1
@@ -80,12 +78,11 @@ class Order:
         if number < 0:
             return
         ats, names = self._ats[number], self._names[number]
-        spot = self._spot(number, (at, name))
-        begin = spot * ID_PREFIX_BYTES
-        if spot == len(ats) or ats[spot] != at or names[begin : begin + ID_PREFIX_BYTES] != name:
+        spot = self._spot(number, at, name)
+        if spot == len(ats) or ats[spot] != at or names[spot] != name:
             return
         del ats[spot]
-        del names[begin : begin + ID_PREFIX_BYTES]
+        del names[spot]
         self._count -= 1
         self._starts = None
         if not ats:
@@ -100,8 +97,7 @@ class Order:
         ats, names = self._ats[number], self._names[number]
         half = len(ats) // 2
         self._ats[number : number + 1] = [ats[:half], ats[half:]]
-        cut = half * ID_PREFIX_BYTES
-        self._names[number : number + 1] = [names[:cut], names[cut:]]
+        self._names[number : number + 1] = [names[:half], names[half:]]
         self._firsts.insert(number + 1, self._at_spot(number + 1, 0))
 
     def _join(self, number: int) -> None:
@@ -121,7 +117,7 @@ class Order:
     def rank(self, place: Place) -> int:
         """Count the names that stand before a place."""
         number = bisect_right(self._firsts, place) - 1
-        return 0 if number < 0 else self._begins()[number] + self._spot(number, place)
+        return 0 if number < 0 else self._begins()[number] + self._spot(number, *place)
 
     def at_rank(self, rank: int) -> Place:
         """Give the place of the name that has `rank` names before it, 0..count-1."""
@@ -130,11 +126,7 @@ class Order:
 
     def names(self, start: int, stop: int) -> list[bytes]:
         """List the names from one rank to before another, in order."""
-        return [
-            bytes(run[begin : begin + ID_PREFIX_BYTES])
-            for run in self._runs(start, stop)
-            for begin in range(0, len(run), ID_PREFIX_BYTES)
-        ]
+        return [name for run in self._runs(start, stop) for name in run]
 
     def places(self, start: int, stop: int) -> list[Place]:
         """List the places of the names from one rank to before another, in order."""
@@ -144,6 +136,10 @@ class Order:
             if begin < stop and start < begin + len(self._ats[number]):
                 times += self._ats[number][max(0, start - begin) : stop - begin]
         return list(zip(times, self.names(start, stop), strict=True))
+
+    def to(self, at: int) -> list[Place]:
+        """List the places up to a moment and in it, in order."""
+        return self.places(0, self.rank((at + 1, b"")))
 
     def fingerprint(self, start: int, stop: int, salt: bytes) -> bytes:
         """Hash the names from one rank to before another.
@@ -157,20 +153,19 @@ class Order:
         """
         digest = hashlib.blake2b(digest_size=FINGERPRINT_BYTES, key=salt, person=_PERSON)
         for run in self._runs(start, stop):
-            digest.update(run)
+            digest.update(b"".join(run))
         return digest.digest()
 
-    def _runs(self, start: int, stop: int) -> list[memoryview]:
-        """Give the bytes of a run of names, a piece a segment; to be used at once."""
-        runs: list[memoryview] = []
+    def _runs(self, start: int, stop: int) -> list[list[bytes]]:
+        """Give a run of names, a piece a segment."""
+        runs: list[list[bytes]] = []
         if start >= stop:
             return runs
         begins = self._begins()
         number = bisect_right(begins, start) - 1
         while number < len(begins) and begins[number] < stop:
-            begin = max(0, start - begins[number]) * ID_PREFIX_BYTES
-            end = (stop - begins[number]) * ID_PREFIX_BYTES
-            runs.append(memoryview(self._names[number]).toreadonly()[begin:end])
+            begin = max(0, start - begins[number])
+            runs.append(self._names[number][begin : stop - begins[number]])
             number += 1
         return runs
 
@@ -180,27 +175,14 @@ class Order:
             self._starts = [0, *accumulate(map(len, self._ats))][: len(self._ats)]
         return self._starts
 
-    def _spot(self, number: int, place: Place) -> int:
+    def _spot(self, number: int, at: int, prefix: bytes) -> int:
         """Count the names of a segment that stand before a place."""
-        at, prefix = place
-        ats, names = self._ats[number], self._names[number]
+        ats = self._ats[number]
         low = bisect_left(ats, at)
-        if not prefix:
-            return low
-        high = bisect_right(ats, at, low)
-        while low < high:
-            middle = (low + high) // 2
-            begin = middle * ID_PREFIX_BYTES
-            if names[begin : begin + ID_PREFIX_BYTES] < prefix:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return bisect_left(self._names[number], prefix, low, bisect_right(ats, at, low))
 
     def _at_spot(self, number: int, spot: int) -> Place:
-        begin = spot * ID_PREFIX_BYTES
-        name = bytes(self._names[number][begin : begin + ID_PREFIX_BYTES])
-        return self._ats[number][spot], name
+        return self._ats[number][spot], self._names[number][spot]
 
 
 def between(before: Place, after: Place) -> Place:

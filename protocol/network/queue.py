@@ -9,7 +9,8 @@ Source: docs/protocol/06-gossip.md, "The way in".
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+import msgspec
 
 from protocol import limits
 from protocol.ids import PeerId
@@ -17,8 +18,7 @@ from protocol.network.live import prefix_of
 from protocol.objects.envelope import Candidate
 
 
-@dataclass(slots=True, kw_only=True)
-class Pending:
+class Pending(msgspec.Struct, kw_only=True):
     """A candidate between admission and verdict."""
 
     candidate: Candidate
@@ -68,7 +68,9 @@ class VerifyQueue:
 
     def put(self, candidate: Candidate, peer: PeerId, *, by_stem: bool = False) -> bool:
         """Take a new candidate, or say that its peer's queue is full."""
-        queue = self._queues.setdefault(peer, OrderedDict())
+        queue = self._queues.get(peer)
+        if queue is None:
+            queue = self._queues[peer] = OrderedDict()
         if len(queue) >= limits.verify_queue_peer_max:
             return False
         if len(self._pending) >= self._pending_max and not self._make_room(len(queue)):

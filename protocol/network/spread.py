@@ -9,7 +9,7 @@ Source: docs/protocol/06-gossip.md, "The way on".
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from protocol import limits
 from protocol.channel.messages import Level, LevelGiven
@@ -39,7 +39,7 @@ class Spread:
         carried: Carried,
         *,
         chance: Chance,
-        pushers: int,
+        pushers: Callable[[], int],
         uplink_bps: int | None,
         is_trusted: Callable[[PeerId, int], bool],
     ) -> None:
@@ -48,7 +48,7 @@ class Spread:
         Args:
             carried: the tables.
             chance: which link is drawn, which quiet peers hear the news.
-            pushers: links that push to us.
+            pushers: counts the links that shall push to us.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             is_trusted: whether a peer may hold a push place, for what it did wrong.
         """
@@ -71,9 +71,14 @@ class Spread:
         """Gather what goes on at the end of one event."""
         return Pushes(self._carried, self.slots, self._announcements, now)
 
+    def tell(self, peer: PeerId, prefix: bytes) -> None:
+        """Name an object that is public to whoever sends it by stem."""
+        if peer in self._carried.peers:
+            self._announcements.add(peer, prefix)
+
     def batch(self) -> list[GossipAction]:
         """Wind the clock of the next batch of names, if one waits and none is wound."""
-        if self._is_batching or not self._announcements.is_waiting:
+        if self._is_batching or not (self._announcements.is_waiting or self.choice.has_untold):
             return []
         self._is_batching = True
         spread_ms = limits.batch_ms_max - limits.batch_ms_min + 1
@@ -119,6 +124,7 @@ class Spread:
         """Send the batch; weigh links and tell quiet peers the news with every heartbeat."""
         if timer is Timer.BATCH:
             self._is_batching = False
+            self._spare()
             return [*self._announcements.flush()]
         if timer is not Timer.HEARTBEAT:
             return []
@@ -126,6 +132,12 @@ class Spread:
         actions = self._levels(now)
         actions += [_given(peer, flow) for peer, flow in self.slots.turn(now.mono_ms)]
         return actions + self._news()
+
+    def _spare(self) -> None:
+        """Tell links that push what they need not push any more, unless they hear of it anyway."""
+        for peer, name in self.choice.spared():
+            if self.slots.of(peer) is Flow.QUIET and self._carried.is_wanted_by(peer, name):
+                self._announcements.add(peer, name)
 
     def _news(self) -> list[GossipAction]:
         """Name to some quiet peers what they may have missed."""
@@ -155,6 +167,12 @@ def _given(peer: PeerId, flow: Flow) -> SendMessage:
     return SendMessage(peer=peer, message=message, priority=Priority.CONTROL)
 
 
+_Case: TypeAlias = tuple[int, frozenset[PeerId], bool]
+"""Marks of who holds an object, who does not want it, whether it begins its way here."""
+_Way: TypeAlias = tuple[tuple[PeerId, ...], tuple[PeerId, ...]]
+"""Who gets an object whole, and who by name."""
+
+
 class Pushes:
     """Objects that go on at the end of one event, gathered by peer."""
 
@@ -166,9 +184,12 @@ class Pushes:
         self._slots = slots
         self._announcements = announcements
         self._now = now
-        self._raws: dict[PeerId, list[bytes]] = {}
+        self._going: list[tuple[tuple[PeerId, ...], bytes]] = []
+        self._ways: dict[_Case, _Way] = {}
 
-    def add(self, prefix: bytes, raw: bytes, *, is_first: bool = False) -> None:
+    def add(
+        self, prefix: bytes, raw: bytes, *, is_first: bool = False, edge: PeerId | None = None
+    ) -> None:
         """Send an object on to every linked peer that wants it and is not known to hold it.
 
         Args:
@@ -176,26 +197,55 @@ class Pushes:
             raw: its envelope.
             is_first: it begins its public way here. Then quiet peers hear its name, too: nobody
                 else could tell them, and a node that hardly ever shows anything is quiet for all.
+            edge: who sent it by stem. It hears the name whatever it wants, or a leaf that wants
+                nothing would never learn that its own is out, and lose patience every time.
         """
         carried = self._carried
-        holders = carried.holders.of(prefix)
         self._slots.forwarded(len(raw))
         self._announcements.happened(prefix, self._now.mono_ms)
         entry = carried.live.get(prefix)
-        unwanted = carried.interests.unwanted_by(entry) if entry else carried.peers.keys()
+        if entry is None:
+            return
+        unwanted = carried.interests.unwanted_by(entry)
+        case = carried.holders.marks(prefix), unwanted, is_first
+        way = self._ways.get(case)
+        if way is None:
+            way = self._way(carried.holders.of(prefix) | unwanted, is_first=is_first)
+            self._ways[case] = way
+        pushed, named = way
+        if pushed:
+            self._going.append((pushed, raw))
+        for peer in named:
+            self._announcements.add(peer, prefix)
+        if edge in carried.peers and edge not in pushed and edge not in named:
+            self._announcements.add(edge, prefix)
+
+    def _way(self, left_out: frozenset[PeerId], *, is_first: bool) -> _Way:
+        """Find who gets an object whole, and who by name; most of one event go the same way."""
+        pushed: list[PeerId] = []
+        named: list[PeerId] = []
         for peer, flow in self._slots:
-            if peer in holders or peer in unwanted or (flow is Flow.QUIET and not is_first):
+            if peer in left_out or (flow is Flow.QUIET and not is_first):
                 continue
-            if flow is Flow.PUSH:
-                self._raws.setdefault(peer, []).append(raw)
-            else:
-                self._announcements.add(peer, prefix)
+            (pushed if flow is Flow.PUSH else named).append(peer)
+        return tuple(pushed), tuple(named)
+
+    def _by_peer(self) -> dict[PeerId, list[bytes]]:
+        """Gather what goes to each peer, in order."""
+        if len({id(pushed) for pushed, _ in self._going}) == 1:
+            raws = [raw for _, raw in self._going]
+            return dict.fromkeys(self._going[0][0], raws)
+        gathered: dict[PeerId, list[bytes]] = {}
+        for pushed, raw in self._going:
+            for peer in pushed:
+                gathered.setdefault(peer, []).append(raw)
+        return gathered
 
     def actions(self) -> list[SendMessage]:
         """Give the messages; peers that get the same get one and the same record of it."""
         made: dict[tuple[bytes, ...], list[SendMessage]] = {}
         actions: list[SendMessage] = []
-        for peer, raws in self._raws.items():
+        for peer, raws in self._by_peer().items():
             alike = made.setdefault(tuple(raws), [])
             if not alike:
                 alike += objects_messages(peer, raws, Priority.PUSH)

@@ -10,6 +10,7 @@ Source: docs/protocol/06-gossip.md, "The stem".
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median_low
@@ -87,6 +88,8 @@ class Kept:
     """What."""
     edge: Edge | None
     """Who sent it; None for our own."""
+    tried: tuple[PeerId, ...]
+    """Who got it from here, the last one last."""
     due_ms: int
     """Monotonic ms at which it is published, unless it was seen in public before."""
 
@@ -123,6 +126,7 @@ class Stem:
         self._burst = limits.stem_burst_main if is_main else limits.stem_burst
         self._epoch = _Epoch(ends_ms=0, successors=[], own=0)
         self._edges: dict[PeerId, Edge] = {}
+        self._spent: OrderedDict[PeerId, int] = OrderedDict()
         self._kept: dict[bytes, Kept] = {}
         self._rtts: dict[PeerId, int] = {}
         self._own_count = 0
@@ -174,6 +178,18 @@ class Stem:
         to = successors[self._epoch.own % len(successors)]
         return self._keep(verified, None, to, now)
 
+    def again(self, kept: Kept, now: Now) -> list[GossipAction] | None:
+        """Send an object of our own on its way by another relay; None when all had it.
+
+        For a leaf that would never see it in public: whoever else it showed it to would know that
+        it does not pass on what it does not want.
+        """
+        relays = [each for each in self._around.outbound_relays() if each not in kept.tried]
+        if not relays:
+            return None
+        to = self._chance.sample(relays, 1)[0]
+        return self._keep(kept.verified, None, to, now, kept.tried)
+
     def admits(self, peer: PeerId, now: Now) -> bool:
         """Spend the budget of a peer on one object; False when it has none left."""
         edge = self._edge(peer, now)
@@ -219,10 +235,16 @@ class Stem:
         return self._chance.below(_TENTHS) < self._tenths
 
     def _keep(
-        self, verified: Verified[Any], edge: Edge | None, to: PeerId, now: Now
+        self,
+        verified: Verified[Any],
+        edge: Edge | None,
+        to: PeerId,
+        now: Now,
+        tried: tuple[PeerId, ...] = (),
     ) -> list[GossipAction]:
         wait_ms = self._chance.exponential(self.embargo_ms(is_own=edge is None))
-        kept = Kept(verified=verified, edge=edge, due_ms=now.mono_ms + wait_ms)
+        due_ms = now.mono_ms + wait_ms
+        kept = Kept(verified=verified, edge=edge, tried=(*tried, to), due_ms=due_ms)
         self._kept[prefix_of(verified.id)] = kept
         self._count(kept, 1)
         message = StemMessage(raws=[verified.raw])
@@ -262,6 +284,10 @@ class Stem:
         self._due_ms = due_ms
         return [SetTimer(timer=Timer.EMBARGO, delay_ms=max(0, due_ms - now.mono_ms))]
 
+    def get(self, prefix: bytes) -> Kept | None:
+        """Give what is kept of an object on its way."""
+        return self._kept.get(prefix)
+
     def forget(self, prefix: bytes) -> Kept | None:
         """Let go of an object: it was seen in public, or is to be published now."""
         kept = self._kept.pop(prefix, None)
@@ -290,17 +316,41 @@ class Stem:
         self._rtts[peer] = rtt_ms
 
     def lost(self, peer: PeerId) -> None:
-        """Forget the routes of a peer that left; what it sent stays on its way."""
+        """Forget the routes of a peer that left; what it sent stays on its way.
+
+        What it spent is remembered: a new link brings no new budget.
+        """
         self._rtts.pop(peer, None)
         edge = self._edges.pop(peer, None)
         if edge is not None:
             self._epoch.loads[edge.route] -= 1
+            self._spent[peer] = edge.spent_ms
+            if len(self._spent) > limits.stem_spent_max:
+                self._spent.popitem(last=False)
+
+    def stranded(self, peer: PeerId, now: Now) -> list[GossipAction]:
+        """Send what of our own went to a peer that left by the successor in its place.
+
+        Whether it arrived nobody can tell, and to wait for the end of its patience would keep a
+        person waiting who did nothing but ask at a bad moment. What has no other successor waits.
+        """
+        actions: list[GossipAction] = []
+        ours = [kept for kept in self._kept.values() if kept.edge is None]
+        for kept in [each for each in ours if each.tried[-1] == peer]:
+            others = [each for each in self.successors(now) if each not in kept.tried]
+            if others:
+                self.forget(prefix_of(kept.verified.id))
+                to = others[self._epoch.own % len(others)]
+                actions += self._keep(kept.verified, None, to, now, kept.tried)
+        return actions
 
     def _edge(self, peer: PeerId, now: Now) -> Edge:
         self._turn(now)
         edge = self._edges.get(peer)
         if edge is None:
-            edge = self._edges[peer] = Edge(peer=peer, route=self._draw_route())
+            spent_ms = self._spent.pop(peer, 0)
+            edge = Edge(peer=peer, route=self._draw_route(), spent_ms=spent_ms)
+            self._edges[peer] = edge
         return edge
 
     def _draw_route(self) -> int:

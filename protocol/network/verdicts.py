@@ -38,6 +38,7 @@ class Verdicts:
         """How many of each; the reason is None where a verdict needs none."""
         return self._counts
 
-    def note(self, verdict: Verdict, reason: Reason | None = None) -> None:
-        """Count one."""
-        self._counts[verdict, reason] = self._counts.get((verdict, reason), 0) + 1
+    def note(self, verdict: Verdict, reason: Reason | None = None, *, count: int = 1) -> None:
+        """Count one, or several."""
+        case = verdict, reason
+        self._counts[case] = self._counts.get(case, 0) + count

@@ -216,11 +216,15 @@ class Wanted:
             self.failed(next(reversed(self._sources[greediest].supplies)), greediest)
         return True
 
-    def arrived(self, prefix: bytes, peer: PeerId, mono_ms: int) -> None:
-        """Forget a wish: the object came, from whomever, or will never be taken."""
+    def served(self, peer: PeerId, mono_ms: int) -> None:
+        """Note that a peer serves."""
         source = self._sources.get(peer)
         if source is not None:
             source.moved_ms = source.served_ms = mono_ms
+
+    def arrived(self, prefix: bytes, peer: PeerId, mono_ms: int) -> None:
+        """Forget a wish: the object came, from whomever, or will never be taken."""
+        self.served(peer, mono_ms)
         want = self._wants.pop(prefix, None)
         if want is None:
             return
@@ -243,6 +247,7 @@ class Wanted:
         if want is None or peer not in want.suppliers:
             return
         want.suppliers.remove(peer)
+        del want.named_ms[peer]
         self._sources[peer].supplies.pop(prefix)
         if want.asked == peer:
             self._release(prefix, want, peer)

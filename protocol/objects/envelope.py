@@ -8,7 +8,8 @@ made anywhere else. Source: docs/protocol/03-envelope.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import msgspec
@@ -30,6 +31,7 @@ T_co = TypeVar("T_co", bound=Body, covariant=True)
 
 _PARTS = 3
 _SIGNATURE_BYTES = 64
+_DIGEST_BYTES = 16
 _Signature = Annotated[
     bytes, msgspec.Meta(min_length=_SIGNATURE_BYTES, max_length=_SIGNATURE_BYTES)
 ]
@@ -67,10 +69,11 @@ class Candidate(msgspec.Struct, kw_only=True):
     """Who gave it; None for our own."""
     text: Text | None = None
     """What was read of `signed`, once somebody has: see `text_of`."""
+    digest: bytes = b""
+    """`text_digest` of `signed`, once somebody has asked: see `digest_of`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified(Generic[T_co]):
+class Verified(msgspec.Struct, Generic[T_co], frozen=True, kw_only=True):
     """An object whose signature, header and body hold. Made by `open_envelope` alone."""
 
     id: ObjectId
@@ -85,6 +88,8 @@ class Verified(Generic[T_co]):
     """The signed fields."""
     body: T_co
     """The typed body."""
+    digest: bytes
+    """`text_digest` of the signed text: twins have the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +167,19 @@ def text_of(candidate: Candidate, *, net: str) -> Text:
     return text
 
 
+def text_digest(signed: bytes) -> bytes:
+    """Name a signed text whatever its signature: 16 bytes, equal for twins."""
+    return blake2b(signed, digest_size=_DIGEST_BYTES).digest()
+
+
+def digest_of(candidate: Candidate) -> bytes:
+    """Name the signed text of a candidate; only the first asker waits for it."""
+    digest = candidate.digest
+    if not digest:
+        digest = candidate.digest = text_digest(candidate.signed)
+    return digest
+
+
 def read_header_of(candidate: Candidate, *, net: str) -> Header:
     """Read the signed fields of a candidate, signature unchecked.
 
@@ -229,6 +247,7 @@ def open_envelope(
         signature=candidate.signature,
         header=header,
         body=body_of(text),
+        digest=digest_of(candidate),
     )
 
 
@@ -294,4 +313,4 @@ def _check_size(signed: bytes, *, public: bool) -> None:
 
 
 def _with_target(header: Header, target: int) -> Header:
-    return replace(header, target=target)
+    return msgspec.structs.replace(header, target=target)

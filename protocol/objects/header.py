@@ -7,9 +7,10 @@ Source: docs/protocol/03-envelope.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from protocol import limits
 from protocol.errors import ObjectError, Reason
@@ -45,8 +46,7 @@ ALWAYS_SEALED = frozenset({Kind.OFFER, Kind.ACCEPTANCE, Kind.EVENT})
 """Kinds that travel in letters only; a revoke travels as its target did."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
+class Header(msgspec.Struct, frozen=True, kw_only=True):
     """The signed fields around a body."""
 
     net: str

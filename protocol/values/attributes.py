@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -210,6 +211,7 @@ class AttributeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return AttributeValue(value=list(dict.fromkeys(read(part) for part in parts)))
 
 
+@lru_cache(maxsize=4_096)
 def check_attribute_key_shape(key: str) -> None:
     """Refuse a key that is not a slug of 1-40 characters `[a-z0-9-]`.
 

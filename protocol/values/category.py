@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -24,6 +25,7 @@ _STEM_CHARS_MIN: Final = 3
 """Shorter words are not shortened: `gas` is not a plural."""
 
 
+@lru_cache(maxsize=4_096)
 def check_category_shape(path: str) -> None:
     """Refuse a path that is not 1-4 slugs of `[a-z0-9-]`, each of 1-40 characters, joined by `/`.
 

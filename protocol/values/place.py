@@ -8,6 +8,7 @@ place finer than resolution 7 (about 5 km2) must never leave this node.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Final
 
 import h3
@@ -33,6 +34,7 @@ class Where(msgspec.Struct, frozen=True, omit_defaults=True):
     """True when the place does not matter; then there is no cell."""
 
 
+@lru_cache(maxsize=4_096)
 def _valid(cell: str) -> str:
     # The pattern comes first: the library also takes upper case and leading zeros, which would
     # give one place several spellings.

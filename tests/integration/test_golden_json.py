@@ -78,7 +78,7 @@ ELSEWHERE = {
 
 CHANGING = {
     *("pid", "uptime_s", "rtt_ms", "connected_s", "bytes_in", "bytes_out", "bytes", "objects"),
-    *("clock_offset_ms", "until", "tries", "put", "checked", "sent_to", "notes", "score", "points"),
+    *("clock_offset_ms", "until", "tries", "put", "checked", "seen_at", "notes", "score", "points"),
     *("lag_ms", "penalty_ms", "merit", "news_left", "pull_kib_left"),
     *("successors", "waiting", "carriers", "tunnels", "direct"),
 }
@@ -101,9 +101,10 @@ def normal(value: Any, member: str = "", home: str = "") -> Any:
     """Put one name in the place of everything that is another in each run."""
     match value:
         case {"standing": _, "why": _}:
-            # Which link is drawn by lot is another one in each run.
+            # Which link is drawn by lot, and which was weighed already, is another in each run.
             return {name: normal(child, name, home) for name, child in value.items()} | {
-                "why": "WHY"
+                "lag_ms": 0,
+                "why": "WHY",
             }
         case dict():
             return {name: normal(child, name, home) for name, child in value.items()}

@@ -59,6 +59,9 @@ async def test_a_cast_reaches_everybody_and_is_on_their_disks(build: Build):
     assert not buyer.has_heard(cast.id)
     await until(lambda: buyer.network.seen_at(cast.id) == (1, 1))
     assert [peer.first_objects for peer in relay.network.peers()].count(1) == 1
+    counted, views = relay.network.traffic.sums, relay.network.peers()
+    assert counted["in"] >= sum(view.bytes_in for view in views) >= len(cast.raw)
+    assert counted["out"] >= sum(view.bytes_out for view in views) >= 2 * len(cast.raw)
 
 
 def revoke_of(cast: Any, by: Party = buyer_ana, minutes: int = 1) -> Any:
@@ -226,12 +229,12 @@ async def test_peers_are_added_by_address_and_key(build: Build):
 
 
 async def test_clocks_are_compared_with_three_peers(build: Build):
-    relay = await build("relay", clock=clock_at(NOW_MS + HOUR_MS + 5 * MINUTE_MS))
-    assert relay.network.clock_median_ms() is None
-    for number in range(3):
-        await build(f"leaf{number}", relay, listens=False)
-    await until(lambda: relay.peer_count == 3)
-    offset = relay.network.clock_median_ms()
+    relays = [await build(f"relay{number}") for number in range(3)]
+    late = clock_at(NOW_MS + HOUR_MS + 5 * MINUTE_MS)
+    leaf = await build("leaf", *relays, listens=False, clock=late)
+    await until(lambda: leaf.peer_count == 3)
+    assert relays[0].network.clock_median_ms() is None, "who dials it has no vote"
+    offset = leaf.network.clock_median_ms()
     assert offset is not None
     assert abs(offset + 5 * MINUTE_MS) < 5_000
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from nacl import bindings
 
 from node.keystore import PROFILE_CONTEXT
 from node.market.buyer import Choice
 from node.post.letters import Discard, Recorded
-from protocol import limits, signing
-from protocol.encoding import encode
+from protocol import limits
 from protocol.errors import Reason
 from protocol.ids import blake2b_256
 from protocol.market.cast import CastState
@@ -42,6 +39,7 @@ from tests.parties import (
     make_event,
     make_offer,
     make_profile,
+    twin_of,
     vendor_bo,
 )
 
@@ -196,21 +194,6 @@ async def test_an_acceptance_dated_back_does_not_revive_an_offer(home: Home):
 
 
 # --- two signatures under one text ---------------------------------------------------------------
-
-
-def twin_of(verified: Verified[Any], party: Party) -> Verified[Any]:
-    """Sign the same text with another nonce: valid, and another id."""
-    order = 2**252 + 27742317777372353535851937790883648493
-    digest = hashlib.sha512(party.seed("sign")).digest()
-    scalar = int.from_bytes(digest[:32], "little") & ((1 << 254) - 8) | (1 << 254)
-    nonce = int.from_bytes(hashlib.sha512(b"other" + verified.signed).digest(), "little") % order
-    point = bindings.crypto_scalarmult_ed25519_base_noclamp(nonce.to_bytes(32, "little"))
-    tagged = signing.Tag(verified.header.kind.value).prefix() + verified.signed
-    hashed = hashlib.sha512(point + verified.header.key + tagged).digest()
-    challenge = int.from_bytes(hashed, "little") % order
-    answer = (nonce + challenge * scalar) % order
-    signature = point + answer.to_bytes(32, "little")
-    return open_stored(encode([verified.signed, signature, None]), net=NET)
 
 
 async def test_a_second_signature_under_an_acceptance_is_no_second_deal(home: Home):

@@ -359,6 +359,7 @@ async def test_numbers_are_those_of_what_was_done(fair: Fair):
     assert found["casts"]["open",] == 1
     assert found["peers"]["out",] == 1
     assert found["objects_received_total"]["accepted", "none"] >= 1
+    assert found["object_copies_total"]["public",] >= 1
     assert found["events_total"] == {(): buyer.handle.chronicle.newest}
     served = await relay.handle.survey.census()
     assert served["peers"]["in",] == 2

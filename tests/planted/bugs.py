@@ -98,9 +98,9 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="take a second signature over a text that is held",
-        file="protocol/network/intake.py",
-        old="        if carried.live.has_text(text_digest(candidate.signed)):",
-        new="        if carried.live.has_text(b''):",
+        file="protocol/network/live.py",
+        old="        if prefix in self._entries or entry.text in self._texts:",
+        new="        if prefix in self._entries:",
         tests=(*GOSSIP, "tests/integration/test_gossip.py"),
     ),
     Bug(
@@ -300,10 +300,17 @@ BUGS: tuple[Bug, ...] = (
         tests=("tests/unit/protocol/network/test_choice.py",),
     ),
     Bug(
+        name="end any link for who is back",
+        file="protocol/network/links.py",
+        old="if self._links[peer].place == place), None)",
+        new="if self._links[peer].place >= 0), None)",
+        tests=("tests/unit/protocol/network/test_links_broken.py",),
+    ),
+    Bug(
         name="let every link name what is new",
         file="protocol/network/choice.py",
-        old="named[: limits.ids_links]",
-        new="named",
+        old="named[limits.ids_links :], Flow.QUIET",
+        new="named[limits.ids_links :], Flow.IDS",
         tests=("tests/unit/protocol/network/test_choice.py",),
     ),
     Bug(
@@ -365,8 +372,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="keep links of which none serves",
         file="protocol/network/service.py",
-        old="return mono_ms - max(waits)",
-        new="return 0",
+        old="        if mono_ms - max(waits) >= limits.unserved_ms:",
+        new="        return 0\n        if False:",
         tests=("tests/unit/protocol/network/test_service.py",),
     ),
 )

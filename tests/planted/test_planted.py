@@ -10,17 +10,17 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.planted.bugs import BUGS, Bug
+from tests.today import DAY
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("protocol", "node", "tests", "scripts", "docs", "pyproject.toml", "README.md")
 IS_LONG = os.environ.get("INTENTCAST_LONG") == "1"
-TODAY = int(time.time() // 86_400) % len(BUGS)
+TODAY = DAY % len(BUGS)
 CHOSEN = BUGS if IS_LONG else (BUGS[TODAY],)
 
 

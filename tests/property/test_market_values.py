@@ -168,7 +168,7 @@ def rank_inputs(draw):
     body = msgspec.structs.replace(
         OFFER.body, total=draw(st.integers(0, 10**13)), cur=draw(st.sampled_from(["USD", "EUR"]))
     )
-    offer = dataclasses.replace(OFFER, id=draw(st.binary(min_size=32, max_size=32)), body=body)
+    offer = msgspec.structs.replace(OFFER, id=draw(st.binary(min_size=32, max_size=32)), body=body)
     return RankInput(offer=offer, verdict=verdict, first_contact=draw(st.booleans()))
 
 
@@ -207,7 +207,7 @@ def test_a_dearer_offer_never_rises(offers, chosen, more):
     first = offers[0]
     body = first.offer.body
     dearer = msgspec.structs.replace(body, total=min(10**13, body.total + more))
-    changed = dataclasses.replace(first, offer=dataclasses.replace(first.offer, body=dearer))
+    changed = dataclasses.replace(first, offer=msgspec.structs.replace(first.offer, body=dearer))
     same_money = [one for one in offers if one.offer.body.cur == body.cur]
     before = {r.offer_id: r.position for r in rank(same_money, chosen)}
     after = {r.offer_id: r.position for r in rank([changed, *same_money[1:]], chosen)}

@@ -1,6 +1,6 @@
 """Lays siege to one node: `python -m tests.siege`, some minutes; `--short` as the tests do.
 
-Leaves a table, and ends with 1 when a bound of `docs/reference/performance.md` is broken.
+Leaves a table, and ends with 1 when a bound of `tests.siege.attacks` is broken.
 """
 
 from __future__ import annotations

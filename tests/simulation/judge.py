@@ -21,7 +21,6 @@ from tests.simulation.papers import Paper, letter_parts, read_paper
 
 WAIT_MS = 7 * 86_400_000 - 10 * 60_000
 """A buyer acts on no `cancelled` that was signed sooner after its acceptance."""
-GRACE_MS = 2 * 60_000
 
 DEALS = {
     "buyer": {

@@ -33,6 +33,15 @@ class PublicReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """The boxes are open to then, Unix ms."""
 
 
+class Reach(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How far an object is known to have come; nobody can know it of the whole network."""
+
+    seen_at: Count
+    """Linked peers that named it, or brought it back, since this node started."""
+    peers: Count
+    """Linked peers."""
+
+
 class _PublicFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The members of a request that everybody on the network sees."""
 
@@ -127,8 +136,8 @@ class CastView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """When it ends."""
     offers: Count
     """Vendors that answered."""
-    sent_to: Count
-    """Links it could go out by just now."""
+    reach: Reach
+    """How far it is known to have come."""
     note: str
     """Where it stands, in a sentence."""
 

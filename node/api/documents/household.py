@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from node.api.documents.parts import Count, KeyId, Moment, NodeKey
+from node.api.documents.parts import Count, Handle, KeyId, Moment, NodeKey
 from protocol.market.cast import CastState
 from protocol.market.deal import DealState
 
@@ -57,6 +57,17 @@ class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Mailboxes last asked without a tunnel, for want of one."""
 
 
+class NewestReach(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How far the newest open request is known to have come."""
+
+    cast: Handle
+    """Which."""
+    seen_at: Count
+    """Linked peers that named it, or brought it back, since this node started."""
+    peers: Count
+    """Linked peers."""
+
+
 class StatusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the node is."""
 
@@ -86,6 +97,8 @@ class StatusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Name of the shop shown to the network; null when none is."""
     casts: dict[CastState, Count]
     """Own requests, by state; states without any are left out."""
+    reach: NewestReach | None
+    """Of the newest open request; null when none is open."""
     deals: dict[DealState, Count]
     """Deals, by state; states without any are left out."""
     locked: bool
@@ -108,7 +121,7 @@ class PeerEsteem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     given: Literal["push", "ids", "quiet"]
     """How new objects go to it."""
     lag_ms: Count | None
-    """How far behind the first it brought them lately, ms."""
+    """How far behind the first it brought them lately, ms; null before any showed it."""
     penalty_ms: Count
     """Added to that for broken promises."""
     merit: Count

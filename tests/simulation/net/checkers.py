@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SECOND_US = 1_000_000
 
 
-_NO_FAULT = ("quota", "duplicate", "shutdown", "closed")
+NO_FAULT = ("quota", "duplicate", "shutdown", "closed")
 """Reasons to end a link that blame nobody; `closed` ends feelers, and links given up for others."""
 
 # --- who is there -----------------------------------------------------------------------------
@@ -57,11 +57,11 @@ def reachable(run: Run) -> set[int]:
 # --- deliveries -------------------------------------------------------------------------------
 
 
-def _missing(run: Run, nodes: list[Node]) -> tuple[int, int, list[str]]:
-    """Count (wanted, got) of the measured objects at some nodes, and name a few that lack."""
+def _missing(run: Run, nodes: list[Node], stories: list[Story]) -> tuple[int, int, list[str]]:
+    """Count (wanted, got) of some objects at some nodes, and name a few that lack."""
     wanted = got = 0
     lacking: list[str] = []
-    for story in run.tally.measured:
+    for story in stories:
         have = {*story.nodes, story.author}
         for node in nodes:
             if not run.wants(node, story):
@@ -111,24 +111,32 @@ def delivered(
         nodes = [node for node in nodes if node.number in linked]
     if quick_only:
         nodes = [node for node in nodes if not node.is_slow]
+    stories = run.tally.measured
     if clocks_within_s:
         nodes = [node for node in nodes if abs(node.skew_ms) <= clocks_within_s * 1_000]
-    wanted, got, lacking = _missing(run, nodes)
+        numbers = run.world.nodes
+        stories = [s for s in stories if abs(numbers[s.author].skew_ms) <= clocks_within_s * 1_000]
+    wanted, got, lacking = _missing(run, nodes, stories)
     run.notes["delivered"] = got / wanted if wanted else 0.0
     if not wanted or got < part * wanted:
         return [f"{got} of {wanted} deliveries; missing: {', '.join(lacking)}"]
     return []
 
 
-def at_once(run: Run, *, within_s: float = 5.0, part: float = 1.0) -> list[str]:
+def at_once(
+    run: Run, *, within_s: float = 5.0, part: float = 1.0, quick_only: bool = False
+) -> list[str]:
     """Nodes with a way of honest links got every object so soon after it was public.
 
     Args:
         run: the run.
         within_s: seconds: less than what only a comparison would bring.
         part: of those deliveries that have to be made.
+        quick_only: ask only of nodes that are reached at full speed.
     """
     linked = run.linked_before or reachable(run)
+    if quick_only:
+        linked = {number for number in linked if not run.world.nodes[number].is_slow}
     wanted = got = 0
     for story in run.tally.measured:
         soon = {
@@ -202,7 +210,7 @@ def no_quarrel(run: Run) -> list[str]:
     return [
         f"{count} links between honest nodes were ended: {why}"
         for (ours, theirs, why), count in sorted(run.tally.parted.items())
-        if ours and theirs and why not in _NO_FAULT
+        if ours and theirs and why not in NO_FAULT
     ]
 
 
@@ -275,6 +283,17 @@ def spam_held_back(run: Run, *, part: float) -> list[str]:
     )
 
 
+def served_seldom(run: Run, *, most: int = 3) -> list[str]:
+    """Nobody was sent one object by one honest peer more often, pushed or asked for.
+
+    Args:
+        run: the run; who asks too much counts what it gets.
+        most: times.
+    """
+    times = run.notes.get("served_most", 0)
+    return [f"an object went {times:g} times to one that asked"] if times > most else []
+
+
 def real_ones_live(run: Run) -> list[str]:
     """No honest node thinks badly of an object because of a forged copy of it."""
     bad = 0
@@ -294,6 +313,8 @@ def unknown_origin(run: Run, *, part: float) -> list[str]:
             right += run.world.by_key[peer].number == story.author
     run.notes["origin_accuracy"] = right / max(1, guessed)
     run.notes["origin_guesses"] = guessed
+    if run.boxes is not None:
+        run.notes |= run.boxes.judge()
     if not guessed or right > part * guessed:
         return [f"{right} of {guessed} authors were guessed, at most {part} is allowed"]
     return []
@@ -414,6 +435,7 @@ CHECKERS: dict[str, Callable[..., Any]] = {
     "honest links": honest_links,
     "accepted once": accepted_once,
     "spam held back": spam_held_back,
+    "served seldom": served_seldom,
     "real ones live": real_ones_live,
     "unknown origin": unknown_origin,
     "equal sets": equal_sets,

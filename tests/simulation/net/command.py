@@ -8,6 +8,7 @@ import json
 import resource
 import sys
 import time
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -57,8 +58,8 @@ def measure(chosen: argparse.Namespace) -> int:
     wanted = chosen.only or [""]
     rows = [row for row in figures.ROWS if any(each in row.name for each in wanted)]
     results: list[figures.Result] = []
+    begun = time.perf_counter()
     for number, row in enumerate(rows):
-        begun = time.perf_counter()
         results.append(
             figures.measure(
                 row,
@@ -67,18 +68,21 @@ def measure(chosen: argparse.Namespace) -> int:
                 each=partial(show_row, row.name, number, len(rows)),
             )
         )
-        show_result(results[-1], time.perf_counter() - begun)
+        show_result(results[-1])
+        if chosen.json:
+            # After each row: a long run may be ended before its last.
+            chosen.json.write_text(json.dumps(figures.document_of(results), indent=1) + "\n")
         gc.collect()
-    if chosen.json:
-        chosen.json.write_text(json.dumps(figures.document_of(results), indent=1) + "\n")
     if chosen.svg:
         curves = [(result.row.name, result.curve) for result in results if result.curve]
         title = f"How objects spread among {chosen.nodes:,} nodes"
         chosen.svg.write_text(drawing.spread(curves, title))
-    print(f"commit {scenarios.commit()}")
-    marks = [line[5] for result in results for line in figures.lines_of(result)]
-    print(f"{marks.count('MISSED')} of {len([m for m in marks if m])} bounds missed")
-    return 1 if "MISSED" in marks else 0
+    took_s = time.perf_counter() - begun
+    print(f"{datetime.now(UTC):%Y-%m-%d}, commit {scenarios.commit()}, {took_s:,.0f} s")
+    marks = [line[5] for result in results for line in figures.lines_of(result) if line[5]]
+    missed = len([mark for mark in marks if mark.startswith("MISSED")])
+    print(f"{missed} of {len(marks)} bounds missed")
+    return 1 if missed else 0
 
 
 def show_row(name: str, number: int, count: int, at_us: int, end_us: int) -> None:
@@ -89,16 +93,16 @@ def show_row(name: str, number: int, count: int, at_us: int, end_us: int) -> Non
         print(f" [{'#' * done:24}]", end="", file=sys.stderr, flush=True)
 
 
-def show_result(result: figures.Result, took_s: float) -> None:
+def show_result(result: figures.Result) -> None:
     """Print the lines of one row, with the command that measures it again."""
     if sys.stderr.isatty():
         print("\r" + " " * 70 + "\r", end="", file=sys.stderr)
     for name, what, must, stretch, value, mark, seed in figures.lines_of(result):
-        print(f"{name:34} {what:36} {must:>8} {stretch:>8} {value:>12} {mark:8} {seed:>4}")
-    for failure in result.failures:
-        print(f"{'':34} {failure}")
+        print(f"{name:34} {what:36} {must:>8} {stretch:>8} {value:>12} {mark:16} {seed:>4}")
+    for line in (*result.failures, *filter(None, [result.row.note])):
+        print(f"{'':34} {line}")
     if not result.row.elsewhere:
-        print(f"{'':34} {figures.command_of(result)}  ({took_s:.0f} s)", flush=True)
+        print(f"{'':34} {figures.command_of(result)}  ({result.took_s:.0f} s)", flush=True)
 
 
 def main() -> int:
@@ -119,7 +123,12 @@ def main() -> int:
     every.add_argument("--only", action="append", help="rows whose name holds this")
     every.add_argument("--json", type=Path, metavar="FILE")
     every.add_argument("--svg", type=Path, metavar="FILE")
+    page = verbs.add_parser("page", help="write figures that were kept as JSON as a table")
+    page.add_argument("file", type=Path)
     chosen = parser.parse_args()
+    if chosen.verb == "page":
+        print(figures.page_of(json.loads(chosen.file.read_text("utf-8"))))
+        return 0
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)
     if chosen.verb == "list":

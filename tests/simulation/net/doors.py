@@ -178,12 +178,13 @@ class Doors:
             return
         when_us = world.at_us + (wire.one_way_us if after_us is None else after_us)
         # What was said before the goodbye is still heard.
-        world.later(max(when_us, *wire.arrived_us), lambda: self._lose(twin))
+        broke = after_us is not None
+        world.later(max(when_us, *wire.arrived_us), lambda: self._lose(twin, broke=broke))
 
     def cut(self, wire: Wire, *, after_us: int) -> None:
         """Let nothing through from now on; this end gives the link up after a while."""
         wire.rate = 0
-        self._world.later(self._world.at_us + after_us, partial(self._lose, wire))
+        self._world.later(self._world.at_us + after_us, partial(self._lose, wire, broke=True))
 
     def _forget(self, wire: Wire) -> bool:
         node = wire.src
@@ -196,9 +197,9 @@ class Doors:
             node.inbound -= 1
         return True
 
-    def _lose(self, wire: Wire) -> None:
+    def _lose(self, wire: Wire, *, broke: bool) -> None:
         if self._forget(wire) and wire.src.is_up:
-            self._world.turn(wire.src, [PeerLost(peer=wire.dst.key)])
+            self._world.turn(wire.src, [PeerLost(peer=wire.dst.key, broke=broke)])
 
     def vanish(self, node: Node, *, noticed_us: int = 0) -> None:
         """Let a node die without a word; its peers notice after a while."""

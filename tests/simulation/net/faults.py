@@ -11,7 +11,11 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from protocol.channel.messages import Interest
+from protocol.network.events import ChangeInterest
+from tests.simulation.net import intruders
 from tests.simulation.net.nodes import Node
+from tests.simulation.net.restarts import Restarts
 from tests.simulation.net.roles import drawn
 from tests.simulation.net.wires import Wire
 from tests.simulation.net.world import Observer
@@ -127,8 +131,62 @@ def skew(run: Run, *, part: float, by_s: float) -> None:
         part: of all nodes.
         by_s: seconds ahead; every second one is as much behind.
     """
-    for number, node in enumerate(_some(run, f"skew {by_s}", "all", part)):
+    chance = Random(f"{run.scenario.seed}/skew {by_s}")
+    right = [node for node in run.world.nodes if not node.skew_ms]
+    # Also those that are not up yet: their clocks are wrong from the start.
+    for number, node in enumerate(drawn(right, "all", part, chance)):
         node.skew_ms = int(by_s * 1_000) * (-1 if number % 2 else 1)
+
+
+def hostage(run: Run, *, victim: int, category: str, honest_links: int = 1) -> None:
+    """Nearly all links of a node lead to those who keep from it the one thing it wants.
+
+    Args:
+        run: the run.
+        victim: number of the node.
+        category: what is kept back.
+        honest_links: links that are left as they were.
+    """
+    node = run.world.nodes[victim]
+    node.interest = Interest(categories=[category], cells=None)
+    run.world.turn(node, [ChangeInterest(interest=node.interest)])
+    others = [wire.dst for wire in node.wires.values()][honest_links:]
+    for other in others:
+        other.role, other.is_honest = "jailer", False
+        other.mind = intruders.Jailer(run, other, category=category)
+    run.notes["jailers"] = len(others)
+
+
+def restarts(
+    run: Run,
+    *,
+    lives: int,
+    victim: int = 0,
+    poisoned: float = 0.5,
+    gone: float = 0.2,
+    anchored: bool = True,
+    told: str = "many",
+    from_s: float = 20.0,
+    to_s: float = 120.0,
+) -> None:
+    """One node is started again and again among hostile ones; all others are there for it only.
+
+    Args:
+        run: the run.
+        lives: how often it starts.
+        victim: its number; it is a relay from then on.
+        poisoned: part of the nodes on its disk that is hostile, heard of and reached alike.
+        gone: part of the honest relays that nobody reaches, drawn anew for each start.
+        anchored: whether it has links from before the attack to begin with.
+        told: `many` groups told it of what it knows, or `one`, which is hostile.
+        from_s: least length of a life.
+        to_s: greatest, unless it has not caught up by then.
+    """
+    run.observers["restarts"] = siege = Restarts(
+        run, victim=victim, lives=lives, poisoned=poisoned, gone=gone, anchored=anchored,
+        told=told, life_s=(from_s, to_s),
+    )  # fmt: skip
+    run.world.later(run.world.at_us + 2_000_000, siege.begin)
 
 
 FAULTS: dict[str, Callable[..., Any]] = {
@@ -137,5 +195,7 @@ FAULTS: dict[str, Callable[..., Any]] = {
     "partition": partition,
     "slow": slow,
     "skew": skew,
+    "hostage": hostage,
+    "restarts": restarts,
 }
 """By the name a scenario gives."""

@@ -8,13 +8,16 @@ Source: docs/reference/performance.md.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulation.net import pairs
+from tests.simulation import junk, letters
+from tests.simulation.net import hearsay, pairs
 from tests.simulation.net.scenario import Run, commit, load
 
+_VERDICTS = {"must": "met", "stretch": "met, stretch too", "MISSED": "not measured"}
 MORE = {"warm_up": 60, "objects": 30}
 
 
@@ -56,6 +59,8 @@ class Row:
     """What is read off it."""
     elsewhere: str = ""
     """Where it is measured, when not here."""
+    note: str = ""
+    """Why a bound is out of reach, and what was tried."""
     special: Callable[[int], dict[str, float]] | None = None
     """Gives its figures from a seed, where it is no scenario."""
 
@@ -69,6 +74,8 @@ class Result:
     nodes: int
     values: dict[str, float]
     failures: list[str]
+    took_s: float = 0.0
+    """Seconds it took to measure."""
     curve: list[tuple[float, float]] = field(default_factory=list)
 
 
@@ -93,6 +100,24 @@ def _beats(must: float, stretch: float) -> tuple[Bound, ...]:
     return (whole, _all())
 
 
+def _origin(name: str, part: int, musts: tuple[float, float], engine: dict[str, Any]) -> Row:
+    """Spies as peers; then also as mailboxes and carriers of tunnels, that compare notes."""
+    keys = (
+        ("authors found by peers", "origin_accuracy", musts[0], part / 100),
+        ("with both ends of a tunnel", "origin_joined", musts[1], None),
+        ("with whom a carrier was asked for", "origin_moment", musts[1], None),
+    )
+    return Row(
+        name=name,
+        scenario="spies",
+        changes={"part": part / 100, "engine": engine},
+        bounds=tuple(
+            Bound(name=what, key=key, must=must, stretch=stretch, digits=3)
+            for what, key, must, stretch in keys
+        ),
+    )
+
+
 ROWS: tuple[Row, ...] = (
     Row(
         name="honest, K = 3",
@@ -108,7 +133,7 @@ ROWS: tuple[Row, ...] = (
             Bound(
                 name="payloads a node sends, p99", key="upload_p99", must=32, stretch=24, digits=0
             ),
-            Bound(name="payloads a node sends, most", key="upload_max", must=32, digits=0),
+            Bound(name="payloads a node pushes, most", key="push_max", must=32, digits=0),
         ),
     ),
     Row(
@@ -205,25 +230,10 @@ ROWS: tuple[Row, ...] = (
         ),
     ),
     *(
-        Row(
-            name=f"origin, {part} % spies",
-            scenario="spies",
-            changes={"part": part / 100},
-            bounds=(
-                Bound(
-                    name="authors found",
-                    key="origin_accuracy",
-                    must=must,
-                    stretch=part / 100,
-                    digits=3,
-                ),
-                Bound(
-                    name="with boxes and tunnels, reckoned", key="origin_all", must=wide, digits=3
-                ),
-            ),
-        )
-        for part, must, wide in ((5, 0.07, 0.09), (10, 0.13, 0.17), (20, 0.23, 0.30))
+        _origin(f"origin, {part} % spies", part, bounds, {})
+        for part, bounds in ((5, (0.07, 0.09)), (10, (0.13, 0.17)), (20, (0.23, 0.30)))
     ),
+    _origin("origin, 10 % spies, careful", 10, (0.13, 0.17), {"private": "careful"}),
     Row(
         name="eclipse by one /16 with 10,000 keys",
         special=pairs.eclipse,
@@ -233,9 +243,59 @@ ROWS: tuple[Row, ...] = (
             Bound(name="part of tried", key="tried_part", must=0.0625, digits=4),
         ),
     ),
-    Row(name="letters receipted end to end", elsewhere="whole nodes: tests/integration"),
-    Row(name="flood of bad signatures", elsewhere="a real process: scripts/bench"),
-    Row(name="memory under 10^7 hostile ids", elsewhere="a real process: scripts/bench"),
+    Row(
+        name="eclipse over 1,000 restarts, book half poisoned",
+        scenario="eclipse",
+        changes={
+            "hostile": [{"role": "mute", "part": 0.5}],
+            "faults": [
+                {"fault": "restarts", "at_s": 0, "settings": {"lives": 1_000, "poisoned": 0.5}}
+            ],
+        },
+        bounds=(
+            Bound(name="part that led to hostile only", key="surrounded_part", must=1e-3, digits=4),
+            Bound(name="not equal within 10 min", key="late", must=0, digits=0),
+        ),
+    ),
+    Row(
+        name="10^6 made-up node records",
+        special=hearsay.flood,
+        bounds=(
+            Bound(name="tables beyond their cap", key="overfull", must=0, digits=0),
+            Bound(name="honest links of ten", key="honest_links", must=10, least=True, digits=0),
+            Bound(name="known of those told, at most", key="known", must=8_448, digits=0),
+            Bound(name="memory, MiB", key="peak_mib", must=32, stretch=16, digits=1),
+            Bound(name="told past all measure, MiB", key="peak_poured_mib", must=32, digits=1),
+        ),
+    ),
+    Row(
+        name="letters, one box of three bad",
+        special=letters.measure,
+        bounds=(
+            Bound(
+                name="receipted, each side a day away",
+                key="receipted",
+                must=0.9999,
+                stretch=1.0,
+                least=True,
+                digits=6,
+            ),
+            Bound(name="shown twice", key="shown_twice", must=0, digits=0),
+        ),
+    ),
+    Row(
+        name="10,000 junk letters to one box",
+        special=junk.measure,
+        bounds=(
+            _all("receipted", "genuine ones receipted"),
+            Bound(name="shown twice", key="shown_twice", must=0, digits=0),
+            Bound(name="junk held at once", key="held_letters", must=256, digits=0),
+            Bound(name="bytes the buyer fetched", key="fetched_bytes", must=2**21, digits=0),
+        ),
+    ),
+    Row(name="flood of bad signatures", elsewhere="one process: python -m tests.siege forge"),
+    Row(name="memory under 10^7 hostile ids", elsewhere="one process: python -m tests.siege name"),
+    Row(name="casts a second, processor time", elsewhere="real processes: scripts/bench"),
 )
 
 
@@ -245,27 +305,22 @@ def measure(
     """Measure one row."""
     if row.elsewhere:
         return Result(row=row, seed=seed, nodes=0, values={}, failures=[])
+    begun = time.perf_counter()
     if row.special is not None:
         values = row.special(seed)
-        return Result(row=row, seed=seed, nodes=2, values=values, failures=[])
+        took_s = time.perf_counter() - begun
+        return Result(row=row, seed=seed, nodes=2, values=values, failures=[], took_s=took_s)
     run = Run(load(row.scenario, seed=seed, nodes=nodes, **row.changes)).live(each=each)
     values = {**run.tally.figures(), **run.notes}
-    spies = [h.part for h in run.scenario.hostile if h.role == "spy"]
-    if spies:
-        values["origin_all"] = with_boxes(values["origin_accuracy"], spies[0])
     return Result(
-        row=row, seed=seed, nodes=nodes, values=values, failures=run.failures, curve=curve_of(run)
+        row=row,
+        seed=seed,
+        nodes=nodes,
+        values=values,
+        failures=run.failures,
+        took_s=time.perf_counter() - begun,
+        curve=curve_of(run),
     )
-
-
-def with_boxes(found: float, spies: float, boxes: int = 3) -> float:
-    """Reckon how many authors are found when spies are tunnels and mailboxes, too.
-
-    Whoever opens a box through a tunnel is known to the tunnel, and what is opened to the box: both
-    have to be spies. The tunnel is no stem successor, so the two ways are independent.
-    """
-    both = spies * (1 - (1 - spies) ** boxes)
-    return found + (1 - found) * both
 
 
 def curve_of(run: Run, points: int = 200) -> list[tuple[float, float]]:
@@ -305,9 +360,11 @@ def lines_of(result: Result) -> Iterable[tuple[str, ...]]:
 
 
 def mark_of(bound: Bound, value: float | None) -> str:
-    """Say in a word how a value stands to its bound."""
-    if value is None or not bound.holds(value, bound.must):
+    """Say in a few words how a value stands to its bound."""
+    if value is None:
         return "MISSED"
+    if not bound.holds(value, bound.must):
+        return f"MISSED by {abs(value - bound.must):,.{bound.digits}f}"
     return "stretch" if bound.holds(value, bound.stretch) else "must"
 
 
@@ -320,6 +377,8 @@ def document_of(results: list[Result]) -> dict[str, Any]:
             {
                 "name": result.row.name,
                 "seed": result.seed,
+                "took_s": round(result.took_s, 1),
+                "note": result.row.note or None,
                 "nodes": result.nodes,
                 "elsewhere": result.row.elsewhere or None,
                 "command": command_of(result),
@@ -327,6 +386,7 @@ def document_of(results: list[Result]) -> dict[str, Any]:
                     {
                         "name": bound.name,
                         "must": bound.must,
+                        "digits": bound.digits,
                         "stretch": bound.stretch,
                         "measured": result.values.get(bound.key),
                         "mark": mark_of(bound, result.values.get(bound.key)),
@@ -339,3 +399,30 @@ def document_of(results: list[Result]) -> dict[str, Any]:
             for result in results
         ],
     }
+
+
+def page_of(document: dict[str, Any]) -> str:
+    """Write results as a table of a page, from what `document_of` gave."""
+    lines = [
+        "| what | figure | must | stretch | measured | verdict | seconds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in document["rows"]:
+        if row["elsewhere"]:
+            lines.append(f"| {row['name']} | {row['elsewhere']} | | | | | |")
+        name, took_s = row["name"], f"{row['took_s']:,.0f}"
+        for bound in row["bounds"]:
+            value = bound["measured"]
+            shown = "-" if value is None else f"{value:,.{bound['digits']}f}"
+            stretch = "" if bound["stretch"] is None else f"{bound['stretch']:,.10g}"
+            verdict = _VERDICTS.get(bound["mark"], bound["mark"].replace("MISSED", "not met,"))
+            cells = (name, bound["name"], f"{bound['must']:,.10g}", stretch, shown, verdict, took_s)
+            lines.append(f"| {' | '.join(cells)} |")
+            name = took_s = ""
+        notes = [*row["failures"], *filter(None, [row["note"]])]
+        lines += [f"| | {note} | | | | | |" for note in notes]
+    sizes = {row["nodes"] for row in document["rows"] if row["nodes"] > 2}
+    size = f" --nodes {sizes.pop()}" if len(sizes) == 1 else ""
+    seeds = sorted({row["seed"] for row in document["rows"]})
+    told = f"Seed {seeds[0]}, commit {document['commit']}; each row again with"
+    return "\n".join([*lines, "", f'{told} `scripts/simulate figures{size} --only "NAME"`.'])

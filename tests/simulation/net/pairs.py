@@ -28,6 +28,7 @@ HELD = 100_000
 MISSING = 1_000
 _SPREAD_MS = 6 * 86_400_000
 _LIFE_MS = 20 * 86_400_000
+_SILENCE_S = 20
 
 
 class Overheard(Observer):
@@ -63,7 +64,7 @@ def _entries(chance: Random, count: int) -> list[LiveEntry]:
     return entries
 
 
-def _compare(seed: int, missing: int) -> dict[str, float]:
+def _compare(seed: int, missing: int, *, seconds: int) -> dict[str, float]:
     """Link a node that lacks the newest objects with one that has them all."""
     with seals(real=False):
         world = World(seed=seed, terrain=lambda _: Rig())
@@ -85,7 +86,7 @@ def _compare(seed: int, missing: int) -> dict[str, float]:
         settlement.start(one, (), (*shared, *news))
         settlement.start(other, (), tuple(shared))
         world.doors.join(other, one, at_once=True)
-        world.run(120 * SECOND_US)
+        world.run(seconds * SECOND_US)
         held = [set(node.engine.gossip.live._entries) for node in world.nodes]
         return {
             "rounds": heard.rounds,
@@ -97,12 +98,12 @@ def _compare(seed: int, missing: int) -> dict[str, float]:
 
 def newest(seed: int) -> dict[str, float]:
     """A node comes back and lacks the newest thousand."""
-    return _compare(seed, MISSING)
+    return _compare(seed, MISSING, seconds=120)
 
 
 def nothing(seed: int) -> dict[str, float]:
-    """Two nodes hold the same."""
-    return _compare(seed, 0)
+    """Two nodes hold the same; looked at until the silence makes them compare anew."""
+    return _compare(seed, 0, seconds=_SILENCE_S)
 
 
 # --- one that is besieged -----------------------------------------------------------------------

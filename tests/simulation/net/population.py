@@ -1,9 +1,9 @@
 """Who lives in a simulated network, and how they came to be linked.
 
 Relays can be dialled and take 64 links; leaves only dial. Links are *drawn* (the world links
-everybody at random within the doors' room, as after many rounds of dialling) or *grown* (every node
-knows a few relays and dials by itself). Enters: numbers from a scenario. Leaves: a world with its
-nodes started.
+everybody at random within the doors' room, as after many rounds of dialling), *grown* (every node
+knows a few relays and dials by itself) or *given* (a list, as it was found among real processes).
+Enters: numbers from a scenario. Leaves: a world with its nodes started.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ class Population(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     inbound_max: int = 64
     """Links a relay takes."""
     links: str = "drawn"
-    """`drawn` or `grown`."""
+    """`drawn`, `grown` or `given`."""
+    pairs: list[tuple[int, int]] = []
+    """The given links: number of the node that dialled, and of the one it dialled, which is a
+    relay."""
     records: bool = True
     """Whether nodes ask each other for node records; where links stay, they need not."""
     joining_s: float = 0.0
@@ -92,6 +95,10 @@ class Settlement:
             self._world.later(begins_us, partial(self.start, node, records))
         if self._population.links == "drawn":
             self._draw()
+        elif self._population.links == "given":
+            nodes = self._world.nodes
+            pairs = [(nodes[one], nodes[other]) for one, other in self._population.pairs]
+            self._world.later(JOINING_US, lambda: self._join(pairs))
 
     def people(self, *, minds: int | None = None) -> None:
         """Make the nodes, and nothing else.
@@ -104,6 +111,8 @@ class Settlement:
         count = self._population.nodes
         relays = max(1, round(count * self._population.relays))
         chosen = set(self._chance.sample(range(count), relays))
+        if self._population.links == "given":
+            chosen = {dialled for _, dialled in self._population.pairs}
         for number in range(count):
             node = self._make(number, is_relay=number in chosen)
             if minds is None or number < minds:
@@ -133,6 +142,9 @@ class Settlement:
             node.uplink = Uplink(int(rate * 1_000_000 / 8))
         self._place(node, node.address)
         node.links = population.relay_links if is_relay else population.leaf_links
+        if population.links == "given":
+            # It has what it dials: it looks for no more.
+            node.links = sum(1 for one, _ in population.pairs if one == number)
         if population.interests and not is_relay:
             node.interest = interests.drawn(self._chance, population.interests)
         world.nodes.append(node)
@@ -142,17 +154,21 @@ class Settlement:
     def _place(self, node: Node, address: str) -> None:
         """Put a node at an address, and let it sign that."""
         node.at(address)
+        self.sign(node)
+        if node.is_relay:
+            self._world.doors.at_address[address] = node
+
+    def sign(self, node: Node, *, age_ms: int = 60_000) -> None:
+        """Let a node sign its record, as old as it says."""
         node.record = sign_record(
             net=self._world.net,
             key=NodeId(node.key),
-            addresses=[address] if node.is_relay else [],
+            addresses=[node.address] if node.is_relay else [],
             roles=[Role.RELAY] if node.is_relay else [],
-            seq=WALL_MS - 60_000,
-            at=WALL_MS - 60_000,
+            seq=WALL_MS - age_ms,
+            at=WALL_MS - age_ms,
             seed=blake2b_256(b"record", node.key),
         )
-        if node.is_relay:
-            self._world.doors.at_address[address] = node
 
     def engine(self, node: Node) -> Engine:
         """Make the mind of an honest node."""

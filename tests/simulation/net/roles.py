@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from protocol.channel.messages import Ids, Level, Message, Missing, Objects, Stem, Want
 from protocol.channel.priority import priority_of
 from protocol.encoding import decode, encode
-from protocol.ids import PeerId
-from protocol.network.actions import SendMessage
+from protocol.ids import PeerId, blake2b_256
+from protocol.network.actions import SendMessage, ServeObjects
 from protocol.network.events import MessageReceived, PeerJoined, PublishObject
 from protocol.network.flow import Flow
 from protocol.network.live import prefix_of
@@ -35,6 +35,11 @@ _PER_MESSAGE = 1_024
 def say(peer: PeerId, message: Message) -> SendMessage:
     """Send something, whatever the engine thinks of it."""
     return SendMessage(peer=peer, message=message, priority=priority_of(message))
+
+
+def serves(action: Any) -> bool:
+    """Tell whether an action hands out objects from the disk."""
+    return isinstance(action, ServeObjects)
 
 
 def name_of(raw: bytes) -> bytes:
@@ -93,8 +98,9 @@ class Mute(Mask):
     """Takes everything and passes nothing on; asks everybody to push."""
 
     def lets(self, action: Any) -> bool:
-        """Keep every object and every name back."""
-        return not (isinstance(action, SendMessage) and isinstance(action.message, _NEWS))
+        """Keep every object and every name back, also what is asked for."""
+        is_news = isinstance(action, SendMessage) and isinstance(action.message, _NEWS)
+        return not (is_news or serves(action))
 
     def after(self, event: Any, now: Now) -> list[Any]:
         """Ask each new peer for everything."""
@@ -115,7 +121,8 @@ class Teaser(Mask):
     def lets(self, action: Any) -> bool:
         """Keep every object back, and the admission that there is none."""
         kept = (*_NEWS, Missing)
-        return not (isinstance(action, SendMessage) and isinstance(action.message, kept))
+        is_kept = isinstance(action, SendMessage) and isinstance(action.message, kept)
+        return not (is_kept or serves(action))
 
     def before(self, event: Any, now: Now) -> list[Any]:
         """Pass on names only, to whoever takes them."""
@@ -159,12 +166,17 @@ class Covert(Mute):
 
 
 class Liar(Mute):
-    """Says it carries everything, takes every dialler in, and passes nothing on."""
+    """Says it carries everything, takes every dialler in, and passes nothing on.
+
+    Its record is always the newest, and it says that it needs links more than anybody.
+    """
 
     def __init__(self, run: Run, node: Node) -> None:
         """Put the mask on."""
         super().__init__(run, node)
         node.claims_outbound = 0
+        node.inbound_max = len(run.world.nodes)
+        run.settlement.sign(node, age_ms=0)
 
 
 class Censor(Mask):
@@ -183,6 +195,8 @@ class Censor(Mask):
 
     def lets(self, action: Any) -> bool:
         """Keep back what is the victim's."""
+        if serves(action):
+            return not any(self._is_victims(prefix_of(each)) for each in action.ids)
         if not isinstance(action, SendMessage):
             return True
         match action.message:
@@ -202,7 +216,14 @@ class Spammer(Mask):
     """Publishes faultless objects of its own as fast as it is told to."""
 
     def __init__(
-        self, run: Run, node: Node, *, per_second: float, from_s: float = 5, to_s: float = 1e9
+        self,
+        run: Run,
+        node: Node,
+        *,
+        per_second: float,
+        from_s: float = 5,
+        to_s: float = 1e9,
+        one_key: bool = False,
     ) -> None:
         """Put the mask on.
 
@@ -212,9 +233,11 @@ class Spammer(Mask):
             per_second: objects.
             from_s: when it begins.
             to_s: when it ends.
+            one_key: whether it signs them all with one key.
         """
         super().__init__(run, node)
         self._to_us = int(to_s * 1e6)
+        self._seed = blake2b_256(b"spammer", node.key) if one_key else None
         self.at(from_s, lambda: self.every(1 / per_second, self._spam))
 
     def _spam(self) -> list[Any]:
@@ -222,7 +245,8 @@ class Spammer(Mask):
         if world.at_us > self._to_us:
             return []
         wall_ms = world.now_of(self.node).wall_ms
-        verified = self.run.author.cast(wall_ms, size=self.run.scenario.drive.bytes)
+        size = self.run.scenario.drive.bytes
+        verified = self.run.author.cast(wall_ms, size=size, seed=self._seed)
         self.run.tally.spam(verified)
         world.shelf[verified.id] = verified.raw
         self.engine.handle(PublishObject(verified=verified), world.now_of(self.node))
@@ -372,16 +396,16 @@ class Spy(Mask):
     def before(self, event: Any, now: Now) -> list[Any]:
         """Take down who spoke."""
         if isinstance(event, MessageReceived):
-            told = self.run.tally.told_spies
             match event.message:
                 case Objects(raws=raws) | Stem(raws=raws):
-                    for raw in raws:
-                        told.setdefault(name_of(raw), event.peer)
+                    names = [name_of(raw) for raw in raws]
                 case Ids(ids=ids):
-                    for name in ids:
-                        told.setdefault(name, event.peer)
+                    names = ids
                 case _:
-                    pass
+                    names = []
+            for name in names:
+                self.run.tally.told_spies.setdefault(name, event.peer)
+                self.run.tally.told_us.setdefault(name, self.run.world.at_us)
         return []
 
 

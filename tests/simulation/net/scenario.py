@@ -20,7 +20,8 @@ import msgspec
 
 from protocol import limits
 from protocol.network.events import PublishObject
-from tests.simulation.net import checkers, faults, interests, roles
+from tests.simulation.net import checkers, faults, interests, intruders, judgements, roles
+from tests.simulation.net.boxes import Boxes
 from tests.simulation.net.casts import Author
 from tests.simulation.net.nodes import Node
 from tests.simulation.net.population import SECOND_US, Population, Settlement
@@ -32,11 +33,14 @@ from tests.simulation.net.world import World
 _PLACES = {
     "nodes": "population",
     "relays": "population",
+    "engine": "population",
     "warm_up": "drive",
     "objects": "drive",
 }
 _WHOLE = {"accepted once", "equal sets", "unknown origin"}
 """Checks that need the whole length of a run."""
+ROLES = {**roles.ROLES, **intruders.ROLES}
+CHECKERS = {**checkers.CHECKERS, **judgements.CHECKERS}
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 
 
@@ -44,7 +48,7 @@ class Hostile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Some nodes that are not what they seem."""
 
     role: str
-    """A name of `roles.ROLES`."""
+    """A name of `ROLES`."""
     part: float
     """Part of those it is drawn from."""
     among: str = "all"
@@ -73,7 +77,15 @@ class Drive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ttl_s: float = 7 * 86_400
     """Life of each, seconds."""
     source: str = "honest"
-    """Who publishes: `honest` nodes, honest `relays` or `leaves`, or `number N`."""
+    """Who publishes: `honest` nodes, honest `relays` or `leaves`, those whose clock is `skewed`,
+    `number N`, or `N leaves`."""
+    warm_source: str = ""
+    """Who publishes what does not count; the same when empty."""
+    category: str = ""
+    """Subject of all that counts; drawn for each when empty."""
+
+    boxes: bool = False
+    """Whether each author opens boxes through tunnels before."""
 
     def at_us(self, number: int) -> int:
         """Give the moment of one of them."""
@@ -95,7 +107,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Something that must hold."""
 
     check: str
-    """A name of `checkers.CHECKERS`."""
+    """A name of `CHECKERS`."""
     settings: dict[str, Any] = {}
     """Its bounds."""
 
@@ -106,7 +118,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     title: str
     """What is tried, in a sentence."""
     terrain: str = "wan"
-    """`wan` or `rig`."""
+    """`wan`, `rig` or `loopback`."""
     seed: int = 1
     """Everything follows from it."""
     net: str = "test"
@@ -178,6 +190,8 @@ class Run:
         self.failures: list[str] = []
         self.notes: dict[str, float] = {}
         """Figures of checkers and faults, beside those of the tally."""
+        self.observers: dict[str, Any] = {}
+        """Who watches for a checker."""
         self.overfull: list[str] = []
         """Tables that held more than their cap."""
         self.linked_before: set[int] | None = None
@@ -187,6 +201,7 @@ class Run:
         self.sides: set[int] = set()
         self._chance = Random(f"{scenario.seed}/drive")
         self.author = Author(scenario.net, self._chance)
+        self.boxes = Boxes(self) if scenario.drive.boxes else None
 
     @property
     def end_us(self) -> int:
@@ -207,9 +222,7 @@ class Run:
                 act = faults.FAULTS[fault.fault]
                 self._at(fault.at_s, partial(act, self, **fault.settings))
             self._plan()
-            checks = [
-                (checkers.CHECKERS[each_.check], each_.settings) for each_ in self.scenario.checks
-            ]
+            checks = [(CHECKERS[each_.check], each_.settings) for each_ in self.scenario.checks]
             for check, settings in checks:
                 watch = getattr(check, "watch", None)
                 if watch is not None:
@@ -237,7 +250,7 @@ class Run:
                     node.mind = self.settlement.engine(node)
                 if hostile.groups is not None:
                     self.settlement.move(node, chance.randrange(hostile.groups))
-                node.mind = roles.ROLES[hostile.role](self, node, **hostile.settings)
+                node.mind = ROLES[hostile.role](self, node, **hostile.settings)
 
     def has_check(self, name: str) -> bool:
         """Tell whether something has to hold."""
@@ -277,26 +290,38 @@ class Run:
         """Tell whether a node is interested in an object."""
         return interests.wants(node.interest, story.verified.body)
 
-    def sources(self) -> list[Node]:
+    def sources(self, *, is_measured: bool = True) -> list[Node]:
         """List who may publish."""
-        source = self.scenario.drive.source
+        drive = self.scenario.drive
+        source = drive.source if is_measured else drive.warm_source or drive.source
         if source.startswith("number "):
             return [self.world.nodes[int(source.removeprefix("number "))]]
-        wanted = {"honest": (True, False), "relays": (True,), "leaves": (False,)}
-        kinds = wanted[source]
-        return [n for n in self.world.nodes if n.is_honest and n.is_up and n.is_relay in kinds]
+        kinds: dict[str, Callable[[Node], bool]] = {
+            "honest": lambda _: True,
+            "relays": lambda node: node.is_relay,
+            "leaves": lambda node: not node.is_relay,
+            "skewed": lambda node: node.skew_ms != 0,
+        }
+        most, _, those = source.rpartition(" ")
+        is_one = kinds[those]
+        found = [n for n in self.world.nodes if n.is_honest and n.is_up and is_one(n)]
+        return found[: int(most)] if most else found
 
     def publish(self, *, is_measured: bool, node: Node | None = None, **facts: Any) -> None:
         """Let somebody publish a cast."""
         world = self.world
         if node is None:
-            sources = self.sources()
+            sources = self.sources(is_measured=is_measured)
             if not sources:
                 return
             node = sources[self._chance.randrange(len(sources))]
+        if self.scenario.drive.category and is_measured:
+            facts.setdefault("category", self.scenario.drive.category)
         wall_ms = world.now_of(node).wall_ms
         drive = self.scenario.drive
         ttl_ms = int(drive.ttl_s * 1_000)
+        if self.boxes is not None:
+            facts["reply"] = self.boxes.open(node, wall_ms)
         verified = self.author.cast(wall_ms, size=drive.bytes, ttl_ms=ttl_ms, **facts)
         world.shelf[verified.id] = verified.raw
         self.tally.publish(verified, node, world.at_us, is_measured=is_measured)
@@ -306,9 +331,12 @@ class Run:
 
     def story(self, name: str) -> str:
         """Say how to see the same again."""
-        scenario = self.scenario
-        seed, nodes = scenario.seed, scenario.population.nodes
+        scenario, own = self.scenario, load(name).drive
+        seed, nodes, drive = scenario.seed, scenario.population.nodes, scenario.drive
         again = f"scripts/simulate run {name} --seed {seed} --nodes {nodes}"
+        if (drive.warm_up, drive.objects) != (own.warm_up, own.objects):
+            again += f" --warm-up {drive.warm_up} --objects {drive.objects}"
+        again += " --real" if scenario.real else ""
         return f"seed {seed}, commit {commit()}, repeat with: {again}"
 
 

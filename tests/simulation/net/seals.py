@@ -87,7 +87,7 @@ _ONCE: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (envelope, "check_work", lambda candidate, _: candidate.raw),
     (envelope, "open_envelope", lambda candidate, **_: candidate.raw),
     (live, "entry_of", lambda verified, exempt=False: (verified.raw, exempt)),
-    (live, "text_digest", lambda signed: signed),
+    (envelope, "text_digest", lambda signed: signed),
     (addresses, "read_record", lambda raw, **_: raw),
 )
 """(module, function, what its result hangs on); one network and one set of limits per run."""

@@ -20,6 +20,8 @@ from protocol import limits
 _PAGE = Path(__file__).resolve().parents[3] / "docs" / "internals" / "caps.md"
 _LINKS = re.compile(r"links: ")
 _TWICE = re.compile(r"twice|2 x", re.IGNORECASE)
+_PRODUCT = re.compile(r"(\(?`\w+`( [+] `\w+`)*\)?) x `\w+`( [+] `\w+`)*")
+"""A sum of constants, times one, plus more: as for the places of all buckets."""
 _COLLECTIONS = (dict, set, list, deque)
 
 
@@ -36,12 +38,22 @@ def caps_of() -> dict[str, int | None]:
         if _LINKS.match(cap):
             found[name.strip("`")] = None
             continue
+        reckoned = _PRODUCT.match(cap)
+        if reckoned is not None:
+            found[name.strip("`")] = _reckon(reckoned.group())
+            continue
         constants = re.findall(r"`([^`]+)`", cap)
         counts = [each for each in constants if "bytes" not in each] or constants
         if counts:
             most = max(_value(constant) for constant in counts)
             found[name.strip("`")] = most * (2 if _TWICE.search(cap) else 1)
     return found
+
+
+def _reckon(product: str) -> int:
+    first, _, rest = product.partition(" x ")
+    times, *more = (_value(each) for each in re.findall(r"`(\w+)`", rest))
+    return sum(_value(each) for each in re.findall(r"`(\w+)`", first)) * times + sum(more)
 
 
 def _value(constant: str) -> int:

@@ -46,6 +46,8 @@ class Story:
     """Those of them that went to honest nodes."""
     uploads: Counter[int] = field(default_factory=Counter)
     """How often each node sent it."""
+    pushes: Counter[int] = field(default_factory=Counter)
+    """How often each sent it to somebody who had not asked."""
 
     def after_public_us(self) -> list[int]:
         """Give how long after it became public each got it."""
@@ -70,6 +72,10 @@ class Tally(Observer):
         self.spam_ids: dict[ObjectId, None] = {}
         self.told_spies: dict[bytes, PeerId] = {}
         """Who told any spy first of an object, by name."""
+        self.told_us: dict[bytes, int] = {}
+        """When."""
+        self.asked: set[tuple[bytes, int, int]] = set()
+        """(name, who was asked, who asked) of every want."""
         self.bytes = 0
         self.frames = 0
         self.messages: Counter[type] = Counter()
@@ -79,7 +85,7 @@ class Tally(Observer):
         self.payloads = 0
         self.new = 0
         self.parted: Counter[tuple[bool, bool, str]] = Counter()
-        """Links ended for a fault: (an honest node ended it, with an honest one, why)."""
+        """Links that were ended: (an honest node ended it, with an honest one, why)."""
         self.world = world
 
     def begin(self) -> None:
@@ -120,10 +126,14 @@ class Tally(Observer):
                     story.copies += 1
                     story.copies_honest += wire.dst.is_honest
                     story.uploads[wire.src.number] += 1
+                    case = prefix_of(story.verified.id), wire.src.number, wire.dst.number
+                    story.pushes[wire.src.number] += case not in self.asked
         elif isinstance(message, Ids):
             self.ids += len(message.ids)
         elif isinstance(message, Want):
             self.wants += len(message.ids)
+            ends = wire.dst.number, wire.src.number
+            self.asked.update((name, *ends) for name in message.ids if name in self.by_name)
 
     def on_frame(self, wire: Wire, size: int) -> None:
         """Count a frame."""
@@ -138,8 +148,8 @@ class Tally(Observer):
             story.after_us.append(at_us - story.at_us)
             self.new += 1
 
-    def on_blame(self, node: Node, peer: PeerId, reason: str) -> None:
-        """Count a link ended for a fault."""
+    def on_ended(self, node: Node, peer: PeerId, reason: str) -> None:
+        """Count a link that a node ended."""
         self.parted[node.is_honest, self.world.by_key[peer].is_honest, reason] += 1
 
     @property
@@ -176,6 +186,7 @@ class Tally(Observer):
             "wants": self.wants / max(1, self.new),
             "wire": self.bytes / (max(1, self.new) * payload) if payload else 0.0,
             "upload_p99": percentile(relayed, 0.99),
+            "push_max": max((c for s in measured for c in s.pushes.values()), default=0),
             "upload_max": relayed[-1] if relayed else 0,
         }
 

@@ -1,7 +1,8 @@
 """Where nodes stand and how long a word takes between two of them.
 
-Enters: the run's generator. Leaves: places, and one-way times in microseconds. Two terrains: five
-clusters on a plane (a world with continents), and the even 25 ms of the published attack rigs.
+Enters: the run's generator. Leaves: places, and one-way times in microseconds. Three terrains: five
+clusters on a plane (a world with continents), the even 25 ms of the published attack rigs, and one
+machine with all nodes on it.
 """
 
 from __future__ import annotations
@@ -89,7 +90,26 @@ class Rig:
         return self._LINK_US
 
 
+class Loopback:
+    """One machine on which every node is a process; what its nodes do takes most of the time."""
+
+    jitter = 0.5
+    _LINK_US = MS
+
+    def settle(self, chance: Random) -> Place:
+        """Put a node anywhere; it makes no difference."""
+        return Place(chance.random(), chance.random())
+
+    def between(self, one: Place, other: Place) -> int:
+        """Give the same time for every link; guess."""
+        return self._LINK_US
+
+
 def terrain(name: str, chance: Random) -> Terrain:
-    """Give a terrain by name, `wan` or `rig`."""
-    terrains: dict[str, Callable[[Random], Terrain]] = {"wan": Wan, "rig": lambda _: Rig()}
+    """Give a terrain by name: `wan`, `rig` or `loopback`."""
+    terrains: dict[str, Callable[[Random], Terrain]] = {
+        "wan": Wan,
+        "rig": lambda _: Rig(),
+        "loopback": lambda _: Loopback(),
+    }
     return terrains[name](chance)

@@ -119,10 +119,6 @@ class Wire:
             self._waiting_bytes -= waiting.popleft()[1]
         return self._waiting_bytes
 
-    def oldest_us(self) -> int:
-        """Give the moment at which the frame that waits longest leaves; 0 when none waits."""
-        return self._waiting[0][0] if self._waiting else 0
-
     def has_room(self, size: int, priority: Priority, at_us: int) -> bool:
         """Tell whether the queue takes so many bytes more."""
         return self.waiting_bytes(at_us) + size <= _ROOM[priority]

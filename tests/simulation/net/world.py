@@ -80,8 +80,8 @@ class Observer:
     def on_new(self, node: Node, object_id: ObjectId, at_us: int) -> None:
         """Take down an object that reached the parties of a node."""
 
-    def on_blame(self, node: Node, peer: PeerId, reason: str) -> None:
-        """Take down a link that a node ended for a fault."""
+    def on_ended(self, node: Node, peer: PeerId, reason: str) -> None:
+        """Take down a link that a node ended, and why."""
 
     def on_link(self, one: Node, other: Node, *, is_open: bool) -> None:
         """Take down a link that came, or went."""
@@ -349,7 +349,7 @@ class World:
         if wire is None:
             return
         for observer in self.watch:
-            observer.on_blame(node, action.peer, action.reason.value)
+            observer.on_ended(node, action.peer, action.reason.value)
         self.doors.part(wire)
         self._queue.append(PeerLost(peer=action.peer))
 

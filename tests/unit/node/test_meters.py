@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from node.meters import Fate, Meters, Spread
-from protocol.channel.messages import Ping, Pong
+from protocol.channel.messages import Objects, Ping, Pong, Stem
 from protocol.errors import Reason
 from protocol.objects.header import Kind
 
@@ -21,6 +21,15 @@ def test_messages_are_counted_by_kind():
     for message in (Ping(nonce=1), Ping(nonce=2), Pong(nonce=1)):
         meters.message(message)
     assert meters.messages() == {("Ping",): 2, ("Pong",): 1}
+
+
+def test_copies_of_objects_are_counted_by_the_way_they_came():
+    meters = Meters()
+    assert meters.copies() == {("public",): 0, ("stem",): 0}
+    for message in (Objects(raws=[b"one", b"two"]), Objects(raws=[b"one"]), Stem(raws=[b"three"])):
+        meters.message(message)
+    assert meters.copies() == {("public",): 3, ("stem",): 1}
+    assert meters.messages() == {("Objects",): 2, ("Stem",): 1}
 
 
 def test_letters_are_counted_by_what_became_of_them():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from protocol import limits
 from protocol.channel.messages import (
     Bye,
     Ids,
@@ -33,7 +35,10 @@ from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId
 from protocol.network import events
 from protocol.network.actions import ClosePeer, SendMessage, SetTimer, Timer, VerifyBatch
+from protocol.network.addresses import Role
 from protocol.network.dialling import Dial, Purpose
+from protocol.network.events import RecordSigned
+from protocol.network.flow import Flow
 from protocol.network.stem import Private
 from tests.parties import NET, make_cast
 from tests.unit.protocol.network.driver import NOW, joined, of, peer, record_of
@@ -128,6 +133,7 @@ def test_what_concerns_links_alone_goes_there():
     assert action.message == WhoIsAnswer(record=own.raw)
     made.handle(events.RecordFound(peer=ONE, raw=record_of("two").raw), NOW)
     assert len(made.links.book) == 1
+    made.handle(events.TimerFired(timer=Timer.DIAL), NOW)
     failed = events.DialFailed(key=NodeId(peer("two")), outcome=events.DialOutcome.OTHER_NODE)
     made.handle(failed, NOW)
     assert len(made.links.book) == 0
@@ -180,3 +186,23 @@ def test_peers_say_how_many_links_they_have():
     say(made, Outbound(count=7))
     assert made.links.peers[ONE].told == 7
     assert made.handle(events.NothingServed(for_ms=60_000), NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "roles", "count"),
+    [
+        (None, [], limits.push_links),
+        (None, [Role.RELAY], limits.push_links_relay),
+        (2, [Role.RELAY], 2),
+    ],
+)
+def test_a_relay_asks_one_more_to_push(given: int | None, roles: list[Role], count: int):
+    engine = Engine(net=NET, own=NodeId(peer("own")), seed=bytes(32), pushers=given)
+    addresses = ["192.0.2.1:7440"] if roles else []
+    engine.handle(RecordSigned(record=record_of("own", addresses=addresses, roles=roles)), NOW)
+    said = []
+    for number in range(8):
+        event = replace(joined(f"n{number}"), address=f"9.{number}.0.1")
+        said += of(SendMessage, engine.handle(event, NOW))
+    levels = {each.peer: each.message.level for each in said if isinstance(each.message, Level)}
+    assert list(levels.values()).count(Flow.PUSH.value) == count

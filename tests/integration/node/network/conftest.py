@@ -87,9 +87,8 @@ class Citizen:
             agent="test",
         )
 
-    def check_hello(self, hello: Hello, peer_id: NodeId, handshake_hash: bytes) -> None:
+    def check_hello(self, hello: Hello, peer_id: NodeId) -> None:
         assert len(peer_id) == 32
-        assert len(handshake_hash) == 64
         self.welcome(hello)
 
     def note_open(self, link: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
 from contextlib import suppress
 
@@ -80,3 +81,20 @@ async def test_shortage_is_said_once_and_passes(listening, monkeypatch, caplog):
     assert caplog.text.count("Too many open files") == 1
     writer.close()
     await ended(task)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_comes_in_the_moment_it_ends_is_closed(listening, turns: int):
+    """Whoever was accepted but not handed on yet is not left open: a test counts open sockets."""
+    hall = Hall()
+    task = asyncio.ensure_future(Acceptor(listening, hall.welcome).run())
+    await asyncio.sleep(0.01)
+    with socket.create_connection(listening.getsockname()) as guest:
+        guest.settimeout(5)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await ended(task)
+        listening.close()
+        with suppress(ConnectionResetError):
+            assert await asyncio.to_thread(guest.recv, 1) == b""
+    gc.collect()

@@ -468,6 +468,7 @@ async def test_goodbye_reaches_the_peer(town):
     assert into.ending.reason is Reason.POLICY
     assert into.ending.detail == "going?elsewhere"
     assert into.ending.by_peer
+    assert not into.ending.broke, "it said goodbye"
     await out.wait_closed()
     await into.wait_closed()
     assert ana.closed == [(out, Reason.POLICY)]
@@ -508,6 +509,7 @@ async def test_peer_that_vanishes(town, stranger):
     [(link, reason)] = bo.closed
     assert reason is Reason.CLOSED
     assert link.ending.by_peer
+    assert link.ending.broke
 
 
 async def test_cancelled_link_lets_go_of_its_socket(town):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
+from typing import Self
 
 import pytest
 from aiohttp import web
@@ -11,7 +13,12 @@ from aiohttp import web
 from node.errors import TransportError
 from node.network import dialer
 from node.network.endpoint import Bounds
+from node.network.errands import Errand
+from protocol import limits
 from protocol.errors import Reason
+from protocol.ids import NodeId
+
+HEARSAY = [errand for errand in Errand if errand.is_hearsay]
 
 
 def free_port() -> int:
@@ -62,6 +69,163 @@ async def test_cancelled_dial_leaves_nothing(town):
         await asyncio.wait([dial])
     assert dial.cancelled()
     assert not list(ana.links)
+
+
+# --- no other place than the one to be dialled ---------------------------------------------------
+
+
+class Line:
+    """A TCP server that notes the first lines it hears, and says one thing."""
+
+    def __init__(self, reply: bytes = b"") -> None:
+        self.reply = reply
+        self.heard: list[bytes] = []
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            self.heard.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0])
+            writer.write(self.reply)
+            await writer.drain()
+            if not self.reply:
+                await reader.read()
+        writer.close()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_why: object) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Same", "308 Same"])
+async def test_nobody_sends_a_dialler_somewhere_else(town, status: str):
+    async with Line(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as third:
+        reply = f"HTTP/1.1 {status}\r\nLocation: http://127.0.0.1:{third.port}/admin?now=1\r\n"
+        async with Line(f"{reply}Content-Length: 0\r\n\r\n".encode()) as rude:
+            with pytest.raises(TransportError, match="no node answers"):
+                await town("ana").dialer.dial(f"127.0.0.1:{rude.port}")
+        assert len(rude.heard) == 1
+    assert third.heard == []
+
+
+async def test_who_hangs_up_is_not_asked_again(town):
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readline())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    with pytest.raises(TransportError, match="no node answers"):
+        await town("ana").dialer.dial(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    server.close()
+    await server.wait_closed()
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("errand", HEARSAY)
+@pytest.mark.parametrize("host", ["0x7f.1", "relay.example", "127.0.0.1", "[::ffff:127.0.0.1]"])
+async def test_no_hearsay_leads_to_this_machine(town, monkeypatch, host: str, errand: Errand):
+    asked = socket.getaddrinfo
+    names = {"relay.example": "127.0.0.1"}
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda name, *rest: asked(names.get(name, name), *rest)
+    )
+    async with Line() as near:
+        with pytest.raises(TransportError):
+            await town("ana", net="main").dialer.dial(f"{host}:{near.port}", errand=errand)
+    assert near.heard == []
+
+
+@pytest.mark.parametrize(("net", "errand"), [("main", Errand.OWNER), ("test", Errand.LINK)])
+async def test_the_owner_and_a_testnet_dial_what_is_near(town, net: str, errand: Errand):
+    ana, bo = town("ana", net=net), await town("bo", net=net).listen()
+    link = await ana.dialer.dial(f"localhost:{bo.port}", bo.id, errand=errand)
+    assert link.is_open
+
+
+# --- nobody stands behind who says nothing --------------------------------------------------------
+
+
+@pytest.mark.parametrize("errand", Errand)
+async def test_who_says_nothing_holds_up_nobody_on_another_errand(town, errand: Errand):
+    ana, bo = town("ana"), await town("bo").listen()
+    with socket.create_server(("", 0)) as silent:
+        port = silent.getsockname()[1]
+        dials = [
+            asyncio.create_task(
+                ana.dialer.dial(f"127.0.1.{n}:{port}", NodeId(bytes([n]) * 32), errand=errand)
+            )
+            for n in range(2 * dialer.SLOTS[errand])
+        ]
+        await asyncio.sleep(0)
+        for other in set(Errand) - {errand}:
+            async with asyncio.timeout(1):
+                link = await ana.dialer.dial(bo.address, bo.id, errand=other)
+            link.close()
+            await link.wait_closed()
+        for dial in dials:
+            dial.cancel()
+        await asyncio.wait(dials)
+
+
+async def test_the_time_of_a_dial_begins_when_it_is_its_turn(town, monkeypatch):
+    monkeypatch.setitem(dialer.SLOTS, Errand.LINK, 1)
+    ana, bo = town("ana"), await town("bo").listen()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = ana.dialer.dial(
+            f"127.0.0.1:{silent.getsockname()[1]}",
+            NodeId(b"\x01" * 32),
+            errand=Errand.LINK,
+            within_ms=400,
+        )
+        first = asyncio.create_task(slow)
+        await asyncio.sleep(0)
+        link = await ana.dialer.dial(bo.address, bo.id, errand=Errand.LINK, within_ms=300)
+    assert link.is_open
+    with pytest.raises(TransportError) as caught:
+        await first
+    assert caught.value.code == "E-PEER-TIMEOUT"
+
+
+async def test_what_a_stranger_wants_waits_its_time_in_all(town, monkeypatch):
+    monkeypatch.setattr(limits, "dial_ms_guest", 100)
+    ana = town("ana")
+    with socket.create_server(("", 0)) as silent:
+        port = silent.getsockname()[1]
+        dials = [
+            ana.dialer.dial(f"127.0.1.{n}:{port}", NodeId(bytes([n]) * 32), errand=Errand.GUEST)
+            for n in range(4 * limits.dials_guest_max)
+        ]
+        async with asyncio.timeout(1):
+            ends = await asyncio.gather(*dials, return_exceptions=True)
+    assert {getattr(end, "code", None) for end in ends} == {"E-PEER-TIMEOUT"}
+
+
+@pytest.mark.parametrize("errand", sorted(dialer.ON_DEMAND))
+async def test_a_place_that_many_keys_name_is_dialled_as_if_it_were_one(town, errand: Errand):
+    ana, bo = town("ana"), await town("bo").listen()
+    async with Line(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as third:
+        keys = [NodeId(bytes([n]) * 32) for n in range(20)]
+        for key in keys:
+            with pytest.raises(TransportError):
+                await ana.dialer.dial(f"127.0.0.1:{third.port}", key, errand=errand)
+        assert len(third.heard) == 1
+        ana.clock.advance(limits.dial_backoff_ms_min)
+        for key in keys:
+            with pytest.raises(TransportError):
+                await ana.dialer.dial(f"127.0.0.1:{third.port}", key, errand=errand)
+        assert len(third.heard) == 2
+    # Who was reached at a place is dialled there whatever is said of it since.
+    for each in range(3):
+        link = await ana.dialer.dial(bo.address, bo.id, errand=errand)
+        link.close()
+        await link.wait_closed()
+        with pytest.raises(TransportError):
+            await ana.dialer.dial(bo.address, keys[each], errand=errand)
 
 
 async def test_second_dial_gives_the_link_there_is(town):

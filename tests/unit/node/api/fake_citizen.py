@@ -54,8 +54,8 @@ CAST: dict[str, Any] = {
     "decide_by": "2027-03-01T23:59:59Z",
     "expires": "2027-03-08T23:59:59Z",
     "offers": 2,
-    "sent_to": 2,
-    "note": "",
+    "reach": {"seen_at": 2, "peers": 3},
+    "note": "Signed and seen at 2 of your 3 peers; offers come in until the date.",
 }
 
 MUST = {
@@ -372,6 +372,7 @@ class FakeCitizen:
             "mailbox": False,
             "vendor": None,
             "casts": {"open": 1},
+            "reach": {"cast": CAST["handle"], "seen_at": 2, "peers": 3},
             "deals": {},
             "locked": False,
             "outbox": {

@@ -26,7 +26,7 @@ def test_asked_and_answered_yes(shell: Shell, citizen):
     assert "Everyone on the network:  category, area of ~5 km2" in found.err
     assert "Nobody:  your name, your other casts" in found.err
     assert "Broadcast? [Y/n]" in found.err
-    assert "✓ Signed and sent to 2 peers.\n" in found.err
+    assert "✓ Signed and seen at 2 of your 3 peers; offers come in" in found.err
     [(_, draft)] = sent(citizen)
     assert draft["budget"] == {"max": "300EUR"}
 
@@ -64,8 +64,8 @@ def test_a_file(shell: Shell, citizen, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"sent_to": 0}, "Signed. It goes out when a peer connects"),
-        ({"handle": None, "sent_to": 0, "note": "Saved. It will go out."}, "✓ Saved."),
+        ({"reach": {"seen_at": 0, "peers": 0}, "note": "Signed. It waits."}, "✓ Signed. It waits."),
+        ({"handle": None, "note": "Saved. It will go out."}, "✓ Saved."),
     ],
 )
 def test_nobody_has_it_yet(
@@ -86,10 +86,10 @@ def test_nobody_has_it_yet(
 
 def test_peers_get_a_moment(shell: Shell, citizen, monkeypatch: pytest.MonkeyPatch):
     async def create(_):
-        return {"schema": "intentcast.cast/1", "cast": CAST | {"sent_to": 0}}
+        return {"schema": "intentcast.cast/1", "cast": CAST | {"reach": {"seen_at": 0, "peers": 3}}}
 
     monkeypatch.setattr(citizen, "create_cast", create)
-    assert "sent to 2 peers" in shell.run(*WORDS, "-y").err
+    assert "seen at 2 of your 3 peers" in shell.run(*WORDS, "-y").err
 
 
 def test_the_nodes_error_names_the_option(shell: Shell, citizen):

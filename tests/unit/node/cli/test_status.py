@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.unit.node.cli.conftest import Shell
@@ -12,9 +14,19 @@ def test_lines_and_notices(shell: Shell):
     assert found.code == 0
     assert "Running for  1 h 1 min (pid 1)" in found.out
     assert "Roles        leaf" in found.out
-    assert "Casts        1 open" in found.out
+    assert re.search(r"Casts        1 open; cast-\S+ was seen at 2 of 3 peers", found.out)
     assert found.err == "! the key file is the key: keep a copy\n"
     assert shell.run("status", "--quiet").err == ""
+
+
+def test_nothing_open_came_nowhere(shell: Shell, citizen, monkeypatch):
+    known = citizen.status
+
+    async def status():
+        return await known() | {"casts": {}, "reach": None}
+
+    monkeypatch.setattr(citizen, "status", status)
+    assert "seen at" not in shell.run("status").out
 
 
 def test_trouble_is_counted(shell: Shell, citizen, monkeypatch):

@@ -163,3 +163,43 @@ async def test_an_older_form_of_the_minute_that_comes_late_is_not_quoted(market:
     assert [each.id for each in (first, second) if each.id in market.vendor.shop.asked] == [
         second.id
     ]
+
+
+@pytest.mark.parametrize("is_forward", [True, False])
+async def test_of_two_forms_that_contradict_each_other_every_vendor_answers_the_same(
+    market: Market, *, is_forward: bool
+):
+    """Half of the network is told one, half the other; what is promised names which, by its id."""
+    row, first_offer = await market.offered()
+    one = await amended(market, row, title="In green")
+    other = await amended(market, row, minutes=0, title="In red")
+    assert (one.body.supersedes, one.header.at) == (other.body.supersedes, other.header.at)
+    lesser, greater = sorted((one, other), key=lambda form: form.id)
+    for form in (lesser, greater) if is_forward else (greater, lesser):
+        await market.vendor.learn(form)
+        await market.vendor.answer(form)
+    offers = [await market.vendor.object(each.envelope_id) for each in offers_of(market.vendor)]
+    named = [each.body.cast for each in offers]
+    assert named == [row.cast_id, *([lesser.id] if is_forward else []), greater.id]
+    assert offers[-1].body.supersedes == (offers[-2].id if is_forward else first_offer)
+    (thread,) = await market.vendor.threads(Role.VENDOR)
+    assert thread.offer_id == offers[-1].id
+
+
+async def test_two_roots_of_one_key_are_two_requests(market: Market):
+    await market.buyer.learn(await market.vendor.sell())
+    row = await market.buyer.cast()
+    first = await market.buyer.object(row.cast_id)
+    body = msgspec.structs.replace(first.body, title="In red")
+    second = await market.buyer.desk.pen.public(
+        row.nonce, Kind.INTENTCAST, body, exp=first.header.exp, thread=None
+    )
+    assert second.header.key == first.header.key
+    for form in (first, second, first):
+        await market.vendor.answer(form)
+    offers = [await market.vendor.object(each.envelope_id) for each in offers_of(market.vendor)]
+    assert [each.body.cast for each in offers] == [first.id, second.id]
+    assert {thread.cast_id for thread in await market.vendor.threads(Role.VENDOR)} == {
+        first.id,
+        second.id,
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.unit.node.network.passers import FakeLink, key_of
 OWN = key_of("own")
 FAR = key_of("far")
 OPENED = TunnelOpened(request=99)
+OPENED_HERE = TunnelOpened(request=5)
 
 
 class Desk:
@@ -34,6 +36,7 @@ class Desk:
         self.found: Any = self.far
         self.pipes: list[TunnelPipe] = []
         self.over = asyncio.Event()
+        self.roots: dict[Any, Any] = {}
         self.carriage = Carriage(
             node_id=OWN,
             clock=self.clock,
@@ -41,11 +44,14 @@ class Desk:
             connect=self.connect,
             is_relay=lambda: self.is_relay,
             receive=self.receive,
+            root=lambda link: self.roots.get(link, link),
         )
         self.near = FakeLink("near", outbound=False)
 
     async def connect(self, key: NodeId) -> Any:
         assert key == FAR
+        if isinstance(self.found, asyncio.Event):
+            await self.found.wait()
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
@@ -200,6 +206,60 @@ async def test_tunnels_of_one_link_and_of_all_are_capped(
     other = FakeLink("other", outbound=False)
     desk.ask(3, link=other)
     assert other.sent == [Refused(request=5, reason=Reason.QUOTA)]
+
+
+async def inner_link(desk: Desk, number: int, outer: FakeLink) -> FakeLink:
+    """Open a tunnel that ends here, and give the channel inside it."""
+    desk.ask(number, key=OWN, link=outer)
+    assert outer.sent[-1] == OPENED_HERE
+    inner = FakeLink(f"inner{number}", outbound=False)
+    desk.roots[inner] = outer
+    return inner
+
+
+async def test_tunnels_asked_for_inside_tunnels_count_with_their_link(desk: Desk):
+    desk.found = asyncio.Event()
+    reasons: Counter[Reason] = Counter()
+    inside = [await inner_link(desk, 2 * each + 3, desk.near) for each in range(8)]
+    for inner in inside:
+        for number in range(16):
+            desk.ask(2 * number + 1, link=inner)
+        reasons.update(message.reason for message in inner.sent)
+    assert len(desk.carriage) == limits.tunnels_link_max
+    assert reasons == {Reason.QUOTA: 8 * 17 - limits.tunnels_link_max}
+
+
+async def test_who_asks_inside_tunnels_may_ask_no_oftener(desk: Desk):
+    desk.found = TransportError("nowhere")
+    inner = [await inner_link(desk, number, desk.near) for number in (3, 5)]
+    left = limits.tunnels_link_max - len(inner)
+    for number in range(left):
+        desk.ask(2 * number + 1, link=inner[number % 2])
+        await settled()
+    for link in (desk.near, *inner):
+        desk.ask(9, link=link)
+        assert link.sent[-1] == Refused(request=5, reason=Reason.OVER_BUDGET)
+    desk.near.is_open = False
+    desk.carriage.closed(desk.near)  # type: ignore[arg-type]
+    desk.ask(9, link=inner[0])
+    assert inner[0].sent[-1] == Refused(request=5, reason=Reason.CLOSED)
+    assert len(desk.carriage._opens) == 0
+
+
+async def test_no_tunnel_ends_here_inside_one_that_ends_here(desk: Desk):
+    inner = await inner_link(desk, 3, desk.near)
+    desk.ask(3, key=OWN, link=inner)
+    assert inner.sent == [Refused(request=5, reason=Reason.POLICY)]
+
+
+async def test_what_we_ask_of_a_peer_takes_none_of_its_places(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limits, "tunnels_link_max", 1)
+    await desk.carry(3)
+    desk.far.outbound = True
+    desk.ask(4, key=OWN, link=desk.far)
+    assert desk.far.sent[-1] == OPENED_HERE
 
 
 async def test_tunnels_are_not_asked_for_all_the_time(desk: Desk):

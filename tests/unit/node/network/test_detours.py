@@ -17,7 +17,7 @@ from protocol import limits
 from protocol.channel.messages import Hello, Ping
 from protocol.channel.noise import transport_key
 from protocol.channel.post import BoxChallenge
-from protocol.channel.tunnel import TunnelEnd
+from protocol.channel.tunnel import TunnelEnd, TunnelOpen
 from protocol.engine import Engine
 from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId
@@ -151,11 +151,27 @@ async def test_a_mailbox_carries_no_tunnel_to_itself(tasks: Tasks):
         assert found.carrier != carriers[0]
 
 
-async def test_one_request_has_different_carriers_to_its_mailboxes(tasks: Tasks):
+async def test_one_request_has_one_carrier_to_its_mailboxes_asked_for_at_once(tasks: Tasks):
+    walker = Walker(*RELAYS, tasks=tasks)
+    chosen = set()
     for number in range(10):
-        walker = Walker(*RELAYS, tasks=tasks)
-        ways = [await way(walker, bytes([number] * 16), NodeId(bytes([m] * 32))) for m in range(3)]
-        assert len({each.carrier for each in ways}) == 3
+        ctx = bytes([number] * 16)
+        boxes = [NodeId(bytes([m] * 32)) for m in range(3)]
+        ways = await asyncio.gather(*(way(walker, ctx, each) for each in boxes))
+        ways.append(await way(walker, ctx, NodeId(bytes([9] * 32))))
+        assert len({each.carrier for each in ways}) == 1
+        chosen.add(ways[0].carrier)
+    assert len(chosen) > 1
+
+
+async def test_who_carries_for_a_request_goes_on_when_others_come(tasks: Tasks):
+    for number in range(10):
+        walker = Walker(*RELAYS[:4], tasks=tasks)
+        before = await way(walker, bytes([number] * 16))
+        for name in RELAYS[4:]:
+            walker.join(name)
+        after = await way(walker, bytes([number] * 16), NodeId(bytes(32)))
+        assert after.carrier == before.carrier
 
 
 async def test_carriers_that_refuse_are_asked_last_for_a_minute(tasks: Tasks):
@@ -383,4 +399,8 @@ async def test_only_the_post_and_tunnels_have_business_in_a_tunnel(tasks: Tasks)
     ours: Any = FakeLink("mailbox")
     with pytest.raises(MessageError):
         walker._inner(ours, ask)
+    with pytest.raises(MessageError):
+        # Its answer would tell the mailbox whether the node it names is the one that came.
+        walker._inner(ours, TunnelOpen(tunnel=2, key=walker._endpoint.node_id))
+    assert ours.sent == []
     walker._closed(guest, Reason.CLOSED)

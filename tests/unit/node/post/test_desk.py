@@ -123,6 +123,13 @@ async def test_a_copy_gets_the_same_receipt_where_it_was_read(room: Room):
     assert room.left[1] == (BOX.reader, name(1), room.left[0][2], [TWO])
 
 
+async def test_what_was_dropped_is_no_better_when_it_is_shown_again(room: Room):
+    room.outcome = ObjectError(Reason.BAD_SHAPE)
+    assert [await room.take() for _ in range(3)] == [Taken.DROPPED] * 3
+    assert len(room.handed_over) == 1
+    assert [receipt for _, _, receipt, _ in room.left] == [b""] * 3
+
+
 async def test_letters_are_handed_over_one_at_a_time(room: Room):
     await asyncio.gather(*(room.take(number) for number in range(5)))
     assert len(room.handed_over) == 5
@@ -133,7 +140,7 @@ async def test_a_peers_fault_drops_the_letter_and_ours_keeps_it(room: Room):
     assert await room.take(1) is Taken.DROPPED
     assert room.left[0][2:] == (b"", [ONE])
     room.outcome = StorageError("the disk is full")
-    assert await room.take(2) is Taken.NEW
+    assert await room.take(2) is Taken.PARKED
     assert len(room.left) == 1
     assert room.desk.parked == 1
 
@@ -164,13 +171,13 @@ async def test_a_copy_in_another_box_of_ours_spoils_nothing(room: Room):
 
 async def test_a_fault_of_the_market_keeps_the_letter_and_the_reading_going(room: Room):
     room.outcome = KeyError("a bug")
-    assert await room.take() is Taken.NEW
+    assert await room.take() is Taken.PARKED
     assert room.desk.parked == 1
 
 
 async def test_parked_letters_are_handed_over_again_when_asked(room: Room):
     room.outcome = Parked()
-    assert await room.take() is Taken.NEW
+    assert await room.take() is Taken.PARKED
     assert await room.take(mailbox=TWO) is Taken.SEEN
     assert (room.left, room.desk.parked) == ([], 1)
     room.outcome = RECORDED
@@ -186,7 +193,7 @@ async def test_parked_letters_are_handed_over_again_when_asked(room: Room):
 
 async def test_a_note_of_our_own_is_left_alone_and_not_counted(room: Room):
     room.outcome = Parked(is_ours=True)
-    assert await room.take() is Taken.NEW
+    assert await room.take() is Taken.PARKED
     assert await room.take(mailbox=TWO) is Taken.SEEN
     assert (room.left, room.desk.parked) == ([], 0)
 
@@ -222,15 +229,15 @@ async def test_parking_has_a_bound_and_says_so(room: Room, monkeypatch):
     monkeypatch.setattr("protocol.limits.parked_letters_max", 2)
     room.outcome = Parked()
     assert [await room.take(number) for number in range(3)] == [
-        Taken.NEW,
-        Taken.NEW,
+        Taken.PARKED,
+        Taken.PARKED,
         Taken.NO_ROOM,
     ]
     monkeypatch.setattr("protocol.limits.parked_letters_max", 9)
     monkeypatch.setattr("protocol.limits.parked_per_thread_max", 2)
     assert await room.take(3) is Taken.NO_ROOM
     other = replace(BOX, reader=SigningKey(b"o" * 32))
-    assert await room.desk.take(other, ONE, sealed(3)) is Taken.NEW
+    assert await room.desk.take(other, ONE, sealed(3)) is Taken.PARKED
     # what needs no parking is taken all the same
     room.outcome = RECORDED
     assert await room.take(9) is Taken.NEW

@@ -33,6 +33,7 @@ async def test_a_letter_goes_and_its_receipt_comes_back(town: Town):
     row = await bo.until_acked(sent)
     assert row.put_at == (mailbox.node_id,)
     assert ana.recorded == [b"vendor_bo: an offer"]
+    await eventually(lambda: bo.ended)
     assert bo.ended == [(sent, "acked")]
     lines = await bo.storage.read(lambda db: audit.load_newest(db, limit=9))
     assert [(line.what, line.ids) for line in lines] == [

@@ -325,3 +325,56 @@ async def test_many_boxes_at_one_mailbox_take_turns(town: Town, monkeypatch):
         boxes.append(await ana.open_box(mia))
     await eventually(lambda: len(read) == len(boxes))
     assert most <= 4
+
+
+def bring_junk(mailbox: Citizen, monkeypatch, *, kinds: int = 200) -> list[int]:
+    """Have a mailbox answer every reading with a page nobody can open, and say there is more."""
+    pages: list[int] = []
+
+    async def liar(session, ask):
+        if isinstance(ask, BoxRead):
+            pages.append(ask.wait_ms)
+            return Letters(
+                request=ask.request, letters=[bytes([len(pages) % kinds]) * 50_000], more=True
+            )
+        return await type(mailbox.post.mailbox).answer(mailbox.post.mailbox, session, ask)
+
+    monkeypatch.setattr(mailbox.post.mailbox, "answer", liar)
+    return pages
+
+
+async def test_a_mailbox_that_brings_junk_without_end_is_let_rest(town: Town, monkeypatch):
+    monkeypatch.setattr("node.post.allowance.USELESS_BYTES_MAX", 90_000)
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    pages = bring_junk(mia, monkeypatch)
+    await ana.open_box(mia)
+    await eventually(lambda: len(pages) >= 2)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert len(pages) == 2
+
+
+async def test_junk_that_was_shown_before_costs_as_much_again(town: Town, monkeypatch):
+    """Were it free, a mailbox could go on for ever with a few letters that nobody can open."""
+    monkeypatch.setattr("node.post.allowance.USELESS_BYTES_MAX", 190_000)
+    monkeypatch.setattr("node.post.allowance._SHOWN_MAX", 1)
+    monkeypatch.setattr("node.post.reader._PAUSE_MS", 0)
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    pages = bring_junk(mia, monkeypatch, kinds=2)
+    await ana.open_box(mia)
+    await eventually(lambda: len(pages) >= 4)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert len(pages) == 4
+
+
+async def test_a_mailbox_that_rested_is_read_again(town: Town, monkeypatch):
+    monkeypatch.setattr("node.post.allowance.USELESS_BYTES_MAX", 90_000)
+    monkeypatch.setattr("node.post.allowance._AGAIN_MS", 50)
+    mia = await town.citizen("mailbox_mia", serve=True)
+    ana = await town.citizen("buyer_ana")
+    pages = bring_junk(mia, monkeypatch)
+    await ana.open_box(mia)
+    await eventually(lambda: len(pages) >= 5)

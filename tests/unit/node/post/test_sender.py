@@ -244,6 +244,7 @@ async def test_a_failing_disk_stops_nothing_for_good(town: Town, monkeypatch):
     await eventually(lambda: len(failures) >= 6)
     monkeypatch.setattr(bo.storage, "read", read)
     await bo.until_acked(sent)
+    await eventually(lambda: bo.ended)
     assert bo.ended == [(sent, "acked")]
 
 
@@ -285,6 +286,7 @@ async def test_an_end_that_could_not_be_written_is_written_later(town: Town, mon
     sent = await bo.send("an offer", ana, await ana.open_box(mia))
     await bo.until_acked(sent)
     assert failures == []
+    await eventually(lambda: bo.ended)
     assert bo.ended == [(sent, "acked")]
 
 

@@ -73,6 +73,7 @@ class Wire:
         return True
 
     def receive(self, raw: bytes) -> None:
+        self._near.fetched_bytes += len(raw)
         message: Any = decode_message(raw)
         asked = self._asked.get(message.request)
         if self.is_open and isinstance(message, Answer):
@@ -173,6 +174,8 @@ class Citizen:
         self.clock = clock or ManualClock(SystemClock())
         self.options = {"serve": False, "own_only": False, "receipt_jitter_ms": 0} | options
         self.is_up = False
+        self.fetched_bytes = 0
+        """Of all messages that came."""
         self.recorded: list[bytes] = []
         """Envelopes, in the order recorded; kept in the database."""
         self.handed_over: list[Letter] = []
@@ -202,7 +205,7 @@ class Citizen:
     async def start(self) -> None:
         self.tasks = Tasks()
         self.storage = await Storage.open(self.town.folder / f"{self.name}.db", clock=self.clock)
-        lines = await self.storage.read(lambda db: audit.load_after(db, 0, limit=1_000))
+        lines = await self.storage.read(lambda db: audit.load_after(db, 0, limit=100_000))
         self.recorded = [
             bytes.fromhex(line.detail["envelope"]) for line in lines if line.what == "recorded"
         ]

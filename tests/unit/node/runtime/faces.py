@@ -22,12 +22,16 @@ class FaceNetwork(ListNetwork):
         super().__init__()
         self.linked: list[str] = ["relay"]
         self.port: int | None = None
+        self.seen = 0
         self.offset_ms: int | None = None
         self.detours = SimpleNamespace(document=lambda: {"mode": "normal"})
         self.common: Dependence | None = None
 
     def dependence(self) -> Dependence | None:
         return self.common
+
+    def seen_at(self, _object_id: bytes) -> tuple[int, int]:
+        return self.seen, len(self.linked)
 
     def peers(self) -> list[Any]:
         return [SimpleNamespace(document=lambda n=name: {"address": n}) for name in self.linked]

@@ -174,11 +174,17 @@ async def test_a_preview_says_what_is_public_and_keeps_nothing(market: Market, h
     assert await market.buyer.storage.read(casts.load_all) == []
 
 
-async def test_a_request_is_kept_sent_and_shown(market: Market, handle: Handle):
+async def test_a_request_is_kept_sent_and_shown(
+    market: Market, handle: Handle, network: FaceNetwork
+):
+    assert (await handle.status())["reach"] is None
+    network.seen, network.linked = 2, ["relay", "another", "third"]
     found = (await handle.create_cast(DRAFT))["cast"]
-    assert (found["state"], found["offers"], found["sent_to"]) == ("open", 0, 1)
+    assert (found["state"], found["offers"]) == ("open", 0)
+    assert found["reach"] == {"seen_at": 2, "peers": 3}
+    assert (await handle.status())["reach"] == {"cast": found["handle"], "seen_at": 2, "peers": 3}
     assert found["local"] == {"budget": "300.00 USD", "disclose": ["name"]}
-    assert found["note"].startswith("Signed and sent to 1 peer;")
+    assert found["note"].startswith("Signed and seen at 2 of your 3 peers;")
     market.clock.advance(60_000)
     second = (await handle.create_cast({**DRAFT, "title": "Another"}))["cast"]
     assert [each["title"] for each in (await handle.casts())["casts"]] == [

@@ -77,21 +77,27 @@ async def test_nodes_come_back_with_what_is_remembered_of_them(storage: Storage)
         source=nodes.RecordSource.HEARSAY,
     )
     told = replace(row, key=other.key, record=other.raw, told_by="8.8.0.0/16")
+    met = record_of("c")
+    proved = replace(
+        row, key=met.key, record=met.raw, seen_ms=0, source=nodes.RecordSource.FIRST_HAND
+    )
     reached = nodes.Reached(at_ms=7, address="b.example:1", group="9.9.0.0/16")
 
     def keep(conn: sqlite3.Connection) -> None:
         nodes.save(conn, row)
         nodes.save(conn, told)
+        nodes.save(conn, proved)
         nodes.mark_reached(conn, other.key, reached)
         nodes.set_anchors(conn, [other.key])
 
     await storage.write(keep)
     started = await load_start(storage, net=NET, wall_ms=0)
-    assert started.records == (other.raw, record.raw)
+    assert started.records == (other.raw, record.raw, met.raw)
     assert started.anchors == (other.key,)
     assert started.entries == ()
     assert started.memories == {
         record.key: NodeMemory(),
+        met.key: NodeMemory(is_proven=True),
         other.key: NodeMemory(
             source="8.8.0.0/16", reached_ms=7, address="b.example:1", group="9.9.0.0/16"
         ),

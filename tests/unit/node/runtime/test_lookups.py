@@ -81,12 +81,12 @@ async def test_a_name_like_that_of_another_vendor_is_marked(market: Market, look
     found = {}
     for name in (profile.body.name.upper(), "Another"):
         body = msgspec.structs.replace(profile.body, name=name)
-        other = dataclasses.replace(offer, id=ObjectId(bytes(32)))
+        other = msgspec.structs.replace(offer, id=ObjectId(bytes(32)))
         about: dict[bytes, Any] = {
             offer.id: (thread, profile),
             other.id: (
                 dataclasses.replace(thread, other_key=bytes(32)),
-                dataclasses.replace(profile, body=body),
+                msgspec.structs.replace(profile, body=body),
             ),
         }
         inputs = [
@@ -118,7 +118,7 @@ async def test_a_draft_has_no_thread_and_shows_its_own_words(market: Market, loo
     row = await market.buyer.own(nonce)
     assert await lookups.threads_of(row) == []
     assert await lookups.offers(row) == []
-    shown = await lookups.cast_view(row, 0)
+    shown = await lookups.cast_view(row, (0, 0))
     assert (shown["title"], shown["state"], shown["offers"]) == ("Camera with RAW", "draft", 0)
 
 
@@ -171,8 +171,8 @@ async def test_a_request_is_shown_as_held_while_it_may_still_promise(
 ):
     row, _ = await market.offered()
     buyer = market.buyer
-    assert not (await lookups.cast_view(row, 0))["held"]
+    assert not (await lookups.cast_view(row, (0, 0)))["held"]
     await buyer.write(lambda conn: restorations.hold(conn, row.nonce, 0))
-    assert (await lookups.cast_view(row, 0))["held"]
+    assert (await lookups.cast_view(row, (0, 0)))["held"]
     await buyer.withdrawal.revoke(to_text("cast", row.cast_id or b""))
-    assert not (await lookups.cast_view(await buyer.own(row.nonce), 0))["held"]
+    assert not (await lookups.cast_view(await buyer.own(row.nonce), (0, 0)))["held"]

@@ -95,6 +95,25 @@ async def test_an_object_goes_all_the_way(station: Station):
     await until(lambda: bool(asker.messages(Objects)))
 
 
+async def test_a_party_that_fails_at_one_object_hears_of_the_next(
+    station: Station, caplog: pytest.LogCaptureFixture
+):
+    casts = [make_cast(title=f"Cast {number}") for number in range(2)]
+    heard = []
+
+    def fail_at_first(verified: Verified[Any]) -> None:
+        heard.append(verified.id)
+        if len(heard) == 1:
+            raise RuntimeError("this party is broken")
+
+    station.pump._on_object = fail_at_first
+    for cast in casts:
+        station.receive("a", cast.raw)
+    await until(lambda: len(heard) == len(casts))
+    assert heard == [cast.id for cast in casts]
+    assert "a party of this node failed" in caplog.text
+
+
 async def test_payload_that_finds_no_room_becomes_an_announcement(station: Station):
     station.join("a")
     full = station.join("full", QuietLink(takes=False))

@@ -21,7 +21,7 @@ from protocol.network.actions import (
     SaveRecord,
     StoreObject,
 )
-from protocol.network.events import ObjectStored, StoreFailed
+from protocol.network.events import ObjectsStored, ObjectStored, StoreFailed
 from protocol.objects.envelope import Verified
 from tests.parties import make_cast, make_profile
 from tests.unit.protocol.network.driver import make_revoke, record_of
@@ -56,7 +56,7 @@ async def test_objects_are_stored_and_told(storage: Storage, clock: ManualClock)
     cast = make_cast()
     events = await Writing(storage, clock).write(store(cast), store(cast))
     assert events == [
-        ObjectStored(id=cast.id, is_new=True),
+        ObjectsStored(ids=(cast.id,)),
         ObjectStored(id=cast.id, is_new=False),
     ]
     assert await raw_of(storage, cast) == cast.raw
@@ -122,7 +122,9 @@ class FailingStorage:
     async def write(self, txn: Any, *, promise: bool) -> Any:
         assert not promise
         events = await self.storage.write(txn, promise=promise)
-        if any(getattr(event, "id", None) == self.bad for event in events):
+        if any(
+            self.bad in (getattr(event, "id", None), *getattr(event, "ids", ())) for event in events
+        ):
             raise StorageError("the disk is full", code="E-DISK-FULL")
         return events
 

@@ -19,8 +19,10 @@ from node.runtime.survey import Surroundings, Survey
 from protocol import limits
 from protocol.errors import Reason
 from protocol.ids import NodeId, blake2b_256
+from protocol.network.flow import Flow
 from protocol.network.independence import Dependence
 from protocol.network.policy import Rule
+from protocol.network.standing import Standing
 from protocol.network.verdicts import Verdict
 from protocol.objects.profile import Profile
 from protocol.objects.reply import Reply
@@ -28,6 +30,19 @@ from protocol.values.place import Where
 from tests.unit.node.market.booth import START_MS, Booth, Market
 
 OF_THE_SERVER = {"api_requests_total", "api_streams"}
+
+
+def link(
+    *,
+    outbound: bool,
+    asked: Flow | None,
+    given: Flow,
+    standing: Standing = Standing.GOOD,
+    narrows: bool = False,
+) -> Any:
+    supply = None if asked is None else SimpleNamespace(flow=asked)
+    esteem = SimpleNamespace(supply=supply, given=given, standing=standing, narrows=narrows)
+    return SimpleNamespace(outbound=outbound, esteem=esteem)
 
 
 class Outside:
@@ -38,8 +53,20 @@ class Outside:
         self.is_up = True
         self.offset_ms: int | None = None
 
+        self.traffic = SimpleNamespace(sums={"in": 700, "out": 50})
+        self.detours = SimpleNamespace(
+            document=lambda: {"mode": "normal", "successors": 2, "waiting": 1},
+            count=6,
+            direct_count=3,
+            carriage=SimpleNamespace(carried_count=4),
+        )
+
     def peers(self) -> list[Any]:
-        return [SimpleNamespace(outbound=way) for way in (True, False, False)]
+        return [
+            link(outbound=True, asked=Flow.PUSH, given=Flow.IDS),
+            link(outbound=False, asked=None, given=Flow.PUSH, narrows=True),
+            link(outbound=False, asked=Flow.QUIET, given=Flow.PUSH, standing=Standing.NO_PUSH),
+        ]
 
     def gossip_counts(self) -> dict[str, int]:
         return {"live": 4, "pending": 1, "wanted": 2, "rejected": 3, "storing": 5}
@@ -121,6 +148,24 @@ async def test_a_census_counts_what_is_there(market: Market):
     found = await survey.census()
     assert set(found) == {each.name for each in METERED} - OF_THE_SERVER
     assert found["peers"] == {("in",): 2, ("out",): 1}
+    assert found["peers_standing"] == {
+        ("good",): 2,
+        ("no_push",): 1,
+        ("unwelcome",): 0,
+        ("banned",): 0,
+    }
+    assert found["peers_narrow"] == {(): 1}
+    assert found["link_levels"] == {
+        ("in", "push"): 1,
+        ("in", "ids"): 0,
+        ("in", "quiet"): 1,
+        ("out", "push"): 2,
+        ("out", "ids"): 1,
+        ("out", "quiet"): 0,
+    }
+    assert found["peer_bytes_total"] == {("in",): 700, ("out",): 50}
+    assert found["stem"] == {("successors",): 2, ("waiting",): 1}
+    assert found["tunnels"] == {("own",): 6, ("direct",): 3, ("carried",): 4}
     assert found["casts"] == {
         ("draft",): 0,
         ("open",): 0,
@@ -137,6 +182,7 @@ async def test_a_census_counts_what_is_there(market: Market):
     assert found["offers_received_total"] == {("recorded", "none"): 1}
     assert found["objects_refused_total"] == {("word",): 2}
     assert found["objects_received_total"] == {("accepted", "none"): 4, ("rejected", "bad_work"): 1}
+    assert found["object_copies_total"] == {("public",): 0, ("stem",): 0}
     assert found["gossip_objects"] == {
         ("live",): 4,
         ("pending",): 1,

@@ -72,7 +72,7 @@ def local_of(**changes: Any) -> Any:
 
 @pytest.mark.parametrize("state", list(CastState))
 def test_every_state_of_a_request_has_its_sentence(state: CastState):
-    note = views.cast_note(own_cast(state), 3)
+    note = views.cast_note(own_cast(state), (3, 3))
     assert note.endswith(".")
     if state is CastState.OPEN:
         assert "3 peers" in note
@@ -80,20 +80,33 @@ def test_every_state_of_a_request_has_its_sentence(state: CastState):
 
 def test_a_request_shows_its_public_and_its_local_side():
     cast = make_cast()
-    shown = views.cast_view(own_cast(), local_of(), cast.body, offers=2, sent_to=3)
+    shown = views.cast_view(own_cast(), local_of(), cast.body, offers=2, seen_at=(2, 3))
     assert shown["id"] == to_text("cast", cast.id)
     assert shown["id"].startswith(shown["handle"])
     assert shown["local"] == {"budget": "300.00 USD", "disclose": ["name"]}
-    assert (shown["offers"], shown["sent_to"]) == (2, 3)
+    assert (shown["offers"], shown["reach"]) == (2, {"seen_at": 2, "peers": 3})
     assert shown["public"]["decide_by"] == views.iso(cast.body.decide_by)
     assert shown["created"] == "2026-11-22T00:00:00Z"
     assert json.loads(json.dumps(shown)) == shown
 
 
+@pytest.mark.parametrize(
+    ("seen_at", "note"),
+    [
+        ((0, 0), "Signed. It goes out when a peer connects."),
+        ((0, 3), "Signed and on its way; no peer has shown it yet."),
+        ((1, 1), "Signed and seen at your one peer; offers come in until the date."),
+        ((2, 3), "Signed and seen at 2 of your 3 peers; offers come in until the date."),
+    ],
+)
+def test_no_more_is_said_of_reach_than_is_known(seen_at: tuple[int, int], note: str):
+    assert views.cast_note(own_cast(), seen_at) == note
+
+
 def test_a_request_keeps_its_name_when_it_is_published_anew():
     first, newer = make_cast(), make_cast(title="Camera with a flash")
     row = own_cast(cast_id=newer.id, root_id=first.id)
-    shown = views.cast_view(row, local_of(), newer.body, offers=0, sent_to=0, is_held=True)
+    shown = views.cast_view(row, local_of(), newer.body, offers=0, seen_at=(0, 0), is_held=True)
     assert shown["id"] == to_text("cast", first.id)
     assert shown["form"] == to_text("cast", newer.id)
     assert shown["held"]
@@ -102,7 +115,7 @@ def test_a_request_keeps_its_name_when_it_is_published_anew():
 def test_a_draft_without_a_budget_has_neither_id_nor_amount():
     row = own_cast(CastState.DRAFT, cast_id=None, root_id=None)
     shown = views.cast_view(
-        row, local_of(budget=None, disclose={}), make_cast().body, offers=0, sent_to=0
+        row, local_of(budget=None, disclose={}), make_cast().body, offers=0, seen_at=(0, 0)
     )
     assert (shown["id"], shown["handle"]) == (None, None)
     assert shown["local"] == {"budget": None, "disclose": []}

@@ -33,42 +33,41 @@ def test_only_a_newer_record_takes_an_older_ones_place(conn: sqlite3.Connection)
     assert nodes.save(conn, one)
     assert not nodes.save(conn, replace(one, at=2, record=b"older"))
     assert nodes.node_of(conn, one.key) == one
-    newer = replace(one, at=4, record=b"newer", seen_ms=40, source=RecordSource.OPERATOR)
+    newer = replace(one, at=4, record=b"newer", seen_ms=40, source=RecordSource.FIRST_HAND)
     assert nodes.save(conn, newer)
     assert nodes.node_of(conn, one.key) == replace(newer, seen_ms=50)
     assert nodes.node_of(conn, b"?" * 32) is None
 
 
-def test_being_seen_is_noted_and_never_goes_back(conn: sqlite3.Connection):
-    one = node("one")
-    nodes.save(conn, one)
-    assert nodes.mark_seen(conn, one.key, 9)
-    assert nodes.mark_seen(conn, one.key, 7)
-    assert not nodes.mark_seen(conn, b"?" * 32, 9)
-    assert nodes.node_of(conn, one.key) == replace(one, seen_ms=9)
+def test_hearsay_never_takes_the_place_of_what_was_proved(conn: sqlite3.Connection):
+    lie = replace(node("one"), at=99, record=b"lie")
+    proved = replace(node("one", source=RecordSource.FIRST_HAND), record=b"proved")
+    assert nodes.save(conn, lie)
+    assert nodes.save(conn, proved), "however young the lie says it is"
+    assert not nodes.save(conn, lie)
+    assert nodes.node_of(conn, lie.key) == proved
+    assert not nodes.save(conn, replace(proved, at=proved.at - 1))
 
 
-def test_at_the_cap_the_longest_unseen_goes_and_the_operators_last(
-    conn: sqlite3.Connection, monkeypatch
-):
-    monkeypatch.setattr(limits, "known_nodes_max", 3)
-    kept = node("operator", 1, RecordSource.OPERATOR)
+def test_at_the_cap_the_longest_unseen_goes(conn: sqlite3.Connection, monkeypatch):
+    monkeypatch.setattr(limits, "known_nodes_max", 2)
     old, mid, new = node("old", 2), node("mid", 3), node("new", 4)
-    for each in (kept, mid, old):
+    for each in (mid, old):
         nodes.save(conn, each)
     nodes.save(conn, replace(mid, at=9))
     assert nodes.node_of(conn, old.key) == old
     nodes.save(conn, new)
     assert nodes.node_of(conn, old.key) is None
-    assert nodes.node_of(conn, kept.key) == kept
+    assert nodes.node_of(conn, mid.key) == replace(mid, at=9)
 
 
 def test_nodes_not_seen_for_long_are_forgotten(conn: sqlite3.Connection):
-    kept, old, new = node("op", 1, RecordSource.OPERATOR), node("old", 2), node("new", 9)
-    for each in (kept, old, new):
+    old, new = node("old", 2), node("new", 9)
+    for each in (old, new):
         nodes.save(conn, each)
     assert nodes.forget(conn, 9) == 1
     assert nodes.node_of(conn, old.key) is None
+    assert nodes.node_of(conn, new.key) == new
 
 
 def test_what_was_reached_is_noted_and_goes_after_what_was_not(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 from functools import partial
 
+import msgspec
 import pytest
 
 from node.errors import StorageError
@@ -75,7 +75,9 @@ def test_a_known_object_changes_nothing_but_may_become_ours(conn: sqlite3.Connec
 def test_a_second_signature_over_the_same_text_is_a_twin(conn: sqlite3.Connection):
     cast = make_cast()
     insert(conn, cast)
-    other = replace(cast, id=ObjectId(b"o" * 32), signature=b"s" * signing.SIGNATURE_BYTES)
+    other = msgspec.structs.replace(
+        cast, id=ObjectId(b"o" * 32), signature=b"s" * signing.SIGNATURE_BYTES
+    )
     assert insert(conn, other) == Twin(id=cast.id)
     assert objects.raw_of(conn, other.id) is None
 
@@ -84,7 +86,7 @@ def test_the_same_object_with_other_work_keeps_the_first_bytes(conn: sqlite3.Con
     cast = make_cast()
     insert(conn, cast)
     nonce = bytes(8)
-    again = replace(cast, raw=cast.raw[: -len(nonce)] + nonce)
+    again = msgspec.structs.replace(cast, raw=cast.raw[: -len(nonce)] + nonce)
     assert insert(conn, again) == Known()
     assert objects.raw_of(conn, cast.id) == cast.raw
 
@@ -274,7 +276,7 @@ def test_a_twin_of_a_revoke_replaces_nothing(conn: sqlite3.Connection):
     cast = make_cast()
     revoke = make_revoke(cast)
     insert(conn, revoke)
-    twin = replace(revoke, id=ObjectId(b"t" * 32))
+    twin = msgspec.structs.replace(revoke, id=ObjectId(b"t" * 32))
     outcome = objects.replace_by_revoke(conn, cast.id, twin, own=False, now_ms=NOW_MS)
     assert outcome == Twin(id=revoke.id)
 
@@ -321,31 +323,3 @@ def test_carried_objects_can_be_let_go_early(conn: sqlite3.Connection):
     insert(conn, own, own=True)
     assert objects.remove(conn, [carried.id, own.id, b"?" * 32]) == 1
     assert objects.raw_of(conn, own.id) == own.raw
-
-
-def test_many_are_stored_as_one_after_the_other(conn: sqlite3.Connection):
-    casts = [make_cast(title=f"Cast {number}") for number in range(40)]
-    assert objects.insert_passing(conn, casts, now_ms=NOW_MS) == [Inserted()] * 40
-    assert [objects.raw_of(conn, cast.id) for cast in casts] == [cast.raw for cast in casts]
-    row = objects.row_of(conn, casts[3].id)
-    assert row is not None
-    assert (row.key, row.stored_ms, row.own) == (buyer_ana.key, NOW_MS, False)
-
-
-def test_what_is_not_simply_new_among_many_is_told(conn: sqlite3.Connection):
-    casts = [make_cast(title=f"Cast {number}") for number in range(34)]
-    insert(conn, casts[2])
-    revoke = make_revoke(casts[20])
-    insert(conn, revoke)
-    outcomes = objects.insert_passing(conn, casts, now_ms=NOW_MS)
-    assert outcomes[2] == Known()
-    assert outcomes[20] == Revoked(by=revoke.id)
-    assert outcomes.count(Inserted()) == 32
-    assert objects.raw_of(conn, casts[20].id) is None
-    assert all(objects.raw_of(conn, cast.id) for cast in (*casts[:20], *casts[21:]))
-
-
-def test_one_that_stands_twice_among_many_is_new_once(conn: sqlite3.Connection):
-    casts = [make_cast(title=f"Cast {number}") for number in range(15)]
-    outcomes = objects.insert_passing(conn, [*casts, casts[0]], now_ms=NOW_MS)
-    assert outcomes == [Inserted()] * 15 + [Known()]

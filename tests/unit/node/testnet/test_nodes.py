@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,22 @@ async def test_a_node_that_never_ran_can_be_ended(kind: Any, tmp_path: Path):
 
 def test_a_process_that_never_ran_has_no_number(tmp_path: Path):
     assert ProcessNode(PLAN, tmp_path).pid is None
+
+
+def test_a_process_is_given_its_home_and_nothing_of_ours(tmp_path: Path):
+    command = ProcessNode(PLAN, tmp_path, module="scripts.watched_resident").command()
+    # -P: what lies in the folder it is started in is not taken for a module.
+    assert command == [sys.executable, "-P", "-m", "scripts.watched_resident", str(tmp_path)]
+
+
+async def test_its_door_is_its_local_api(tmp_path: Path):
+    door = ProcessNode(PLAN, tmp_path).knock("http://127.0.0.1:1", "a token")
+    try:
+        with pytest.raises(TransportError) as refused:
+            await door.status()
+        assert refused.value.code == "E-NODE-DOWN"
+    finally:
+        await door.close()
 
 
 def test_settings_are_written_one_a_line(tmp_path: Path):

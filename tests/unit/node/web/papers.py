@@ -134,6 +134,7 @@ STATUS: dict[str, Any] = {
     "mailbox": False,
     "vendor": None,
     "casts": {},
+    "reach": None,
     "deals": {},
     "locked": False,
     "outbox": {},
@@ -144,7 +145,7 @@ STATUS: dict[str, Any] = {
 
 CAST: dict[str, Any] = fake_citizen.CAST | {
     "created": "2027-02-01T00:00:00Z",
-    "note": "Signed and sent to 2 peers; offers come in until the date.",
+    "note": "Signed and seen at 2 of your 3 peers; offers come in until the date.",
 }
 EVIL = "<script>alert(1)</script>\u202egpj.exe"
 """What a stranger might write anywhere."""

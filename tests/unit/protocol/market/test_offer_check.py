@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 
@@ -65,9 +63,9 @@ def fatal(verdict):
 
 def changed(verified, body=None, **header):
     """A verified object whose facts no signer would sign: only the check itself is at stake."""
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         verified,
-        header=dataclasses.replace(verified.header, **header),
+        header=msgspec.structs.replace(verified.header, **header),
         body=verified.body if body is None else body,
     )
 

@@ -55,7 +55,7 @@ def one(
         marks=tuple(Mark(code=code, sentence="") for code in marks),
         fit=dataclasses.replace(FIT, **(fit or {})),
     )
-    offer = dataclasses.replace(OFFER, id=ObjectId(bytes([number]) * 32), body=body)
+    offer = msgspec.structs.replace(OFFER, id=ObjectId(bytes([number]) * 32), body=body)
     return RankInput(offer=offer, verdict=verdict, **known)
 
 

@@ -75,14 +75,14 @@ def test_hearsay_does_not_displace_what_was_proved():
     forged = record_of("one", seq=9, seed=blake2b_256(b"liar"), addresses=["liar.example:1"])
     assert book.add(forged, proven=False, wall_ms=WALL)
     assert book.add(true, proven=False, wall_ms=WALL)
-    assert book.records_of(key("one"), WALL) == [true, forged]
+    assert book.records_of(key("one"), WALL) == [forged, true], "in the order they came"
     assert book.add(true, proven=True, wall_ms=WALL)
     assert book.records_of(key("one"), WALL) == [true]
     assert not book.add(forged, proven=False, wall_ms=WALL)
     newer = record_of("one", seq=2)
     assert book.add(newer, proven=False, wall_ms=WALL), "its own signer may still renew it"
     assert not book.add(true, proven=True, wall_ms=WALL), "older, and proved before"
-    book.forget_hints(key("one"))
+    book.refute(key("one"), "one.example:7440", WALL)
     assert book.find(key("one"), WALL) == newer
     found = book.node(key("one"))
     assert found
@@ -94,10 +94,127 @@ def test_hints_are_few_and_forgotten_when_a_dial_proves_them_false():
     for number in range(limits.hints_per_node_max + 2):
         book.add(record_of("one", seed=blake2b_256(bytes([number]))), proven=False, wall_ms=WALL)
     assert len(book.records_of(key("one"), WALL)) == limits.hints_per_node_max
-    book.forget_hints(key("one"))
-    book.forget_hints(key("never there"))
+    book.refute(key("one"), "elsewhere.example:7440", WALL)
+    assert len(book.records_of(key("one"), WALL)) == limits.hints_per_node_max
+    book.refute(key("one"), "one.example:7440", WALL)
+    book.refute(key("never there"), "one.example:7440", WALL)
     assert book.find(key("one"), WALL) is None
     assert len(book) == book.new_count == 0
+
+
+# --- what anybody can sign of anybody ------------------------------------------------------------
+
+
+NAMES = [f"node{number}" for number in range(100)]
+
+
+def lie(name: str, salt: bytes = b"", **facts) -> NodeRecord:
+    """What anybody can sign of anybody else's transport key."""
+    return record_of(
+        name, **{"addresses": ["liar.example:1"], **facts}, seed=blake2b_256(b"l", salt)
+    )
+
+
+def hear(book: Book, *records: NodeRecord, source: str = "liar") -> list[bool]:
+    return [book.add(each, proven=False, wall_ms=WALL, source=source) for each in records]
+
+
+@pytest.mark.parametrize("addresses", [[], ["liar.example:1"]])
+def test_lies_remove_nobody_from_the_new(addresses: list[str]):
+    book = made()
+    hear(book, *(record_of(name) for name in NAMES), source="honest")
+    before = [name for name in NAMES if book.node(key(name))]
+    assert len(before) > 80
+    assert any(hear(book, *(lie(name, addresses=addresses) for name in NAMES))) == bool(addresses)
+    for name in before:
+        assert book.find(key(name), WALL) == record_of(name)
+        found = book.node(key(name))
+        assert found
+        assert (found.group, found.is_confirmed) == (f"{name}.example", False)
+    assert hear(book, lie("nobody", addresses=[])) == [False]
+
+
+@pytest.mark.parametrize("is_proven", [True, False])
+@pytest.mark.parametrize("addresses", [[], ["liar.example:1"]])
+def test_lies_remove_and_move_nobody_of_the_tried_after_a_restart(addresses, is_proven: bool):
+    book = made()
+    for name in NAMES:
+        address = f"{name}.example:7440"
+        memory = NodeMemory(reached_ms=WALL - 1, address=address, is_proven=is_proven)
+        book.restore(record_of(name), memory, WALL)
+    before = book.tried_count
+    assert before > 80
+    news = hear(book, *(lie(name, addresses=addresses, seq=WALL + 9) for name in NAMES))
+    assert book.tried_count == before
+    assert any(news) == (bool(addresses) and not is_proven)
+    assert all(book.find(key(name), WALL) in (record_of(name), None) for name in NAMES)
+    assert sum(book.find(key(name), WALL) is not None for name in NAMES) >= before
+
+
+def test_what_was_proved_in_an_earlier_run_is_renewed_by_its_signer_alone():
+    book = made()
+    book.restore(record_of("one", seq=1), NodeMemory(is_proven=True), WALL)
+    newer = record_of("one", seq=2, addresses=["else.example:1"])
+    assert hear(book, lie("one"), newer) == [False, True]
+    assert book.records_of(key("one"), WALL) == [newer]
+    book.restore(record_of("leaf", addresses=[]), NodeMemory(is_proven=True), WALL)
+    assert book.node(key("leaf")) is None, "who cannot be dialled is met anew"
+
+
+def test_liars_do_not_hide_where_a_mailbox_is():
+    book = made()
+    true = record_of("box", roles=[Role.MAILBOX])
+    hear(book, true, source="honest")
+    assert hear(book, *(lie("box", bytes([n])) for n in range(5))) == [True, True, *[False] * 3]
+    assert book.records_of(key("box"), WALL)[0] == true
+    assert hear(book, lie("box", b"\x00", seq=WALL + 1)) == [True], "by the same liar, in its place"
+    assert book.records_of(key("box"), WALL)[0] == true
+    assert hear(book, lie("box", b"\x00", seq=WALL)) == [False]
+
+
+def test_liars_of_one_group_who_came_first_make_room_for_another_source():
+    book = made()
+    hear(book, *(lie("box", bytes([n])) for n in range(3)))
+    true = record_of("box", roles=[Role.MAILBOX])
+    assert hear(book, true, source="honest") == [True]
+    assert book.records_of(key("box"), WALL) == [lie("box", b"\x00"), lie("box", b"\x01"), true]
+    assert hear(book, lie("box", b"\x07"), source="other liar") == [True]
+    assert hear(book, lie("box", b"\x08"), source="third liar") == [False]
+    assert true in book.records_of(key("box"), WALL)
+
+
+def test_hints_whose_addresses_do_not_answer_make_room():
+    failing: set[NodeId] = set()
+    book = made(is_failing=failing.__contains__)
+    lies = [lie("box", bytes([n]), addresses=[f"liar{n}.example:1"]) for n in range(3)]
+    hear(book, *lies)
+    true = record_of("box")
+    assert hear(book, true) == [False]
+    book.doubt(key("box"))
+    book.doubt(key("nobody"))
+    assert book.records_of(key("box"), WALL) == [lies[1], lies[2], lies[0]], "tried in turn"
+    failing.add(key("box"))
+    assert hear(book, true) == [True]
+    assert book.records_of(key("box"), WALL) == [lies[1], lies[2], true]
+    for each in lies:
+        book.refute(key("box"), each.addresses[0], WALL)
+    assert book.records_of(key("box"), WALL) == [true]
+    assert book.new_count == 1
+
+
+def test_a_tried_node_of_hearsay_is_moved_only_by_what_a_dial_found():
+    book = made()
+    memory = NodeMemory(reached_ms=WALL - 1, address="one.example:7440")
+    book.restore(record_of("one"), memory, WALL)
+    assert hear(book, lie("one")) == [True]
+    book.doubt(key("one"))
+    assert book.find(key("one"), WALL) == record_of("one")
+    book.refute(key("one"), "liar.example:1", WALL)
+    assert (book.new_count, book.tried_count) == (0, 1)
+    hear(book, lie("one"))
+    book.refute(key("one"), "one.example:7440", WALL)
+    assert (book.new_count, book.tried_count) == (1, 0)
+    assert book.records_of(key("one"), WALL) == [lie("one")]
 
 
 def test_samples_hold_dialable_others():

@@ -9,7 +9,17 @@ from protocol.channel.messages import Objects, Want
 from protocol.errors import Reason
 from protocol.ids import PeerId
 from protocol.network.actions import BlamePeer, Timer
-from protocol.network.budgets import BYTES, MESSAGES, PULLS, USUAL, Bucket, Budgets, Pace, Rate
+from protocol.network.budgets import (
+    BYTES,
+    MESSAGES,
+    PULLS,
+    USUAL,
+    Bucket,
+    Budgets,
+    Pace,
+    Rate,
+    Starts,
+)
 from protocol.network.events import IdsReceived, SeekObject, TimerFired
 from protocol.network.verdicts import Verdict
 from protocol.now import DAY_MS, HOUR_MS
@@ -94,6 +104,63 @@ def test_few_links_bring_what_many_would(others, factor):
     assert pushed(links(others), 0) == limits.news_burst * factor
 
 
+def relinked(budgets: Budgets, turns: int, group: str | None = None, *, keys: int = 1) -> int:
+    """How many new objects a host brings that links anew each 10 ms."""
+    taken = 0
+    for turn in range(turns):
+        who = PeerId(b"evil %d" % (turn % keys))
+        budgets.joined(who, 10 * turn, group)
+        while budgets.may_push(who, 10 * turn):
+            taken += 1
+        budgets.lost(who, 10 * turn)
+    return taken
+
+
+@pytest.mark.parametrize(("net", "most"), [("main", 10), ("test", 607)])
+def test_linking_anew_brings_no_new_budget(net: str, most: int):
+    assert relinked(links(9, net=net), 100) == most
+    assert relinked(links(9, net=net), 100, "8.8.0.0/16") == most
+
+
+@pytest.mark.parametrize(("net", "most"), [("main", 43), ("test", 2_431)])
+def test_new_keys_of_one_address_group_bring_a_few_budgets(net: str, most: int):
+    assert relinked(links(9, net=net), 100, "8.8.0.0/16", keys=100) == most
+
+
+def test_other_groups_and_those_who_rested_begin_with_all_they_may():
+    budgets = links(limits.news_links)
+    relinked(budgets, 10, "8.8.0.0/16", keys=10)
+    budgets.joined(ONE, 100, "9.9.0.0/16")
+    assert pushed(budgets, 100) == limits.news_burst
+    budgets.joined(ONE, 200_000, "8.8.0.0/16")
+    assert pushed(budgets, 200_000) == limits.news_burst
+
+
+def test_those_who_linked_are_remembered_within_a_bound(monkeypatch):
+    monkeypatch.setattr(limits, "news_starts_kept_max", 2)
+    starts = Starts()
+    for name in (b"a", b"b", b"b", b"c"):
+        starts.take(PeerId(name), None, RATE, 0)
+    assert starts.take(PeerId(b"b"), None, RATE, 0) == 0
+    assert starts.take(PeerId(b"a"), None, RATE, 0) == RATE.burst, "the oldest is forgotten"
+
+
+def test_a_link_that_breaks_and_comes_again_keeps_its_room():
+    budgets = Budgets(net="test")
+    budgets.joined(ONE, 0, "192.0.2")
+    assert budgets.may_push(ONE, 0)
+    view = budgets.view(ONE, 0)
+    assert view is not None
+    for turn in range(5):
+        budgets.lost(ONE, turn)
+        budgets.joined(ONE, turn, "192.0.2")
+        assert budgets.may_push(ONE, turn)
+    budgets.joined(ONE, 6, "192.0.2")
+    after = budgets.view(ONE, 6)
+    assert after is not None
+    assert view.news_left - 6 <= after.news_left <= view.news_left + 1
+
+
 def test_an_open_node_and_a_link_that_has_gone_have_no_bound():
     budgets = links(8, is_open=True)
     assert budgets.is_open
@@ -101,8 +168,8 @@ def test_an_open_node_and_a_link_that_has_gone_have_no_bound():
     assert budgets.may_ask(ONE, 0, is_found=True)
     assert budgets.view(ONE, 0) is None
     budgets = links(8)
-    budgets.lost(ONE)
-    budgets.lost(ONE)
+    budgets.lost(ONE, 0)
+    budgets.lost(ONE, 0)
     assert pushed(budgets, 0) == 10_000
     assert not budgets.is_fault(ONE, 0)
     assert budgets.view(ONE, 0) is None

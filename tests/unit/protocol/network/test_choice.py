@@ -193,8 +193,18 @@ def test_what_was_not_accepted_counts_for_nobody():
     table.choice.accepted(name(1))
     table.choice.pushed(name(1), PEERS[1], table.ms)
     table.choice.named(name(1), PEERS[1], table.ms)
-    view = table.view(0)
-    assert view.lag_ms == limits.lag_unknown_ms
+    assert table.view(0).lag_ms is None
+
+
+def test_a_link_that_names_ahead_of_the_first_is_not_behind_it():
+    table = Table(6)
+    early = min(table.of(Flow.IDS))
+    for number in range(40):
+        told = [(PEERS[early], number - 200)]
+        table.choice.arrived(name(number), PEERS[min(table.of(Flow.PUSH))], told, number)
+        table.choice.accepted(name(number))
+    table.turn(limits.arrival_window_ms + 40)
+    assert table.view(early).lag_ms == 0
 
 
 def test_only_so_many_are_watched_and_weighed(monkeypatch: pytest.MonkeyPatch):
@@ -210,7 +220,7 @@ def test_only_so_many_are_watched_and_weighed(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_with_one_pusher_it_is_the_soonest():
-    table = Table(5, pushers=1)
+    table = Table(5, pushers=lambda: 1)
     table.rounds({place: 60 * place for place in range(5)})
     assert table.of(Flow.PUSH) == {0}
 
@@ -219,9 +229,78 @@ def test_a_quiet_link_is_not_held_against_but_may_shine():
     table = Table(16)
     quiet = min(table.of(Flow.QUIET))
     table.rounds({place: 90 for place in range(16) if place != quiet})
-    assert table.view(quiet).lag_ms == limits.lag_unknown_ms
+    assert table.view(quiet).lag_ms is None
     table.rounds({place: 90 if place != quiet else 0 for place in range(16)})
     assert quiet in table.of(Flow.PUSH)
+
+
+def begun(table: Table, first: int) -> bytes:
+    """One object that came over a link and proved good."""
+    table.number += 1
+    prefix = name(table.number)
+    table.choice.arrived(prefix, PEERS[first], [], table.ms)
+    table.choice.accepted(prefix)
+    return prefix
+
+
+def test_who_pushed_lately_is_spared_what_another_brought():
+    table = Table(3)
+    table.show({0: 0, 1: 20, 2: 30})
+    assert table.choice.spared() == []
+    prefix = begun(table, 0)
+    assert table.choice.has_untold
+    table.choice.pushed(prefix, PEERS[1], table.ms + 5)
+    assert table.choice.spared() == [(PEERS[2], prefix)]
+    assert not table.choice.has_untold
+    assert table.choice.spared() == []
+
+
+def test_what_it_was_spared_is_not_held_against_a_link():
+    table = Table(4)
+    pusher, other = sorted(table.of(Flow.PUSH))[:2]
+    table.rounds(dict.fromkeys(range(4), 0))
+    lag_ms = table.view(other).lag_ms
+    begun(table, pusher)
+    assert PEERS[other] in {each for each, _ in table.choice.spared()}
+    table.turn(limits.arrival_window_ms)
+    assert table.view(other).lag_ms == lag_ms
+
+
+def test_a_link_that_shows_nothing_is_spared_a_few_and_then_judged():
+    table = Table(6)
+    table.rounds({place: 20 * place for place in range(6)})
+    silent, pusher = sorted(table.of(Flow.PUSH))[:2]
+    told = []
+    for _ in range(limits.push_spared_max + 3):
+        prefix = begun(table, pusher)
+        for place in {*range(6)} - {silent}:
+            table.choice.pushed(prefix, PEERS[place], table.ms)
+        told += [each for each, _ in table.choice.spared() if each == PEERS[silent]]
+        table.turn(limits.arrival_window_ms)
+    assert len(told) == limits.push_spared_max
+    assert silent not in table.of(Flow.PUSH)
+
+
+def test_nobody_is_spared_what_no_push_brought():
+    table = Table(6)
+    table.rounds({place: 20 * place for place in range(6)})
+    named = min(table.of(Flow.IDS))
+    table.choice.spared()
+    begun(table, named)
+    assert not table.choice.has_untold
+    table.choice.arrived(name(99), peer("stranger"), [], table.ms)
+    table.choice.accepted(name(99))
+    assert table.choice.spared() == []
+
+
+def test_what_is_watched_no_more_is_spared_nobody(monkeypatch: pytest.MonkeyPatch):
+    table = Table(3)
+    table.show({0: 0, 1: 0, 2: 0})
+    table.choice.spared()
+    monkeypatch.setattr(limits, "arrivals_watched_max", 1)
+    begun(table, 0)
+    begun(table, 0)
+    assert table.choice.spared() == []
 
 
 @given(st.data())

@@ -16,9 +16,10 @@ from protocol.network.interest import Filter
 from protocol.network.live import prefix_of
 from protocol.network.order import END
 from protocol.network.ranges import Later, Names, encode_ranges
+from protocol.network.verdicts import Verdict
 from protocol.now import Now
 from tests.parties import make_cast, make_profile
-from tests.unit.protocol.network.driver import Bench, peer
+from tests.unit.protocol.network.driver import Bench, badly_signed, peer
 from tests.unit.protocol.network.pair import EXP, Node, Pair, Thing, things
 
 CAST, PROFILE = make_cast(), make_profile()
@@ -39,6 +40,12 @@ def answer_last(node: Node, who: str, ranges: bytes = NOTHING) -> None:
     node.hear(peer(who), RangesAnswer(request=asked(node)[-1].request, ranges=ranges))
 
 
+@pytest.fixture
+def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody find a silence that is long."""
+    monkeypatch.setattr(limits, "silence_ms", 1 << 40)
+
+
 # --- the outcome ---------------------------------------------------------------------------------
 
 
@@ -54,7 +61,7 @@ def test_what_a_dialled_peer_holds_is_wanted():
     assert len(bench.sent("a", Want)) == 1, "an answer to no question is let go"
 
 
-def test_who_finds_a_difference_asks_in_turn_but_not_for_ever():
+def test_who_finds_a_difference_asks_in_turn_but_not_for_ever(talkative):
     node = Node("one", things(3))
     node.join("two", outbound=False)
     same = RangesQuery(salt=SALT, ranges=NOTHING)
@@ -95,6 +102,18 @@ def test_a_question_is_answered_from_what_is_held():
     (answer,) = bench.sent("a", RangesAnswer)
     named = encode_ranges([Names(upper=END, names=(CAST_NAME,))])
     assert (answer.request, answer.ranges) == (9, named)
+
+
+def test_forged_twins_of_what_is_held_are_not_named():
+    bench = Bench()
+    bench.join("a", "evil")
+    bench.receive("evil", CAST.raw)
+    for salt in range(1, 5):
+        bench.receive("evil", badly_signed(CAST, salt))
+    query = RangesQuery(request=9, salt=SALT, ranges=encode_ranges([Names(upper=END, names=())]))
+    bench.feed(RangesAsked(peer=peer("a"), query=query))
+    named = encode_ranges([Names(upper=END, names=(CAST_NAME,))])
+    assert [each.ranges for each in bench.sent("a", RangesAnswer)] == [named]
 
 
 def test_what_was_refused_by_policy_alone_counts_as_held():
@@ -139,7 +158,27 @@ def test_both_come_to_hold_the_same():
     assert len(pair.one.held) == 390
 
 
-def test_somebody_is_compared_with_from_time_to_time():
+def test_when_nothing_comes_over_any_link_somebody_is_asked_early_and_ever_more_seldom():
+    node = Node("one")
+    node.join("two", outbound=False)
+    waits: list[int] = []
+    before = node.now.mono_ms
+    while len(waits) < 3:
+        node.fire(Timer.HEARTBEAT, 1_000)
+        if len(asked(node)) > len(waits):
+            answer_last(node, "two")
+            waits.append(node.now.mono_ms - before)
+            before = node.now.mono_ms
+    assert waits == [limits.silence_ms, 2 * limits.silence_ms, 4 * limits.silence_ms]
+    node.carried.verdicts.note(Verdict.DUPLICATE)
+    node.fire(Timer.HEARTBEAT, 1_000)
+    node.fire(Timer.HEARTBEAT, limits.silence_ms - 1)
+    assert len(asked(node)) == 3
+    node.fire(Timer.HEARTBEAT, 1)
+    assert len(asked(node)) == 4
+
+
+def test_somebody_is_compared_with_from_time_to_time(talkative):
     node = Node("one")
     node.join("two", outbound=False)
     waits, before = [], node.now.mono_ms
@@ -185,6 +224,7 @@ def test_after_a_sleep_some_are_compared_with_at_once():
     node = Node("one")
     for name in "abcd":
         node.join(name, outbound=False)
+    node.comparison._dialled.update((peer("a"), peer("b"), peer("c")))
     node.fire(Timer.HEARTBEAT, 10_000)
     assert asked(node) == []
     node.now = Now(
@@ -223,12 +263,51 @@ def test_the_timer_is_set_to_what_comes_next_and_not_to_what_waits_for_room():
     node = Node("one")
     for name in "abcd":
         node.join(name)
-    assert node.timer_ms == node.now.mono_ms + limits.ranges_answer_ms_max
-    node.fire(Timer.CATCH_UP, limits.ranges_answer_ms_max)
+    patience_ms = limits.rtt_unknown_ms * limits.ranges_answer_rtts
+    assert node.timer_ms == node.now.mono_ms + patience_ms
+    node.fire(Timer.CATCH_UP, patience_ms)
     assert asked_of(node)[3:] == [peer("d")], "the late ones make room"
 
 
-def test_a_peer_that_does_not_answer_is_given_up():
+@pytest.mark.parametrize(
+    ("rtt_ms", "patience_ms"),
+    [
+        (1, limits.ranges_answer_ms_min),
+        (300, 300 * limits.ranges_answer_rtts),
+        (9_000, limits.ranges_answer_ms_max),
+    ],
+)
+def test_an_answer_may_take_some_round_trips(rtt_ms: int, patience_ms: int):
+    node = Node("one")
+    node.carried.rtts[peer("two")] = rtt_ms
+    node.join("two")
+    assert node.timer_ms == node.now.mono_ms + patience_ms
+
+
+def test_silent_askers_leave_a_place_for_who_was_dialled(talkative):
+    node = Node("one", things(3))
+    strangers = [f"stranger{number}" for number in range(20)]
+    other = RangesQuery(salt=SALT, ranges=encode_ranges([Names(upper=END, names=())]))
+    for name in strangers:
+        node.join(name, outbound=False)
+        node.hear(peer(name), other)
+    node.fire(Timer.HEARTBEAT, limits.comparison_turn_ms)
+    assert len(asked(node)) == 1, "one of those that asked"
+    for name in strangers[1:]:
+        node.comparison._begin(peer(name), node.now)
+    node.fire(Timer.HEARTBEAT)
+    assert len(asked(node)) == limits.comparisons_open_max - 1
+    node.join("dialled")
+    assert asked_of(node)[-1] == peer("dialled")
+    node.join("another")
+    assert asked_of(node)[-1] == peer("dialled"), "all are taken"
+    node.lose("dialled")
+    node.fire(Timer.HEARTBEAT)
+    assert asked_of(node)[-1] == peer("another")
+    assert node.comparison._dialled == {peer("another")}
+
+
+def test_a_peer_that_does_not_answer_is_given_up(talkative):
     node = Node("one")
     node.join("mute")
     for _ in range(10):
@@ -406,3 +485,26 @@ def test_a_comparison_pauses_where_its_own_view_is_not_made(monkeypatch: pytest.
     answer_last(node, "two")
     node.fire(Timer.HEARTBEAT, limits.ranges_pause_ms)
     assert len(asked(node)) == 1
+
+
+def test_making_a_view_is_charged_and_goes_on_by_the_timer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "view_slice_max", 100)
+    node = Node("relay", mixed(450))
+    node.join("leaf", outbound=False)
+    node.carried.interests.put(peer("leaf"), CAMERAS)
+    ask = RangesQuery(salt=SALT, ranges=encode_ranges([Names(upper=END, names=())]))
+    node.hear(peer("leaf"), ask)
+    allowance = node.comparison._allowances[peer("leaf")]
+    assert allowance._left == limits.ranges_work_max - 450 * limits.view_look_work
+    assert node.timer_ms == node.now.mono_ms + limits.view_pause_ms
+    node.hear(peer("leaf"), ask)
+    assert [type(each.message) for each in node.said] == [Refused] * 2
+    for _ in range(4):
+        node.fire(Timer.CATCH_UP, limits.view_pause_ms)
+    node.hear(peer("leaf"), ask)
+    assert isinstance(node.said[-1].message, RangesAnswer)
+    node.comparison._allowance(peer("leaf"), node.now).spend(10**12)
+    node.carried.interests.put(peer("leaf"), Interest(categories=["boats"], cells=None))
+    before = len(node.carried.live.holdings._views)
+    node.hear(peer("leaf"), ask)
+    assert len(node.carried.live.holdings._views) == before, "nothing is made for who spent all"

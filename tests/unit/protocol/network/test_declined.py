@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from protocol import limits
 from protocol.network import declined
 from protocol.network.declined import Declined, Times
 from protocol.network.holdings import Holdings
@@ -67,3 +70,35 @@ def test_names_that_come_and_go_leave_a_bounded_trace(monkeypatch):
     assert len(memory._expiries) <= 8
     memory.expire(9)
     assert (len(memory), len(holdings.whole)) == (1, 0)
+
+
+def test_what_policy_alone_stood_against_is_released():
+    memory, holdings = made()
+    memory.add(name(1), Times(at=1, exp=9))
+    memory.add(name(2))
+    memory.release()
+    assert name(1) not in memory
+    assert name(2) in memory
+    assert len(holdings.whole) == 0
+    memory.expire(9)
+    assert len(memory) == 1
+
+
+def test_revokes_are_freed_a_few_at_a_time_when_their_target_comes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "revokes_freed_at_once", 2)
+    memory, holdings = made()
+    for number in (1, 2, 3):
+        memory.add(name(number), Times(at=number, exp=99, target=b"target"))
+    memory.add(name(4), Times(at=4, exp=99, target=b"other"))
+    memory.free_revokes(b"target")
+    memory.free_revokes(b"nobody's")
+    memory.expire(0)
+    assert holdings.whole.names(0, len(holdings.whole)) == [name(3), name(4)]
+    memory.expire(0)
+    memory.expire(0)
+    assert holdings.whole.names(0, len(holdings.whole)) == [name(4)]
+    assert name(3) not in memory
+    memory.free_revokes(b"other")
+    memory.discard(name(4))
+    memory.expire(0)
+    assert (memory._revokes, memory._freed) == ({}, {})

@@ -299,6 +299,36 @@ def test_the_holder_of_a_contested_place_is_looked_after_first(monkeypatch):
     assert rival.key not in stand.linked
 
 
+def test_one_whose_link_broke_is_looked_after_before_others():
+    known = relays(3)
+    stand = Stand(known, outbound_max=1)
+    stand.link(stand.choose())
+    full = {"outbound": limits.links_needed}
+    stand.choose(**full)
+    missed = next(each for each in known if each.key not in stand.linked)
+    stand.machine.broke(missed.key, 4, stand.now.mono_ms)
+    assert stand.choose(**full) == []
+    assert stand.delay_ms <= limits.return_ms * 6 // 5
+    assert stand.choose(outbound=0) == [], "a node in need looks for anybody"
+    assert stand.delay_ms > limits.return_ms * 6 // 5
+    stand.now = later(2 * limits.return_ms)
+    (dial,) = stand.choose(**full)
+    assert dial.key == missed.key
+    came_of = stand.machine.joined(dial.key, outbound=True)
+    assert came_of
+    assert came_of.purpose is Purpose.RETURN
+    assert stand.machine.back(dial.key) == 4
+    assert stand.machine.back(dial.key) is None
+
+
+def test_one_that_nobody_knows_any_more_is_not_looked_after():
+    stand = Stand(relays(1), outbound_max=1)
+    stand.link(stand.choose())
+    stand.machine.broke(NodeId(peer("gone")), 0, stand.now.mono_ms)
+    stand.now = later(2 * limits.return_ms)
+    assert stand.choose(outbound=limits.links_needed) == []
+
+
 def test_failing_counts_from_three():
     stand = Stand(relays(1))
     (record,) = relays(1)
@@ -309,3 +339,32 @@ def test_failing_counts_from_three():
     assert stand.machine.is_failing(record.key)
     stand.machine.settled(record.key)
     assert stand.machine.failures_of(record.key) == 0
+
+
+def test_a_place_that_many_keys_name_is_dialled_as_if_it_were_one():
+    named = [record_of(f"relay{n}", addresses=["203.0.113.9:1"]) for n in range(20)]
+    stand = Stand([])
+    for record, source in zip(named, relays(20), strict=True):
+        stand.book.add(record, proven=False, wall_ms=NOW.wall_ms, source=source.addresses[0])
+    assert stand.book.new_count >= 5
+    dialled = 0
+    for _ in range(20):
+        dials = stand.choose()
+        dialled += len(dials)
+        stand.fail(dials)
+        stand.now = later(100, stand.now)
+    assert 2 <= dialled <= 3
+    assert stand.delay_ms <= limits.sweep_ms
+
+
+def test_who_was_reached_at_a_place_is_dialled_whoever_else_is_said_to_be_there():
+    [honest] = relays(1)
+    stand = Stand([honest])
+    stand.link(stand.choose())
+    stand.linked.clear()
+    others = Stand([record_of("false", addresses=list(honest.addresses))])
+    others.machine = stand.machine
+    others.fail(others.choose())
+    stand.now = later(1)
+    assert others.choose() == []
+    assert keys(stand.choose()) == {honest.key}

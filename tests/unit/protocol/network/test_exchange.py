@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from protocol import limits
-from protocol.channel.messages import Ids, Level, Missing, Objects, Want
+from protocol.channel.messages import Ids, Interest, Level, Missing, Objects, RangesQuery, Want
 from protocol.network.actions import DropExpired, SetTimer, Timer
 from protocol.network.events import (
     IdsReceived,
+    InterestReceived,
     MissingReceived,
     PeerLost,
     PublishObject,
+    RangesAsked,
     RttMeasured,
     SeekObject,
     Started,
@@ -211,6 +213,23 @@ def test_what_has_expired_is_missing():
     assert [m.ids for m in bench.sent("a", Missing)] == [[CAST_NAME]]
 
 
+def test_what_is_asked_for_again_and_again_is_served_twice_and_to_a_new_link_anew():
+    bench = Bench()
+    bench.join("a", "b")
+    bench.receive("x", CAST.raw)
+    for _ in range(5):
+        bench.feed(WantReceived(peer=peer("a"), ids=(CAST_NAME,)))
+    assert bench.served("a") == [CAST.id] * limits.served_times_max
+    assert [m.ids for m in bench.sent("a", Missing)] == [[CAST_NAME]] * 3
+    bench.feed(WantReceived(peer=peer("b"), ids=(CAST_NAME,)))
+    assert bench.served("b") == [CAST.id]
+    bench.actions.clear()
+    bench.feed(PeerLost(peer=peer("a")))
+    bench.join("a")
+    bench.feed(WantReceived(peer=peer("a"), ids=(CAST_NAME,)))
+    assert bench.served("a") == [CAST.id]
+
+
 # --- seeking -------------------------------------------------------------------------------------
 
 
@@ -303,3 +322,50 @@ def test_a_peer_that_joined_again_starts_afresh():
     assert bench.gossip.first_from(peer("a")) == 0
     bench.feed(PublishObject(verified=PROFILE))
     assert [m.raws for m in bench.sent("a", Objects)] == [[PROFILE.raw]]
+
+
+# --- interests -----------------------------------------------------------------------------------
+
+
+def change(bench: Bench, who: str, *categories: str) -> None:
+    """Have a peer want something else, and compare under it."""
+    wish = Interest(categories=list(categories), cells=None)
+    bench.feed(InterestReceived(peer=peer(who), interest=wish))
+    bench.feed(RangesAsked(peer=peer(who), query=RangesQuery(salt=bytes(16), ranges=b"")))
+
+
+def test_a_link_has_one_view_and_drives_out_no_other():
+    bench = Bench()
+    bench.receive("x", CAST.raw)
+    for who in ("leaf", "evil", "stranger"):
+        bench.feed(joined(who, outbound=False))
+    change(bench, "leaf", "electronics")
+    views = bench.gossip.live.holdings._views
+    (kept,) = views
+    for number in range(limits.views_max):
+        change(bench, "evil", f"c{number}")
+    assert len(views) == 2
+    assert kept in views
+    change(bench, "leaf", "electronics")
+    assert kept in views, "the same wish again is none"
+    for who in ("leaf", "evil"):
+        bench.feed(PeerLost(peer=peer(who)))
+    assert list(views) == []
+    change(bench, "nobody", "electronics")
+    assert list(views) == []
+
+
+def test_a_wish_too_soon_holds_from_its_minute_on():
+    bench = Bench()
+    bench.feed(joined("leaf", outbound=False))
+    wants = bench.gossip._carried.interests.of
+    for number in range(limits.interest_burst + 2):
+        change(bench, "leaf", f"c{number}")
+    assert wants(peer("leaf")).interest == Interest(
+        categories=[f"c{limits.interest_burst - 1}"], cells=None
+    )
+    tick(bench, Timer.HEARTBEAT, limits.interest_pause_ms)
+    assert wants(peer("leaf")).interest == Interest(
+        categories=[f"c{limits.interest_burst + 1}"], cells=None
+    )
+    assert bench.blamed("leaf") == []

@@ -114,3 +114,43 @@ def test_views_are_few_and_small_and_asked_about(monkeypatch: pytest.MonkeyPatch
     assert shelf.seen(third) == [0, 3, 6, 9], "one is always kept"
     shelf.holdings.grow(limits.view_idle_ms)
     assert list(shelf.holdings._views) == []
+
+
+def test_who_wants_most_gives_way(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "view_names_max", 9)
+    shelf = Shelf(12)
+    third = Narrow(is_third, is_ours=False)
+    shelf.seen(third)
+    for _ in range(3):
+        shelf.seen(EVEN)
+    assert list(shelf.holdings._views) == [third]
+
+
+def test_making_a_view_has_its_price_and_what_stands_costs_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "view_slice_max", 48)
+    monkeypatch.setattr(limits, "ranges_work_max", 20 * limits.view_look_work)
+    shelf = Shelf(10)
+    dear = Narrow(is_third, is_ours=False, is_dear=True)
+    assert shelf.holdings.cost(None) == 0
+    assert shelf.holdings.cost(EVEN) == 10 * limits.view_look_work
+    assert shelf.holdings.cost(dear) == limits.ranges_work_max
+    assert shelf.seen(EVEN) is not None
+    assert not shelf.holdings.is_growing
+    assert shelf.seen(dear) is None, "two dear looks at a time"
+    assert shelf.holdings.is_growing
+    assert shelf.holdings.cost(EVEN) == shelf.holdings.cost(dear) == 0
+    shelf.holdings.forget(EVEN)
+    shelf.holdings.forget(OURS)
+    assert list(shelf.holdings._views) == [dear]
+
+
+def test_views_are_made_in_turn(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "view_slice_max", 2)
+    shelf = Shelf(12)
+    third = Narrow(is_third, is_ours=False)
+    shelf.seen(EVEN)
+    shelf.seen(third)
+    for _ in range(4):
+        shelf.holdings.grow(0)
+    made = [view.made_to for view in shelf.holdings._views.values()]
+    assert made == [(6, name(6))] * 2

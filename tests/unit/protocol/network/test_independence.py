@@ -11,7 +11,9 @@ from protocol.network.independence import Dependence, Origin, dependence
     ("links", "found"),
     [
         ([], None),
-        ([("a", "")], None),
+        ([("a", "")], Dependence.GROUP),
+        ([("a", "x")], Dependence.GROUP),
+        ([(None, "x")], None),
         ([("a", ""), ("a", "")], Dependence.GROUP),
         ([("a", "x"), ("a", "y")], Dependence.GROUP),
         ([("a", ""), ("b", "")], None),

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from protocol import limits, work
-from protocol.channel.messages import Ids, Objects
+from protocol.channel.messages import Ids, Objects, RangesQuery
 from protocol.encoding import decode, encode
 from protocol.errors import Reason
 from protocol.ids import ObjectId, blake2b_256
-from protocol.network.actions import DropObject, StoreObject, Timer, VerifyBatch
+from protocol.network.actions import BlamePeer, DropObject, StoreObject, Timer, VerifyBatch
 from protocol.network.events import (
     IdsReceived,
     ObjectLost,
+    ObjectsReceived,
+    ObjectsStored,
     ObjectStored,
     PublishObject,
+    RangesAsked,
+    StemReceived,
     StoreFailed,
     TimerFired,
     Unverified,
     VerifyFinished,
 )
 from protocol.network.live import prefix_of
+from protocol.network.verdicts import Verdict
 from protocol.objects.envelope import Verified
 from protocol.objects.header import Kind
-from tests.parties import NOW_MS, forged, make_cast, make_offer, make_profile, vendor_bo
-from tests.unit.protocol.network.driver import Bench, badly_signed, later, make_revoke, of, peer
+from tests.parties import (
+    NOW_MS,
+    Party,
+    buyer_ana,
+    forged,
+    make_cast,
+    make_offer,
+    make_profile,
+    twin_of,
+    vendor_bo,
+)
+from tests.unit.protocol.network.driver import (
+    Bench,
+    Street,
+    badly_signed,
+    later,
+    make_revoke,
+    of,
+    peer,
+)
 
 
 def with_nonce(verified: Verified[Any], nonce: bytes | None) -> bytes:
@@ -64,6 +86,39 @@ def test_nobody_is_told_before_the_disk_has_it():
     assert len(of(StoreObject, bench.gossip.handle(verdict, bench.now))) == 1
     bench.feed(ObjectStored(id=cast.id, is_new=True))
     assert bench.notified() == [cast.id]
+
+
+def test_all_that_one_commit_kept_is_news_at_once_and_only_once():
+    bench = Bench(held=True)
+    casts = [make_cast(title=f"Cast {number}") for number in range(3)]
+    for cast in casts:
+        bench.receive("a", cast.raw)
+        bench.gossip.handle(bench.waiting.pop(0), bench.now)
+    bench.feed(ObjectsStored(ids=(*(cast.id for cast in casts), make_profile().id)))
+    assert bench.notified() == [cast.id for cast in casts]
+    bench.feed(ObjectsStored(ids=(casts[0].id,)))
+    assert len(bench.notified()) == len(casts)
+
+
+def test_a_copy_of_a_live_object_is_not_read_but_counted_and_its_sender_holds_it():
+    bench = Bench()
+    bench.join("a", "b")
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    other = make_profile()
+    bench.feed(ObjectsReceived(peer=peer("b"), raws=(cast.raw, other.raw, cast.raw)))
+    assert bench.stored() == [cast.id, other.id]
+    assert bench.gossip.verdicts[Verdict.DUPLICATE, None] == 2
+    assert bench.gossip.seen_at(cast.id) == (2, 2)
+
+
+def test_bytes_that_differ_from_a_live_object_are_judged_for_themselves():
+    bench = Bench()
+    bench.join("a", "b")
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    actions = bench.feed(ObjectsReceived(peer=peer("b"), raws=(cast.raw, cast.raw[:-1])))
+    assert [each.peer for each in of(BlamePeer, actions)] == [peer("b")]
 
 
 def test_what_the_disk_knew_already_is_no_news():
@@ -216,11 +271,41 @@ def test_what_is_not_carried_is_declined_and_not_asked_for():
 
 def test_a_twin_is_ignored():
     bench = Bench()
+    bench.join("a", "b")
     cast = make_cast()
     bench.receive("a", cast.raw)
-    bench.receive("a", badly_signed(cast))
-    assert bench.blamed("a") == [], "not looked at, so not judged"
+    bench.receive("a", twin_of(cast, buyer_ana).raw)
+    assert bench.blamed("a") == []
     assert bench.stored() == [cast.id]
+    assert [m.raws for m in bench.sent("b", Objects)] == [[cast.raw]]
+
+
+def test_a_forged_twin_is_a_bad_signature_and_no_part_of_what_is_compared():
+    bench = Bench()
+    bench.join("a", "evil")
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    for salt in range(1, 9):
+        bench.receive("evil", badly_signed(cast, salt))
+    assert compared(bench) == {prefix_of(cast.id)}
+    assert bench.blamed("evil") == ["bad_signature"] * 8
+    assert bench.gossip.rejected_count == 8
+    assert len(bench.gossip._carried.declined) == 0
+
+
+def test_a_twin_goes_nowhere_by_stem():
+    bench = Bench(around=Street("r1", "r2"))
+    bench.join("a", "r1", "r2")
+    cast = make_cast()
+    bench.receive("a", cast.raw)
+    twins = [twin_of(cast, buyer_ana, bytes([salt])) for salt in range(4)]
+    for twin in twins:
+        bench.feed(StemReceived(peer=peer("a"), raw=twin.raw))
+    bench.feed(StemReceived(peer=peer("a"), raw=badly_signed(cast)))
+    assert len(bench.gossip.stem) == 0
+    assert bench.stored() == [cast.id]
+    assert bench.blamed("a") == ["bad_signature"]
+    assert compared(bench) == {prefix_of(each.id) for each in (cast, *twins)}
 
 
 def compared(bench: Bench) -> set[bytes]:
@@ -232,8 +317,8 @@ def test_a_twin_counts_as_held_and_what_was_taken_back_does_not():
     bench = Bench()
     cast, other = make_cast(), make_cast(nonce=b"z" * 16)
     bench.receive("a", cast.raw)
-    bench.receive("b", badly_signed(cast))
-    twin = prefix_of(read_id(badly_signed(cast)))
+    bench.receive("b", twin_of(cast, buyer_ana).raw)
+    twin = prefix_of(twin_of(cast, buyer_ana).id)
     assert compared(bench) == {prefix_of(cast.id), twin}
     bench.receive("a", make_revoke(other).raw)
     bench.receive("a", other.raw)
@@ -245,7 +330,7 @@ def test_a_twin_without_its_work_is_remembered_nowhere():
     bench = Bench()
     cast = make_cast()
     bench.receive("a", cast.raw)
-    bench.receive("b", badly_signed(cast)[:-10] + b"\xc0")
+    bench.receive("b", with_nonce(twin_of(cast, buyer_ana), None))
     assert bench.blamed("b") == ["bad_work"]
     assert compared(bench) == {prefix_of(cast.id)}
 
@@ -264,11 +349,11 @@ def test_an_object_of_our_own_that_was_declined_is_held():
 def test_two_twins_at_once_are_settled_to_one():
     bench = Bench(held=True)
     cast = make_cast()
-    twin = replace(cast, id=read_id(badly_signed(cast)), raw=badly_signed(cast))
+    twin = twin_of(cast, buyer_ana)
     bench.receive("a", cast.raw)
     bench.receive("b", twin.raw)
     bench.waiting.clear()
-    # As if the author had signed twice: Ed25519 allows it, our own signing does not.
+    # The author signed twice: Ed25519 allows it, our own signing does not.
     bench.gossip.handle(VerifyFinished(outcomes=(cast,)), bench.now)
     bench.feed(VerifyFinished(outcomes=(twin,)))
     assert bench.gossip.live.get(prefix_of(cast.id)) is not None
@@ -386,6 +471,38 @@ def test_a_strangers_revoke_changes_nothing():
     assert bench.dropped() == [early.id]
     assert prefix_of(cast.id) in bench.gossip.live
     assert bench.blamed("a") == []
+
+
+def test_a_true_revoke_among_many_false_ones_is_heard_again_when_its_target_has_come():
+    bench = Bench()
+    bench.join("a", "evil")
+    cast = make_cast()
+    true = make_revoke(cast)
+    false = [make_revoke(cast, by=Party(f"stranger_{n}")) for n in range(40)]
+    smaller = [each for each in false if each.id < true.id][: limits.revokes_waiting_max]
+    for each in smaller:
+        bench.receive("evil", each.raw)
+    bench.receive("a", true.raw)
+    assert bench.stored() == [each.id for each in smaller]
+    assert compared(bench) == {prefix_of(each.id) for each in (*smaller, true)}, "held, not served"
+    bench.receive("evil", cast.raw)
+    assert prefix_of(cast.id) in bench.gossip.live
+    bench.feed(RangesAsked(peer=peer("a"), query=RangesQuery(salt=bytes(16), ranges=b"")))
+    bench.receive("a", true.raw)
+    assert bench.stored()[-1] == true.id
+    assert prefix_of(cast.id) not in bench.gossip.live
+
+
+def test_a_false_revoke_that_gives_way_is_held_and_not_served():
+    bench = Bench()
+    cast = make_cast()
+    false = [make_revoke(cast, by=Party(f"stranger_{n}")) for n in range(9)]
+    *kept, largest = sorted(false, key=lambda each: each.id)
+    for each in (largest, *kept):
+        bench.receive("evil", each.raw)
+    assert bench.dropped() == [largest.id]
+    assert compared(bench) == {prefix_of(each.id) for each in false}
+    assert bench.blamed("evil") == []
 
 
 # --- our own -------------------------------------------------------------------------------------

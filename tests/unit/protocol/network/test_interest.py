@@ -14,6 +14,7 @@ from protocol.ids import PeerId
 from protocol.network.events import ChangeInterest, InterestReceived
 from protocol.network.interest import (
     EVERYTHING,
+    Changes,
     Filter,
     Interests,
     cells_of,
@@ -239,3 +240,20 @@ def test_a_change_of_our_own_is_told_to_every_peer_and_compared_anew():
         assert bench.sent(name, Wants) == [Wants(interest=said)]
         assert len(bench.sent(name, RangesQuery)) == compared + 1
     assert bench.gossip._carried.interests.own.interest == said
+
+
+def test_a_link_changes_its_interest_so_often_and_the_last_word_waits():
+    changes = Changes()
+    words = [interest([f"c{number}"]) for number in range(limits.interest_burst + 3)]
+    taken = [changes.take(LEAF, word, 1_000) for word in words]
+    assert taken == [True] * limits.interest_burst + [False] * 3
+    assert changes.take(OTHER, None, 1_000), "each link for itself"
+    assert changes.due(1_000 + limits.interest_pause_ms - 1) == []
+    assert changes.due(1_000 + limits.interest_pause_ms) == [(LEAF, words[-1])]
+    assert changes.due(1_000 + 2 * limits.interest_pause_ms) == []
+    assert changes.take(LEAF, None, 1_000 + 2 * limits.interest_pause_ms)
+    assert not changes.take(LEAF, words[0], 1_000 + 2 * limits.interest_pause_ms)
+    assert changes.take(LEAF, words[1], 1_000 + 3 * limits.interest_pause_ms)
+    assert changes.due(10**9) == [], "a later word replaced it"
+    changes.lose(LEAF)
+    assert list(changes._spent_ms) == [OTHER]

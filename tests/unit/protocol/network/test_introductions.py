@@ -74,6 +74,11 @@ def test_a_record_is_first_hand_from_its_own_node_alone():
     assert isinstance(hint, SaveRecord)
     assert not hint.is_proven
     assert talks.hear(record_of("b").raw, NOW, source="s", first_hand=None) == []
+    lie = record_of("b", seed=b"l" * 32, addresses=["liar.example:1"])
+    assert talks.hear(lie.raw, NOW, source="liar", first_hand=mine) == [], "no lie goes to disk"
+    newer = record_of("a", seq=NOW.wall_ms + 1)
+    (saved,) = talks.hear(newer.raw, NOW, source="s", first_hand=None)
+    assert saved == SaveRecord(record=newer, is_proven=True, source="s"), "by the signer it proved"
     with pytest.raises(RemoteProtocolError):
         talks.hear(b"nonsense", NOW, source="s", first_hand=mine)
 

@@ -22,6 +22,7 @@ def test_what_a_peer_offers(roles: list[Role], is_relay: bool, is_first_peer: bo
     link = Link(
         record=record_of("a", roles=roles),
         outbound=True,
+        is_own=True,
         address="8.8.4.4",
         group="8.8.0.0/16",
         since_ms=0,

@@ -23,12 +23,14 @@ from protocol.ids import blake2b_256
 from protocol.network.actions import (
     ClosePeer,
     DialPeer,
+    SaveReached,
     SaveRecord,
     SetTimer,
     Timer,
 )
 from protocol.network.addresses import Role
 from protocol.network.events import (
+    AlreadyLinked,
     DialFailed,
     DialOutcome,
     NodeAsked,
@@ -151,13 +153,45 @@ def test_clocks_are_compared_when_three_are_linked():
     desk = Desk()
     for number, offset in enumerate((-5_000, 90_000, 1_000)):
         assert desk.links.clock_offset_ms(NOW) is None
-        desk.feed(joined(f"p{number}", clock_ms=WALL + offset))
+        event = joined(f"p{number}", clock_ms=WALL + offset)
+        desk.feed(replace(event, address=f"9.{number}.0.1"))
     assert desk.links.clock_offset_ms(NOW) == 1_000
     # Time that passes changes nothing; a wall clock that is set shows at once.
     passed = Now(wall_ms=NOW.wall_ms + 60_000, mono_ms=NOW.mono_ms + 60_000)
     assert desk.links.clock_offset_ms(passed) == 1_000
     back = Now(wall_ms=passed.wall_ms - 3_600_000, mono_ms=passed.mono_ms)
     assert desk.links.clock_offset_ms(back) == 3_601_000
+
+
+def test_who_came_by_itself_or_for_a_tunnel_has_no_vote_on_the_time():
+    desk = Desk(outbound_max=10)
+    for number in range(3):
+        desk.feed(replace(joined(f"p{number}"), address=f"9.{number}.0.1"))
+    for number in range(20):
+        liar = joined(f"liar{number}", outbound=number % 2 == 0, clock_ms=WALL + 3_600_000)
+        desk.feed(replace(liar, asked=liar.outbound, address=f"7.{number}.0.1"))
+    assert desk.links.clock_offsets_ms(NOW) == [0, 0, 0]
+
+
+def test_one_address_group_has_one_vote_on_the_time():
+    desk = Desk(outbound_max=10)
+    for number in range(3):
+        late = joined(f"p{number}", clock_ms=WALL + 1_000 * number)
+        desk.feed(replace(late, kept=True, address=f"9.9.{number}.1"))
+    assert desk.links.clock_offsets_ms(NOW) == [0], "of whoever has been there longest"
+    # In a home or a testnet an address says nothing of who is behind it.
+    for name in ("x", "y"):
+        desk.feed(replace(joined(name, clock_ms=WALL + 5), kept=True, address="192.168.0.7"))
+    assert desk.links.clock_offsets_ms(NOW) == [0, 5, 5]
+
+
+def test_whom_the_owner_keeps_has_a_vote_on_the_time_whoever_dialled():
+    desk = Desk()
+    desk.feed(joined("friend", outbound=False, clock_ms=WALL + 7))
+    assert desk.links.clock_offsets_ms(NOW) == []
+    desk.feed(PeersKept(keys=frozenset({key("friend")})))
+    assert desk.links.clock_offsets_ms(NOW) == [7]
+    assert desk.links.outbound_count == 0
 
 
 # --- records -------------------------------------------------------------------------------------
@@ -254,6 +288,15 @@ def test_records_found_are_kept():
     assert desk.feed(RecordFound(peer=peer("a"), raw=record_of("b").raw)) == []
 
 
+def test_of_an_answer_about_one_node_nothing_else_is_taken():
+    desk = Desk()
+    desk.feed(joined("a"))
+    asked = RecordFound(peer=peer("a"), raw=record_of("b").raw, key=key("c"))
+    assert desk.feed(asked) == []
+    assert desk.links.book.node(key("b")) is None
+    assert len(of(SaveRecord, desk.feed(replace(asked, key=key("b"))))) == 1
+
+
 # --- dialling ------------------------------------------------------------------------------------
 
 
@@ -299,6 +342,7 @@ def test_a_failed_dial_goes_on_to_the_next_and_false_hints_are_forgotten():
     assert desk.links.book.find(dial.key, WALL) is None
     (second,) = of(DialPeer, done)
     desk.feed(DialFailed(key=second.key, outcome=DialOutcome.UNREACHABLE))
+    desk.feed(DialFailed(key=second.key, outcome=DialOutcome.OTHER_NODE))
     assert desk.links.book.find(second.key, WALL) is not None
     assert desk.feed(DialFailed(key=key("x"), outcome=DialOutcome.UNREACHABLE)) == []
 
@@ -328,8 +372,8 @@ def test_links_the_owner_asked_for_take_nobodys_place():
 
 def test_links_made_on_demand_take_nobodys_place():
     desk = Desk(outbound_max=1)
-    desk.feed(replace(joined("mailbox"), asked=True))
-    assert desk.links.outbound_count == 1
+    desk.feed(replace(joined("mailbox", roles=[Role.MAILBOX]), asked=True))
+    assert desk.links.outbound_count == 0
     done = desk.feed(RecordFound(peer=peer("mailbox"), raw=record_of("a").raw))
     done = desk.feed(TimerFired(timer=Timer.DIAL))
     assert [dial.key for dial in of(DialPeer, done)] == [key("a")]
@@ -340,6 +384,73 @@ def test_whom_the_owner_keeps_is_dialled_by_whoever_keeps_it():
     desk.feed(PeersKept(keys=frozenset({key("a")})))
     done = desk.feed(Started(entries=(), records=(record_of("a").raw, record_of("b").raw)))
     assert [dial.key for dial in of(DialPeer, done)] == [key("b")]
+
+
+def on_demand(desk: Desk, count: int, address: str = "7.{}.0.1") -> None:
+    """What tunnels that a stranger asks for make of a node."""
+    for number in range(count):
+        event = replace(joined(f"far{number}"), asked=True, address=address.format(number))
+        desk.feed(event)
+
+
+def test_links_that_others_asked_for_carry_no_stems_and_are_not_told():
+    desk = Desk(outbound_max=10)
+    for number in range(4):
+        desk.feed(replace(joined(f"own{number}"), address=f"9.{number}.0.1"))
+    desk.feed(TimerFired(timer=Timer.HEARTBEAT))
+    on_demand(desk, 32)
+    assert desk.links.outbound_relays() == [peer(f"own{number}") for number in range(4)]
+    assert messages(desk.feed(TimerFired(timer=Timer.HEARTBEAT))) == []
+    desk.feed(PeersKept(keys=frozenset({key("far3")})))
+    assert desk.links.outbound_relays()[-1] == peer("far3"), "the owner trusts it now"
+    assert desk.links.outbound_count == 5
+
+
+def test_links_that_others_asked_for_end_no_need():
+    desk = Desk(outbound_max=10)
+    on_demand(desk, 5)
+    desk.feed(RecordFound(peer=peer("far0"), raw=record_of("relay").raw))
+    (dial,) = of(DialPeer, desk.feed(TimerFired(timer=Timer.DIAL)))
+    assert (dial.key, dial.within_ms) == (key("relay"), limits.dial_ms_needed), "in earnest"
+
+
+def test_a_link_this_node_chose_is_its_own_whoever_else_asked_for_it():
+    desk = Desk(outbound_max=1)
+    desk.feed(Started(entries=(), records=(record_of("a").raw,)))
+    desk.feed(replace(joined("a"), asked=True))
+    assert desk.links.outbound_relays() == [peer("a")]
+
+
+@pytest.mark.parametrize("address", ["7.{}.0.1", "127.0.0.1"])
+def test_whom_a_lot_chose_is_taken_where_it_is_linked_on_demand(address: str):
+    desk = Desk(outbound_max=2)
+    on_demand(desk, 3, address)
+    dials = of(DialPeer, desk.feed(TimerFired(timer=Timer.DIAL)))
+    dials = dials or of(DialPeer, desk.actions)
+    assert len(dials) == 2
+    assert {dial.key for dial in dials} < {key(f"far{number}") for number in range(3)}
+    for number, dial in enumerate(dials, 1):
+        assert not desk.links.relies_on(dial.key)
+        saved = desk.feed(AlreadyLinked(key=dial.key))
+        assert [each.key for each in of(SaveReached, saved)] == [dial.key]
+        assert desk.links.relies_on(dial.key)
+        assert desk.links.outbound_count == number
+    assert desk.feed(AlreadyLinked(key=dials[0].key)) == [], "nobody is dialled any more"
+    assert desk.feed(AlreadyLinked(key=key("nobody"))) == []
+    assert not desk.links.relies_on(key("nobody"))
+
+
+def test_a_feeler_that_finds_a_link_made_on_demand_leaves_it_as_it_is():
+    desk = Desk(outbound_max=3)
+    for number in range(3):
+        desk.feed(replace(joined(f"own{number}"), address=f"9.{number}.0.1"))
+    on_demand(desk, 1)
+    desk.now = later(2 * limits.feeler_ms)
+    (dial,) = of(DialPeer, desk.feed(TimerFired(timer=Timer.DIAL)))
+    assert dial.key == key("far0")
+    done = desk.feed(AlreadyLinked(key=dial.key))
+    assert (len(of(SaveReached, done)), of(ClosePeer, done)) == (1, [])
+    assert (desk.links.outbound_count, len(desk.links.peers)) == (3, 4)
 
 
 # --- time ----------------------------------------------------------------------------------------

@@ -141,14 +141,16 @@ def test_on_main_the_ip_address_of_a_peer_that_came_names_its_group():
 # --- over restarts --------------------------------------------------------------------------------
 
 
-def test_the_longest_lasting_links_are_noted_and_come_first_next_time():
+def test_lasting_links_that_served_are_noted_and_come_first_next_time():
     desk = full_desk()
     done = desk.feed(TimerFired(timer=Timer.SWEEP))
     assert of(SaveAnchors, done) == [SaveAnchors(keys=(key("a"), key("b")))]
     assert of(SaveAnchors, desk.feed(TimerFired(timer=Timer.SWEEP))) == []
     desk.feed(PeerLost(peer=peer("a")))
+    assert of(SaveAnchors, desk.feed(TimerFired(timer=Timer.SWEEP))) == [], "none has served"
+    desk.links._firsts = lambda each: int(each == peer("c"))
     done = desk.feed(TimerFired(timer=Timer.SWEEP))
-    assert of(SaveAnchors, done) == [SaveAnchors(keys=(key("b"), key("c")))]
+    assert of(SaveAnchors, done) == [SaveAnchors(keys=(key("c"), key("a")))]
     for name in ("b", "c"):
         desk.feed(PeerLost(peer=peer(name)))
     assert of(SaveAnchors, desk.feed(TimerFired(timer=Timer.SWEEP))) == [], "alone, it keeps them"
@@ -168,7 +170,7 @@ def test_what_was_reached_before_is_tried_from_the_start():
 # --- giving way -----------------------------------------------------------------------------------
 
 
-def test_when_nothing_is_served_one_link_a_minute_is_replaced():
+def test_when_nothing_is_served_one_link_after_the_other_is_replaced():
     desk = full_desk()
     starving = NothingServed(for_ms=60_000)
     (closed,) = desk.feed(starving)
@@ -177,7 +179,7 @@ def test_when_nothing_is_served_one_link_a_minute_is_replaced():
     done = desk.feed(PeerLost(peer=closed.peer))
     assert [dial.key for dial in of(DialPeer, done)] == [key("d")], "not the same again"
     desk.feed(joined("d"))
-    desk.now = later(59_999, desk.now)
+    desk.now = later(9_999, desk.now)
     assert desk.feed(starving) == []
     desk.now = later(1, desk.now)
     assert len(of(ClosePeer, desk.feed(starving))) == 1

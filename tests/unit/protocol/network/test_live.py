@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
+from protocol import limits
 from protocol.errors import Reason
 from protocol.ids import ObjectId, blake2b_256
 from protocol.network.live import (
@@ -16,9 +16,9 @@ from protocol.network.live import (
     aim_of,
     entry_of,
     prefix_of,
-    text_digest,
 )
 from protocol.now import DAY_MS
+from protocol.objects.envelope import text_digest
 from protocol.objects.header import Kind
 from protocol.values.place import Where
 from tests.parties import NET, NOW_MS, make_cast, vendor_bo
@@ -54,6 +54,12 @@ def test_the_aim_of_a_cast_is_the_same_from_its_body_and_from_its_tree():
         assert found == aim_of(cast.body.category, cast.body.where)
         kept = entry_of(cast)
         assert (kept.category, kept.cell, kept.radius_km) == found
+
+
+def test_casts_of_one_place_share_its_number():
+    one, other = (entry_of(make_cast(title=title)) for title in ("One", "Other"))
+    assert one.cell > 2**32
+    assert one.cell is other.cell
 
 
 def test_an_object_has_one_place():
@@ -111,14 +117,14 @@ def test_what_there_is_too_much_of_is_let_go():
     assert alone.shrink(NOW_MS, 3) == []
 
 
-def test_what_leaves_and_comes_back_leaves_a_bounded_trace():
+def test_what_leaves_and_comes_back_leaves_no_trace():
     table = LiveTable(net=NET)
     one, other = entry("one"), entry("other", exp=EXP + 5)
     table.place(other)
     for _ in range(5_000):
         table.place(one)
         table.remove(name_of(one))
-    assert len(table._expiries) < 1_100
+    assert len(table._expiries) == 1
     assert len(table.holdings.whole) == 1
     table.place(one)
     assert table.expire(EXP) == [one]
@@ -264,6 +270,65 @@ def test_of_two_revokes_by_one_author_every_node_keeps_the_same():
     assert other.place(target).refused is Reason.WITHDRAWN
 
 
+def crowd(target: LiveEntry, count: int, **facts: Any) -> list[LiveEntry]:
+    """Revokes of one target by as many strangers, the smallest id first."""
+    made = [
+        revoke(f"crowd {n} {facts}", target, key=blake2b_256(b"stranger", bytes([n])), **facts)
+        for n in range(count)
+    ]
+    return sorted(made, key=lambda each: each.id)
+
+
+def test_of_many_revokes_of_one_unknown_target_the_smallest_stay_whatever_the_order():
+    target = entry("target")
+    made = crowd(target, 3 * limits.revokes_waiting_max)
+    kept = {name_of(each) for each in made[: limits.revokes_waiting_max]}
+    for order in (made, made[::-1], made[1::2] + made[::2]):
+        table = LiveTable(net=NET)
+        placed = [table.place(each) for each in order]
+        refused = [each.refused for each in placed if each.refused is not None]
+        evicted = [each.evicted for each in placed if each.evicted is not None]
+        assert set(compared(table)) == kept
+        assert set(refused) <= {Reason.QUOTA}
+        assert len(refused) + len(evicted) == len(made) - len(kept)
+        assert len(table.place(target).removed) == len(kept)
+        assert table._revokes == {}
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_took_back_its_target_gives_way_to_no_crowd(is_first: bool):
+    target = entry("target")
+    true, *others = crowd(target, 12)[::-1]
+    target = msgspec.structs.replace(target, key=true.key)
+    table = LiveTable(net=NET)
+    for each in (target, true) if is_first else (true, target):
+        table.place(each)
+    for each in others:
+        table.place(each)
+    assert name_of(true) in table
+    assert len(table) == limits.revokes_waiting_max
+    assert table.place(target).refused is Reason.WITHDRAWN
+    smaller = msgspec.structs.replace(true, id=ObjectId(bytes(32)), text=b"again")
+    assert table.place(smaller).removed == (true.id,)
+    for each in crowd(entry("target"), 12, exp=EXP + 1):
+        table.place(each)
+    assert name_of(smaller) in table, "nor does what says the same"
+
+
+def test_what_was_kept_before_and_our_own_gives_way_to_no_crowd():
+    target = entry("target")
+    made = crowd(target, 30)
+    table = LiveTable(net=NET)
+    for each in made[20:]:
+        assert table.place(each, is_kept=True).refused is None
+    own = msgspec.structs.replace(made[19], exempt=True)
+    assert table.place(own).refused is None
+    assert [table.place(each).refused for each in made[:2]] == [None, None], "two more than cap"
+    assert table.place(made[2]).refused is Reason.QUOTA
+    held = {name_of(each) for each in (*made[20:28], own, *made[:2])}
+    assert set(compared(table)) == held
+
+
 def test_a_revoke_cannot_be_revoked():
     table = LiveTable(net=NET)
     target = entry("target")
@@ -280,7 +345,7 @@ def test_expired_revokes_block_nothing():
     target = entry("target")
     table.place(revoke("revoke", target))
     table.expire(EXP)
-    assert table.place(replace(target, exp=EXP + 9)).refused is None
+    assert table.place(msgspec.structs.replace(target, exp=EXP + 9)).refused is None
 
 
 def test_entries_are_made_of_verified_objects():

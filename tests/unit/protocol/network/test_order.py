@@ -112,7 +112,7 @@ def check(made: Order, model: list[Place], draw: random.Random) -> None:
 
 
 def segment_first(made: Order, number: int) -> Place:
-    return made._ats[number][0], bytes(made._names[number][:16])
+    return made._ats[number][0], made._names[number][0]
 
 
 @pytest.mark.parametrize(
@@ -127,3 +127,14 @@ def segment_first(made: Order, number: int) -> Place:
 def test_a_cut_is_as_short_as_can_be(before: Place, after: Place, cut: Place):
     assert between(before, after) == cut
     assert before < cut <= after
+
+
+def test_places_up_to_a_moment_are_those_in_it_and_before():
+    made = Order()
+    assert made.to(9) == []
+    places = [(3, name(2)), (5, name(1)), (5, name(3)), (6, name(0))]
+    for place in places:
+        made.add(*place)
+    assert made.to(2) == []
+    assert made.to(5) == places[:3]
+    assert made.to(6) == places

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.channel.messages import Interest, Objects
+from protocol.channel.messages import Interest, Objects, RangesQuery
 from protocol.errors import Reason
 from protocol.network.actions import DropObject
 from protocol.network.events import ChangeInterest, ChangePolicy, LetGo, PublishObject, SeekObject
@@ -86,11 +86,32 @@ def test_a_stricter_policy_lets_go_of_what_is_held():
     bench.receive("a", profile.raw)
     policy = Policy(categories=frozenset({"electronics"}))
     assert bench.feed(ChangePolicy(policy=CARRY_ALL, objects_max=10)) == []
+    assert len(bench.gossip.live) == 2
     done = bench.feed(ChangePolicy(policy=policy, objects_max=10))
     assert of(DropObject, done) == [DropObject(id=cast.id)]
     done = bench.feed(LetGo(ids=(profile.id, cast.id)))
     assert of(DropObject, done) == [DropObject(id=profile.id)]
     assert len(bench.gossip.live) == 0
+
+
+def test_after_a_looser_policy_what_was_refused_is_found_again():
+    bench = Bench()
+    bench.join("a")
+    strict = Policy(categories=frozenset({"electronics"}))
+    bench.feed(ChangePolicy(policy=strict, objects_max=10))
+    refused, twice = make_cast(), make_cast(title="refused by both")
+    bench.receive("a", refused.raw)
+    bench.receive("a", twice.raw)
+    assert bench.stored() == []
+    before = len(bench.sent("a", RangesQuery))
+    bench.feed(ChangePolicy(policy=strict, objects_max=10))
+    assert bench.gossip._carried.knows(prefix_of(refused.id)), "nothing changed"
+    assert len(bench.sent("a", RangesQuery)) == before
+    bench.feed(ChangePolicy(policy=Policy(words=frozenset({"both"})), objects_max=10))
+    assert len(bench.sent("a", RangesQuery)) == before + 1
+    bench.receive("a", refused.raw)
+    bench.receive("a", twice.raw)
+    assert bench.stored() == [refused.id]
 
 
 def test_what_a_leaf_does_not_want_it_leaves_and_may_want_another_day():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 
 from protocol import limits
@@ -38,7 +37,11 @@ def test_the_longest_life_that_is_sure_falls_by_half_and_once_more():
 
 def test_work_stands_before_life_and_life_is_a_part_of_what_the_kind_may():
     long, short = lasting("long", 50), lasting("short", 5)
-    assert rank(long, NOW_MS) < rank(short, NOW_MS) < rank(replace(long, surplus=1), NOW_MS)
+    assert (
+        rank(long, NOW_MS)
+        < rank(short, NOW_MS)
+        < rank(msgspec.structs.replace(long, surplus=1), NOW_MS)
+    )
     profile = lasting("profile", 200, kind=Kind.PROFILE)
     assert rank(long, NOW_MS) < rank(profile, NOW_MS)
     assert rank(short, NOW_MS + 9 * DAY_MS) == (0, 0)
@@ -51,7 +54,7 @@ def test_who_gives_way():
     assert quota.gives_way([short, long], lasting("new", 20), 2, NOW_MS) == long
     assert quota.gives_way([short, long], lasting("new", 50), 2, NOW_MS) is None
     assert quota.gives_way([short], lasting("new", 14), 2, NOW_MS) == short
-    paid = replace(short, surplus=1)
+    paid = msgspec.structs.replace(short, surplus=1)
     assert quota.gives_way([paid], lasting("new", 1), 2, NOW_MS) is None
     assert quota.gives_way([paid], lasting("new", 40, surplus=2), 2, NOW_MS) == paid
     assert quota.gives_way([], short, 2, NOW_MS) is None
@@ -60,8 +63,13 @@ def test_who_gives_way():
 def test_surplus_is_what_was_committed_to_beyond_what_was_due():
     cast = make_cast()
     assert surplus_of(cast.header, len(cast.signed)) == 0
-    assert surplus_of(replace(cast.header, target=cast.header.target + 3), len(cast.signed)) == 3
-    assert surplus_of(replace(cast.header, target=0), len(cast.signed)) == 0
+    assert (
+        surplus_of(
+            msgspec.structs.replace(cast.header, target=cast.header.target + 3), len(cast.signed)
+        )
+        == 3
+    )
+    assert surplus_of(msgspec.structs.replace(cast.header, target=0), len(cast.signed)) == 0
 
 
 @pytest.mark.parametrize("spread", ["evenly", "all at the longest", "all short"])

@@ -32,6 +32,7 @@ class House:
     def link(self, name: str, told: int, *, outbound: bool = False) -> None:
         self.links[peer(name)] = Link(
             record=record_of(name),
+            is_own=False,
             outbound=outbound,
             address="x",
             group=name,

@@ -57,3 +57,28 @@ def test_the_engine_hands_it_to_the_links():
     engine.handle(TimerFired(timer=Timer.PULL), later(limits.pull_wait_ms_min))
     actions = engine.handle(TimerFired(timer=Timer.HEARTBEAT), later(2 * limits.unserved_ms))
     assert of(TellNothingServed, actions) == []
+
+
+def test_words_alone_do_not_answer_for_an_object():
+    service = Service()
+    service.asked(peer("a"), 1_000)
+    service.answered(peer("a"))
+    assert service.missing_ms(9_000) == 0
+    service.asked(peer("a"), 9_000, is_want=True)
+    service.asked(peer("a"), 10_000)
+    service.answered(peer("a"))
+    assert service.missing_ms(12_000) == 3_000
+    service.served(peer("a"))
+    assert service.missing_ms(13_000) == 0
+    service.answered(peer("never asked"))
+    assert service.missing_ms(13_000) == 0
+
+
+def test_a_new_link_that_was_just_asked_ends_no_hunger():
+    service = Service()
+    service.asked(ONE, 0, is_want=True)
+    assert service.missing_ms(limits.unserved_ms) == limits.unserved_ms
+    service.asked(TWO, limits.unserved_ms, is_want=True)
+    assert service.missing_ms(limits.unserved_ms + 10) == limits.unserved_ms + 10
+    service.served(TWO)
+    assert service.missing_ms(limits.unserved_ms + 20) == 0

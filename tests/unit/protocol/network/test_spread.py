@@ -7,7 +7,14 @@ from typing import Any
 from protocol import limits
 from protocol.channel.messages import Ids, Level, LevelGiven, Objects
 from protocol.network.actions import SendMessage, SetTimer, Timer
-from protocol.network.events import LevelAsked, LevelReceived, PeerLost, PublishObject, TimerFired
+from protocol.network.events import (
+    IdsReceived,
+    LevelAsked,
+    LevelReceived,
+    PeerLost,
+    PublishObject,
+    TimerFired,
+)
 from protocol.network.flow import Flow
 from protocol.network.live import prefix_of
 from tests.parties import make_cast
@@ -66,6 +73,30 @@ def test_the_quiet_hear_at_once_of_what_begins_here():
     assert pushed(bench, "quiet") == []
     tick(bench, Timer.BATCH)
     assert named(bench, "quiet") == NAMES[:1]
+
+
+def test_who_pushes_to_us_hears_what_it_need_not_push():
+    bench = Bench()
+    bench.join("x", "slow", "asks")
+    asks(bench, "slow", Flow.QUIET)
+    for who in ("x", "slow", "asks"):
+        bench.receive(who, CASTS[0].raw)
+    tick(bench, Timer.BATCH)
+    assert named(bench, "slow") == []
+    bench.receive("x", CASTS[1].raw)
+    tick(bench, Timer.BATCH, limits.batch_ms_max)
+    assert named(bench, "slow") == NAMES[1:2]
+    # Pushed to, and so told already.
+    assert named(bench, "asks") == []
+    assert pushed(bench, "asks") == [CASTS[0].raw, CASTS[1].raw]
+
+
+def test_who_named_an_object_is_not_pushed_it():
+    bench = Bench()
+    bench.join("x", "namer")
+    bench.feed(IdsReceived(peer=peer("namer"), ids=(NAMES[0],)))
+    bench.receive("x", CASTS[0].raw)
+    assert pushed(bench, "namer") == []
 
 
 def test_one_clock_is_wound_for_a_batch():
@@ -157,3 +188,20 @@ def test_peers_that_get_the_same_get_one_record_of_it():
     bench.receive("x", CASTS[0].raw)
     [one], [two] = bench.sent("a", Objects), bench.sent("b", Objects)
     assert one is two
+
+
+def test_objects_of_one_event_may_go_different_ways():
+    bench = Bench()
+    bench.join("a", "b", "c")
+    for number, who in enumerate(("a", "b")):
+        bench.receive(who, CASTS[number].raw)
+    pushes = bench.gossip._spread.begin(bench.now)
+    for number in range(2):
+        pushes.add(NAMES[number], CASTS[number].raw)
+    pushes.add(NAMES[3], CASTS[3].raw)
+    sent = {action.peer: action.message for action in pushes.actions()}
+    assert sent == {
+        peer("a"): Objects(raws=[CASTS[1].raw]),
+        peer("b"): Objects(raws=[CASTS[0].raw]),
+        peer("c"): Objects(raws=[CASTS[0].raw, CASTS[1].raw]),
+    }, "and what is not held goes nowhere"

@@ -16,6 +16,7 @@ from protocol.network.actions import SendMessage, SetTimer, Timer
 from protocol.network.chance import Chance
 from protocol.network.events import (
     IdsReceived,
+    LevelAsked,
     PeerLost,
     PublishObject,
     RttMeasured,
@@ -23,6 +24,7 @@ from protocol.network.events import (
     TimerFired,
     WantReceived,
 )
+from protocol.network.flow import Flow
 from protocol.network.live import prefix_of
 from protocol.network.stem import Alone, Private, Stem
 from protocol.network.verdicts import Verdict
@@ -479,6 +481,21 @@ def test_our_own_cast_that_comes_back_is_treated_as_anybodys():
     entry = author.gossip.live.get(prefix_of(cast.id))
     assert entry is not None
     assert entry.exempt
+
+
+def test_who_was_asked_to_be_quiet_cannot_tell_the_author_of_what_came_back():
+    heard = []
+    for author in (False, True):
+        bench = Relay()
+        cast = make_cast()
+        if author:
+            bench.feed(PublishObject(verified=cast))
+        bench.feed(LevelAsked(peer=peer("in"), flow=Flow.QUIET))
+        bench.receive("out", cast.raw)
+        assert bench.gossip._spread.choice.has_untold
+        bench.feed(TimerFired(timer=Timer.BATCH))
+        heard.append(bench.sent("in", Ids))
+    assert heard[0] == heard[1]
 
 
 def test_our_own_cast_that_nobody_saw_is_published_by_us():

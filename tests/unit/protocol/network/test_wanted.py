@@ -321,3 +321,18 @@ def test_news_and_what_was_found_have_budgets_of_their_own():
     assert wanted.asks(2, may_ask=lambda _peer, is_found: is_found) == [(peer("a"), [found[2]])]
     assert wanted.asks(3) == [(peer("a"), news[1:])]
     assert wanted.waiting_at(peer("a")) == 6
+
+
+def test_who_was_struck_or_left_leaves_nothing_behind_in_a_want():
+    wanted = Wanted()
+    names = [bytes([number]) * 16 for number in range(3)]
+    for name in names:
+        wanted.note(name, peer("stays"), 1, 150)
+    for number in range(40):
+        guest = peer(f"guest {number}")
+        for name in names:
+            wanted.note(name, guest, 2, 150)
+        wanted.failed(names[0], guest)
+        wanted.lose(guest)
+    assert [list(want.named_ms) for want in wanted._wants.values()] == [[peer("stays")]] * 3
+    assert wanted.announcers(names[0]) == [(peer("stays"), 1)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 
@@ -22,7 +20,10 @@ ONE = Quantity(n="1", unit="each")
 def check(acceptance=ACCEPTANCE, header=None, **changes):
     body = msgspec.structs.replace(acceptance.body, **changes)
     body.check_offer(
-        dataclasses.replace(acceptance.header, **(header or {})), OFFER.id, OFFER.header, OFFER.body
+        msgspec.structs.replace(acceptance.header, **(header or {})),
+        OFFER.id,
+        OFFER.header,
+        OFFER.body,
     )
 
 

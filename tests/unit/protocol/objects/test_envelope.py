@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 
@@ -15,11 +13,13 @@ from protocol.now import DAY_MS, MINUTE_MS
 from protocol.objects.envelope import (
     check_time,
     check_work,
+    digest_of,
     open_envelope,
     open_stored,
     read_candidate,
     read_header_of,
     sign_envelope,
+    text_digest,
     text_of,
 )
 from protocol.objects.event import Moved
@@ -207,10 +207,10 @@ def test_a_moved_reply_is_checked_as_any_other():
 
 
 def test_revokes_open_public_and_sealed():
-    public = dataclasses.replace(CAST.header, kind=Kind.REVOKE, thread=CAST.id)
+    public = msgspec.structs.replace(CAST.header, kind=Kind.REVOKE, thread=CAST.id)
     raw = signed(public, Revoke(target=CAST.id), buyer_ana.seed("sign"))
     assert open_stored(raw, net=NET).body == Revoke(target=CAST.id)
-    sealed = dataclasses.replace(OFFER.header, kind=Kind.REVOKE)
+    sealed = msgspec.structs.replace(OFFER.header, kind=Kind.REVOKE)
     raw = signed(sealed, Revoke(target=OFFER.id), vendor_bo.seed("sign"))
     assert open_stored(raw, net=NET).header.to == buyer_ana.key
 
@@ -290,9 +290,9 @@ def test_what_others_would_refuse_is_not_signed():
     for header, body, field in (
         (CAST.header, cast_body(category="No Path"), "category"),
         (CAST.header, cast_body(decide_by=NOW_MS), "decide_by"),
-        (dataclasses.replace(CAST.header, at=NOW_MS + 1), CAST.body, "at"),
-        (dataclasses.replace(CAST.header, net=""), CAST.body, "net"),
-        (dataclasses.replace(CAST.header, exp=NOW_MS + 61 * DAY_MS), CAST.body, "exp"),
+        (msgspec.structs.replace(CAST.header, at=NOW_MS + 1), CAST.body, "at"),
+        (msgspec.structs.replace(CAST.header, net=""), CAST.body, "net"),
+        (msgspec.structs.replace(CAST.header, exp=NOW_MS + 61 * DAY_MS), CAST.body, "exp"),
         (CAST.header, msgspec.structs.replace(CAST.body, title=""), "body"),
     ):
         with pytest.raises(LocalProtocolError) as caught:
@@ -360,3 +360,10 @@ def test_a_text_is_read_once_and_its_net_is_asked_each_time():
     assert text_of(candidate, net=NET) is text_of(candidate, net=NET)
     with pytest.raises(ObjectError, match="network"):
         open_envelope(candidate, net="other")
+
+
+def test_a_text_is_named_once():
+    cast = make_cast()
+    candidate = read_candidate(cast.raw, peer=NodeId(bytes(32)), bytes_max=PUBLIC)
+    assert digest_of(candidate) is digest_of(candidate)
+    assert digest_of(candidate) == text_digest(cast.signed)

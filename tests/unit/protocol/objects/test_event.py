@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 
@@ -68,7 +66,7 @@ def test_a_reason_is_a_code(reason):
 
 def hold(body=None, **header):
     confirmed = CONFIRMED.body if body is None else body
-    changed = dataclasses.replace(CONFIRMED.header, **header)
+    changed = msgspec.structs.replace(CONFIRMED.header, **header)
     confirmed.check_acceptance(changed, ACCEPTANCE.id, ACCEPTANCE.header, ACCEPTANCE.body)
 
 
@@ -91,7 +89,7 @@ def test_a_third_party_confirms_nothing(header):
 
 
 def test_an_answer_to_a_root_starts_its_thread():
-    root = dataclasses.replace(ACCEPTANCE.header, thread=None)
+    root = msgspec.structs.replace(ACCEPTANCE.header, thread=None)
     check_answers(CONFIRMED.header, root)
 
 

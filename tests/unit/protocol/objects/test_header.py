@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 
 from protocol import limits
@@ -24,7 +23,7 @@ CAST = Header(
     prev=None,
     target=10,
 )
-OFFER = dataclasses.replace(CAST, kind=Kind.OFFER, to=OTHER, thread=ROOT, target=0)
+OFFER = msgspec.structs.replace(CAST, kind=Kind.OFFER, to=OTHER, thread=ROOT, target=0)
 BODY = {"a": 1}
 V, NET, KIND, KEY_AT, AT_AT, EXP, TO, THREAD, PREV, BY, TARGET, BODY_AT = range(12)
 
@@ -36,7 +35,7 @@ def refused(fields, net="test"):
 
 
 def test_what_is_written_is_read():
-    for header in (CAST, OFFER, dataclasses.replace(OFFER, prev=ROOT)):
+    for header in (CAST, OFFER, msgspec.structs.replace(OFFER, prev=ROOT)):
         assert read_header(header.fields(BODY), net="test") == (header, BODY)
 
 
@@ -104,17 +103,17 @@ def test_each_field_has_its_form(at, value, reason, field):
 )
 def test_each_kind_stands_in_its_place(header, changes, field):
     with pytest.raises(ObjectError) as caught:
-        check_header(dataclasses.replace(header, **changes))
+        check_header(msgspec.structs.replace(header, **changes))
     assert caught.value.field == field
 
 
 def test_a_revoke_may_be_public_or_sealed():
-    check_header(dataclasses.replace(CAST, kind=Kind.REVOKE, thread=ROOT))
-    check_header(dataclasses.replace(OFFER, kind=Kind.REVOKE))
+    check_header(msgspec.structs.replace(CAST, kind=Kind.REVOKE, thread=ROOT))
+    check_header(msgspec.structs.replace(OFFER, kind=Kind.REVOKE))
 
 
 def test_a_sealed_object_may_say_the_very_millisecond():
-    check_header(dataclasses.replace(OFFER, at=AT + 1))
+    check_header(msgspec.structs.replace(OFFER, at=AT + 1))
 
 
 @pytest.mark.parametrize(

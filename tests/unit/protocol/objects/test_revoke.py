@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 
 from protocol.errors import ObjectError, Reason
@@ -16,11 +15,11 @@ OFFER = make_offer(CAST, make_profile())
 
 
 def revoke(target, **header):
-    own = dataclasses.replace(
+    own = msgspec.structs.replace(
         target.header, kind=Kind.REVOKE, thread=target.header.thread or target.id
     )
     Revoke(target=target.id).check_target(
-        dataclasses.replace(own, **header), target.id, target.header
+        msgspec.structs.replace(own, **header), target.id, target.header
     )
 
 

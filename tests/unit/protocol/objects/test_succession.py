@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 
@@ -146,5 +144,5 @@ def test_signing_a_rotation_without_consent_is_our_own_mistake():
     head = statement_header(OLD, Kind.ROTATION)
     body = msgspec.structs.replace(rotation_body(OLD, NEW), consent=bytes(64))
     with pytest.raises(LocalProtocolError) as caught:
-        sign_envelope(dataclasses.replace(head), body, OLD.seed("sign"))
+        sign_envelope(msgspec.structs.replace(head), body, OLD.seed("sign"))
     assert caught.value.code == "E-OBJECT"

@@ -79,7 +79,9 @@ async def test_strangers_texts_are_texts(browser: Browser, neighbour: Neighbour)
 
 async def test_nothing_came_yet(browser: Browser, neighbour: Neighbour):
     neighbour.offer_list = []
-    assert "No offers yet. 2 peers took your request" in words_of(await browser.get(PATH))
+    assert "was seen at 2 of 3 peers" in words_of(await browser.get(PATH))
+    neighbour.cast_list = [CAST | {"reach": {"seen_at": 0, "peers": 3}}]
+    assert "No offers yet. Your request is on its way." in words_of(await browser.get(PATH))
     neighbour.cast_list = [CAST | {"handle": None, "state": "draft"}]
     assert "goes out as soon as" in words_of(await browser.get(f"/casts/{CAST['draft']}"))
 
