@@ -105,7 +105,7 @@ class Engine:
             outbound_max: outbound links to keep.
             inbound_max: inbound links before one makes room for another.
             objects_max: live objects of others.
-            pushers: links that push to us, K; None for the usual number, one more for a relay.
+            pushers: links that push to us, K; None for the usual number, more for a relay.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             private: how our own objects begin their way.
             is_open: set no link a budget, for measurements.

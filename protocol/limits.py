@@ -402,9 +402,9 @@ stem_per_message_max: Final = 16
 """Objects in one stem message; guess."""
 tunnel_piece_bytes_max: Final = 32 * 1024
 """A piece of an inner frame; two carry the largest."""
-push_links: Final = 3
-"""Links that push whole objects to us, K; 2 where every byte counts."""
-push_links_relay: Final = 4
+push_links: Final = 2
+"""Links that push whole objects to a leaf, K: on what it has hardly anybody waits."""
+push_links_relay: Final = 5
 """Those of a relay: everybody else waits for what relays have."""
 ids_links: Final = 9
 """Further links that name what is new."""
@@ -413,13 +413,13 @@ push_slots: Final = 32
 push_slots_min: Final = 8
 """... and at least so many."""
 lag_unknown_ms: Final = 200
-"""What a new link's lag is taken to be; guess."""
+"""What the lag of a new link to a relay is taken to be; guess."""
 lag_step_percent: Final = 15
 """How far a lag moves towards the newest, of 100: a third sooner links flip twice as often."""
 lag_lead_ms_max: Final = 300
 """How far ahead of the object itself its name may count; guess."""
 lag_silent_ms: Final = 500
-"""The lag of a link that did not show an object at all; guess."""
+"""The lag of a link that did not show an object at all, and of a new link to a leaf; guess."""
 choice_hysteresis_ms: Final = 40
 """How much sooner another link must be before it takes a push place."""
 choice_tie_ms: Final = 5
@@ -464,8 +464,8 @@ pull_wait_ms_min: Final = 150
 """A named object is waited for at least this long before it is asked for ..."""
 pull_wait_ms_max: Final = 500
 """... and at most this long; guess."""
-pull_quiet_ms: Final = 100
-"""... or this long, where a link that was asked to be quiet names it; guess."""
+pull_quiet_ms: Final = 50
+"""... or this long, where a link that was asked to be quiet names it (record 0029)."""
 pull_late_ms_max: Final = 2_000
 """A peer that serves nothing for this long at most is passed over for the next; guess."""
 rtt_unknown_ms: Final = 200

@@ -32,7 +32,7 @@ class _Supply:
     """Its address group."""
     order: int
     """Drawn once: decides between equals."""
-    lag: int = limits.lag_unknown_ms * _FINE
+    lag: int
     """How far behind the first it came lately, eighths of a ms; a guess until it was weighed."""
     is_weighed: bool = False
     """Whether any object showed how far behind it comes."""
@@ -110,10 +110,18 @@ class Choice:
 
     # --- links --------------------------------------------------------------------------------
 
-    def joined(self, peer: PeerId, group: str) -> None:
-        """A link is open."""
+    def joined(self, peer: PeerId, group: str, *, is_leaf: bool = False) -> None:
+        """A link is open.
+
+        Args:
+            peer: its transport key.
+            group: its address group.
+            is_leaf: whether nobody can dial it. It has what relays gave it, or only what it wants:
+                until it has shown something it comes after every relay.
+        """
+        lag_ms = limits.lag_silent_ms if is_leaf else limits.lag_unknown_ms
         order = self._chance.below(1 << 32)
-        self._supplies[peer] = _Supply(group=group, order=order)
+        self._supplies[peer] = _Supply(group=group, order=order, lag=lag_ms * _FINE)
         self._is_stale = True
 
     def lost(self, peer: PeerId) -> None:

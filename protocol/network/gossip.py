@@ -101,7 +101,7 @@ class Gossip:
             pushers: counts the links that shall push to us.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             is_trusted: whether a peer may hold a push place at a moment.
-            around: the links, for what travels by stem; nobody when None.
+            around: the links, for what travels by stem and who is a leaf; nobody when None.
             private: how our own objects begin their way.
             is_open: set no link a budget, for measurements.
             runs: runs of verifications under way at a time.
@@ -114,14 +114,16 @@ class Gossip:
             chance=chance,
             is_open=is_open,
         )
+        around = around or Alone()
         self._spread = Spread(
             self._carried,
             chance=chance,
             pushers=pushers,
             uplink_bps=uplink_bps,
             is_trusted=is_trusted,
+            is_leaf=around.is_leaf,
         )
-        self.stem = Stem(net=net, chance=chance, around=around or Alone(), private=private)
+        self.stem = Stem(net=net, chance=chance, around=around, private=private)
         self._intake = Intake(self._carried, self._spread, kinds=kinds, stem=self.stem, runs=runs)
         self._exchange = Exchange(self._carried, self._spread)
         self._comparison = Comparison(self._carried, chance=chance)

@@ -144,6 +144,11 @@ class Links:
         """
         return [peer for peer, link in self._relied_on() if link.is_relay]
 
+    def is_leaf(self, peer: PeerId) -> bool:
+        """Tell whether a linked peer cannot be dialled, by its own signed word."""
+        link = self._links.get(peer)
+        return link is not None and not link.is_relay
+
     @property
     def outbound_count(self) -> int:
         """Links this node chose to dial, or its owner did; what it tells its peers."""

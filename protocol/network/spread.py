@@ -42,6 +42,7 @@ class Spread:
         pushers: Callable[[], int],
         uplink_bps: int | None,
         is_trusted: Callable[[PeerId, int], bool],
+        is_leaf: Callable[[PeerId], bool],
     ) -> None:
         """Start without links.
 
@@ -51,9 +52,11 @@ class Spread:
             pushers: counts the links that shall push to us.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             is_trusted: whether a peer may hold a push place, for what it did wrong.
+            is_leaf: whether a linked peer is one that nobody can dial.
         """
         self._carried = carried
         self._chance = chance
+        self._is_leaf = is_leaf
         self._announcements = Announcements()
         self._is_batching = False
         self._beats = 0
@@ -102,7 +105,8 @@ class Spread:
     def joined(self, event: PeerJoined, now: Now) -> list[GossipAction]:
         """Weigh a new link, and take it for one that wants all until it says otherwise."""
         self.slots.joined(event.peer)
-        self.choice.joined(event.peer, self._carried.peers[event.peer])
+        group = self._carried.peers[event.peer]
+        self.choice.joined(event.peer, group, is_leaf=self._is_leaf(event.peer))
         return self._levels(now)
 
     def lost(self, event: PeerLost, now: Now) -> list[GossipAction]:

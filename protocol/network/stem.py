@@ -42,7 +42,7 @@ class Private(StrEnum):
 
 
 class Around(Protocol):
-    """What the stem asks of the links."""
+    """What gossip asks of the links."""
 
     @property
     def is_relay(self) -> bool:
@@ -51,6 +51,10 @@ class Around(Protocol):
 
     def outbound_relays(self) -> list[PeerId]:
         """List the relays this node dialled, in the order of linking."""
+        ...
+
+    def is_leaf(self, peer: PeerId) -> bool:
+        """Whether a linked peer is one that nobody can dial."""
         ...
 
 
@@ -62,6 +66,10 @@ class Alone:
     def outbound_relays(self) -> list[PeerId]:
         """List nobody."""
         return []
+
+    def is_leaf(self, _peer: PeerId) -> bool:
+        """Know of none."""
+        return False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -36,8 +36,8 @@ CELL_S = 200.0
 """Longest a cell may take before it counts as stuck."""
 _TELLINGS_MIN = 4
 _TELLINGS_S = 45.0
-"""So often a story is told, and for so long, before its point counts as out of reach: a mailbox that
-comes up anew takes part only once its peers have dialled it, and deals are quicker than that."""
+"""So often a story is told, and for so long, before its point counts as out of reach: a mailbox
+that comes up anew takes part once its peers have dialled it, and deals are quicker than that."""
 
 
 @dataclass

@@ -120,7 +120,7 @@ def _origin(name: str, part: int, musts: tuple[float, float], engine: dict[str, 
 
 ROWS: tuple[Row, ...] = (
     Row(
-        name="honest, K = 3",
+        name="honest, the usual K",
         scenario="honest",
         changes=MORE,
         bounds=(

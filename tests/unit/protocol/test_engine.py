@@ -196,9 +196,10 @@ def test_peers_say_how_many_links_they_have():
         (2, [Role.RELAY], 2),
     ],
 )
-def test_a_relay_asks_one_more_to_push(given: int | None, roles: list[Role], count: int):
+def test_a_relay_asks_more_to_push_than_a_leaf(given: int | None, roles: list[Role], count: int):
     engine = Engine(net=NET, own=NodeId(peer("own")), seed=bytes(32), pushers=given)
     addresses = ["192.0.2.1:7440"] if roles else []
+    assert limits.push_links < limits.push_links_relay
     engine.handle(RecordSigned(record=record_of("own", addresses=addresses, roles=roles)), NOW)
     said = []
     for number in range(8):

@@ -111,19 +111,23 @@ def of(kind: type[A], actions: list[Any]) -> list[A]:
 class Street:
     """The links as a stem sees them."""
 
-    def __init__(self, *relays: str, is_relay: bool = True) -> None:
+    def __init__(self, *relays: str, is_relay: bool = True, leaves: tuple[str, ...] = ()) -> None:
         self.is_relay = is_relay
         self.relays = [peer(name) for name in relays]
+        self.leaves = {peer(name) for name in leaves}
 
     def outbound_relays(self) -> list[PeerId]:
         return list(self.relays)
+
+    def is_leaf(self, peer: PeerId) -> bool:
+        return peer in self.leaves
 
 
 class Bench:
     """Feeds a gossip machine; `held` keeps its verify batches and stores back until `release`."""
 
     def __init__(self, *, held: bool = False, **caps: Any) -> None:
-        self.gossip = Gossip(net=NET, chance=Chance(b"bench"), **caps)
+        self.gossip = Gossip(net=NET, chance=Chance(b"bench"), pushers=lambda: 3, **caps)
         self.now = NOW
         self.held = held
         self.waiting: list[GossipEvent] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from protocol.network.choice import Choice, SupplyView
 from protocol.network.flow import Flow
 from tests.unit.protocol.network.driver import peer
 
+K = 3
 PEERS = [peer(str(number)) for number in range(16)]
 
 
@@ -23,13 +26,17 @@ def name(number: int) -> bytes:
 class Table:
     """A choice, fed objects that each link shows at a lag of its own."""
 
-    def __init__(self, count: int, groups: list[str] | None = None, **facts) -> None:
+    def __init__(
+        self, count: int, groups: list[str] | None = None, *, leaves: Iterable[int] = (), **facts
+    ) -> None:
+        facts = {"pushers": lambda: K} | facts
         self.choice = Choice(chance=Chance(b"choice"), **facts)
         self.ms = 0
         self.number = 0
         self.flows: dict[PeerId, Flow] = {}
         for place, each in enumerate(PEERS[:count]):
-            self.choice.joined(each, groups[place] if groups else str(place))
+            group = groups[place] if groups else str(place)
+            self.choice.joined(each, group, is_leaf=place in leaves)
         self.turn()
 
     def turn(self, ms: int = 0) -> list[tuple[PeerId, Flow]]:
@@ -66,16 +73,16 @@ class Table:
 
 
 def test_with_few_links_all_push():
-    table = Table(limits.push_links)
+    table = Table(K)
     assert table.of(Flow.PUSH) == {0, 1, 2}
     assert table.view(0, 0).is_stable is False
 
 
 def test_levels_are_dealt_by_number():
     table = Table(16)
-    assert len(table.of(Flow.PUSH)) == limits.push_links
+    assert len(table.of(Flow.PUSH)) == K
     assert len(table.of(Flow.IDS)) == limits.ids_links
-    assert len(table.of(Flow.QUIET)) == 16 - limits.push_links - limits.ids_links
+    assert len(table.of(Flow.QUIET)) == 16 - K - limits.ids_links
     assert table.turn(10_000) == []
 
 
@@ -88,6 +95,31 @@ def test_the_two_soonest_push_and_one_that_was_drawn():
     assert table.view(drawn).is_stable
     table.rounds({place: 50 * place for place in range(8)}, 20)
     assert table.of(Flow.PUSH) == {0, 1, drawn}
+
+
+def test_who_carries_everything_is_asked_before_new_leaves():
+    table = Table(16, leaves=range(12))
+    assert table.of(Flow.PUSH) < {12, 13, 14, 15} <= table.of(Flow.PUSH) | table.of(Flow.IDS)
+
+
+def test_a_relay_that_comes_later_is_asked_before_leaves_that_showed_nothing():
+    table = Table(12, leaves=range(12))
+    for each in PEERS[12:]:
+        table.choice.joined(each, "later")
+    table.turn()
+    # One was drawn by lot, and is kept for a while.
+    assert len(table.of(Flow.PUSH) - {12, 13, 14, 15}) <= 1
+    assert {12, 13, 14, 15} <= table.of(Flow.PUSH) | table.of(Flow.IDS)
+
+
+def test_a_leaf_that_shows_what_is_new_is_asked_as_anybody_is():
+    table = Table(8, leaves=(0,))
+    assert 0 in table.of(Flow.IDS)
+    lags = {place: 120 if place else 0 for place in range(8)}
+    for _ in range(20):
+        is_asked = 0 in table.of(Flow.PUSH)
+        table.rounds(lags, 1, named=() if is_asked else (0,))
+    assert 0 in table.of(Flow.PUSH)
 
 
 def test_one_that_falls_silent_loses_its_place_in_three_seconds():
@@ -305,7 +337,7 @@ def test_what_is_watched_no_more_is_spared_nobody(monkeypatch: pytest.MonkeyPatc
 
 @given(st.data())
 def test_levels_keep_their_numbers_whatever_happens(data: st.DataObject):
-    choice = Choice(chance=Chance(b"any"))
+    choice = Choice(chance=Chance(b"any"), pushers=lambda: K)
     linked: dict[PeerId, Flow] = {}
     ms = 0
     for number in range(data.draw(st.integers(1, 40))):
@@ -331,5 +363,5 @@ def test_levels_keep_their_numbers_whatever_happens(data: st.DataObject):
         views = [choice.view(each, ms) for each in linked]
         flows = [view.flow for view in views if view is not None]
         assert len(flows) == len(linked)
-        assert flows.count(Flow.PUSH) <= limits.push_links
+        assert flows.count(Flow.PUSH) <= K
         assert flows.count(Flow.IDS) <= limits.ids_links

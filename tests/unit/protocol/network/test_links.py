@@ -421,6 +421,14 @@ def test_a_link_this_node_chose_is_its_own_whoever_else_asked_for_it():
     assert desk.links.outbound_relays() == [peer("a")]
 
 
+def test_who_cannot_be_dialled_is_a_leaf():
+    desk = Desk()
+    desk.feed(joined("relay"))
+    desk.feed(joined("leaf", outbound=False, roles=[]))
+    assert [desk.links.is_leaf(peer(name)) for name in ("relay", "leaf")] == [False, True]
+    assert not desk.links.is_leaf(peer("stranger"))
+
+
 @pytest.mark.parametrize("address", ["7.{}.0.1", "127.0.0.1"])
 def test_whom_a_lot_chose_is_taken_where_it_is_linked_on_demand(address: str):
     desk = Desk(outbound_max=2)

@@ -18,7 +18,7 @@ from protocol.network.events import (
 from protocol.network.flow import Flow
 from protocol.network.live import prefix_of
 from tests.parties import make_cast
-from tests.unit.protocol.network.driver import Bench, later, of, peer
+from tests.unit.protocol.network.driver import Bench, Street, later, of, peer
 
 CASTS = [make_cast(nonce=bytes([n] * 16)) for n in range(4)]
 NAMES = [prefix_of(each.id) for each in CASTS]
@@ -89,6 +89,16 @@ def test_who_pushes_to_us_hears_what_it_need_not_push():
     # Pushed to, and so told already.
     assert named(bench, "asks") == []
     assert pushed(bench, "asks") == [CASTS[0].raw, CASTS[1].raw]
+
+
+def test_a_new_relay_is_asked_before_new_leaves():
+    leaves = tuple(f"leaf{number}" for number in range(3 + limits.ids_links))
+    bench = Bench(around=Street(leaves=leaves))
+    bench.join(*leaves, "relay")
+    assert (peer("relay"), Flow.PUSH) in levels_asked(bench)
+    quiet = [who for who, level in levels_asked(bench) if level == Flow.QUIET]
+    assert len(quiet) == 1
+    assert quiet[0] != peer("relay")
 
 
 def test_who_named_an_object_is_not_pushed_it():
