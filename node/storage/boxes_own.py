@@ -13,7 +13,6 @@ from node.storage.columns import (
     every,
     hex_list,
     load_every,
-    load_one,
     one,
     read_hex_list,
 )
@@ -157,17 +156,6 @@ def box_of(conn: sqlite3.Connection, reader: bytes) -> OwnBox | None:
 def of_context(conn: sqlite3.Connection, ctx: bytes) -> list[OwnBox]:
     """List the boxes of an identity context, the oldest first."""
     return [_box(row) for row in every(conn, _SELECT_CTX, (ctx,))]
-
-
-async def load_box(db: aiosqlite.Connection, reader: bytes) -> OwnBox | None:
-    """Find a box by its reader."""
-    row = await load_one(db, _SELECT, (reader,))
-    return None if row is None else _box(row)
-
-
-async def load_of_context(db: aiosqlite.Connection, ctx: bytes) -> list[OwnBox]:
-    """List the boxes of an identity context, the oldest first."""
-    return [_box(row) for row in await load_every(db, _SELECT_CTX, (ctx,))]
 
 
 async def load_open(db: aiosqlite.Connection, now_ms: int) -> list[OwnBox]:

@@ -48,7 +48,6 @@ class OwnCast:
 
 _SELECT = "SELECT * FROM casts WHERE nonce = ?"
 _SELECT_ROOT = "SELECT * FROM casts WHERE root_id = ?"
-_SELECT_CAST = "SELECT * FROM casts WHERE cast_id = ?"
 _SELECT_ALL = "SELECT * FROM casts ORDER BY created_ms, seq"
 _SELECT_STATE = "SELECT * FROM casts WHERE state = ? ORDER BY created_ms, seq"
 _SELECT_BETWEEN = """
@@ -130,18 +129,6 @@ def remove_draft(conn: sqlite3.Connection, nonce: bytes) -> bool:
 def cast_of(conn: sqlite3.Connection, nonce: bytes) -> OwnCast | None:
     """Find a request by its nonce."""
     row = one(conn, _SELECT, (nonce,))
-    return None if row is None else _cast(row)
-
-
-def by_root(conn: sqlite3.Connection, root_id: bytes) -> OwnCast | None:
-    """Find a request by the id of its first signed form: the thread of a letter."""
-    row = one(conn, _SELECT_ROOT, (root_id,))
-    return None if row is None else _cast(row)
-
-
-def by_cast_id(conn: sqlite3.Connection, cast_id: bytes) -> OwnCast | None:
-    """Find a request by the id of its newest signed form."""
-    row = one(conn, _SELECT_CAST, (cast_id,))
     return None if row is None else _cast(row)
 
 

@@ -32,9 +32,6 @@ class Disclosed:
 
 _SELECT_ALL = "SELECT * FROM disclosed ORDER BY seq DESC LIMIT ?"
 _SELECT_CAST = "SELECT * FROM disclosed WHERE cast_id = ? ORDER BY seq"
-_COUNT_PARTIES = """
-SELECT count(DISTINCT other_key) AS n FROM disclosed WHERE cast_id = ? AND tier = ?
-"""
 
 
 def _disclosed(row: sqlite3.Row) -> Disclosed:
@@ -66,11 +63,6 @@ def record(conn: sqlite3.Connection, line: Disclosed) -> bool:
         (line.at, line.cast_id, line.other_key, line.tier, line.field),
     )
     return added == 1
-
-
-def count_parties(conn: sqlite3.Connection, cast_id: bytes, tier: int) -> int:
-    """Count who has learnt something of a tier, to hold the bound on details given."""
-    return int(every(conn, _COUNT_PARTIES, (cast_id, tier))[0]["n"])
 
 
 async def load_of_cast(db: aiosqlite.Connection, cast_id: bytes) -> list[Disclosed]:

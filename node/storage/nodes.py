@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import aiosqlite
 
-from node.storage.columns import changed, every, load_every, load_one, one
+from node.storage.columns import changed, every, load_every, one
 from protocol import limits
 from protocol.ids import NodeId
 
@@ -60,7 +60,6 @@ class NodeRow:
     """Whether it is dialled first after a restart."""
 
 
-_SELECT = "SELECT * FROM nodes WHERE key = ?"
 _SELECT_NEWEST = "SELECT * FROM nodes ORDER BY reached_ms DESC, seen_ms DESC, seq LIMIT ?"
 
 
@@ -143,18 +142,6 @@ def set_anchors(conn: sqlite3.Connection, keys: Sequence[bytes]) -> None:
 def forget(conn: sqlite3.Connection, seen_before_ms: int) -> int:
     """Let go nodes not seen since then; give how many."""
     return changed(conn, "DELETE FROM nodes WHERE seen_ms < ?", (seen_before_ms,))
-
-
-def node_of(conn: sqlite3.Connection, key: bytes) -> NodeRow | None:
-    """Find a node."""
-    row = one(conn, _SELECT, (key,))
-    return None if row is None else _node(row)
-
-
-async def load_node(db: aiosqlite.Connection, key: bytes) -> NodeRow | None:
-    """Find a node."""
-    row = await load_one(db, _SELECT, (key,))
-    return None if row is None else _node(row)
 
 
 async def load_newest(

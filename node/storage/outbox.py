@@ -96,7 +96,6 @@ class Outgoing:
 
 _SELECT_ID = "SELECT * FROM outbox WHERE id = ?"
 _SELECT_ENVELOPE = "SELECT * FROM outbox WHERE envelope_id = ?"
-_SELECT_HASH = "SELECT * FROM outbox WHERE letter_hash = ?"
 _SELECT_DUE = """
 SELECT * FROM outbox WHERE state = 'pending' AND next_at <= ?1 AND expires_at > ?1
 ORDER BY priority DESC, next_at, id LIMIT ?2
@@ -350,12 +349,6 @@ def by_envelope(conn: sqlite3.Connection, envelope_id: bytes) -> Outgoing | None
     return None if row is None else _outgoing(row)
 
 
-def by_letter_hash(conn: sqlite3.Connection, letter_hash: bytes) -> Outgoing | None:
-    """Find the letter a receipt speaks of."""
-    row = one(conn, _SELECT_HASH, (letter_hash,))
-    return None if row is None else _outgoing(row)
-
-
 def of_thread(conn: sqlite3.Connection, thread: bytes) -> list[Outgoing]:
     """List the letters of a root cast, in the order they were written."""
     return [_outgoing(row) for row in every(conn, _SELECT_THREAD, (thread,))]
@@ -404,11 +397,6 @@ async def load_by_envelope(db: aiosqlite.Connection, envelope_id: bytes) -> Outg
     """Find the letter that carries an object: what became of it."""
     row = await load_one(db, _SELECT_ENVELOPE, (envelope_id,))
     return None if row is None else _outgoing(row)
-
-
-async def load_of_thread(db: aiosqlite.Connection, thread: bytes) -> list[Outgoing]:
-    """List the letters of a root cast, in the order they were written."""
-    return [_outgoing(row) for row in await load_every(db, _SELECT_THREAD, (thread,))]
 
 
 async def load_counts(db: aiosqlite.Connection) -> dict[OutgoingState, int]:

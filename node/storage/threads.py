@@ -234,12 +234,6 @@ async def load_of_cast(db: aiosqlite.Connection, cast_id: bytes, role: Role) -> 
     return [_thread(row) for row in await load_every(db, _SELECT_CAST, (cast_id, role.value))]
 
 
-async def load_by_offer(db: aiosqlite.Connection, offer_id: bytes, role: Role) -> Thread | None:
-    """Find the thread whose newest offer this is."""
-    row = await load_one(db, _SELECT_OFFER, (offer_id, role.value))
-    return None if row is None else _thread(row)
-
-
 async def load_newest(db: aiosqlite.Connection, role: Role, *, limit: int) -> list[Thread]:
     """List threads of a role, the last touched first."""
     return [_thread(row) for row in await load_every(db, _SELECT_ROLE, (role.value, limit))]

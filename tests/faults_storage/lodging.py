@@ -202,6 +202,15 @@ async def furnish(path: Path, *, leave_log: bool) -> None:
 # --- everything that is ever read ----------------------------------------------------------------
 
 
+def by_key(n: int) -> list[tuple[str, bytes]]:
+    """Ask for rows by keys that the product asks for inside a change."""
+    return [
+        ("SELECT * FROM boxes_own WHERE ctx = ? ORDER BY seq", name("ctx", n)[:16]),
+        ("SELECT * FROM outbox WHERE thread = ? ORDER BY id", name("thread", n)),
+        ("SELECT * FROM nodes WHERE key = ?", name("node", n)),
+    ]
+
+
 async def _ask(db: aiosqlite.Connection) -> list[Any]:
     found: list[Any] = []
     ids = [row["id"] for row in await load_every(db, "SELECT id FROM objects ORDER BY seq")]
@@ -214,9 +223,8 @@ async def _ask(db: aiosqlite.Connection) -> list[Any]:
         found += [await casts.load_by_root(db, cast.id), await objects.load_thread(db, cast.id)]
         found += [await threads.load_of_cast(db, cast.id, Role.BUYER)]
         found += [await deals.load_of_cast(db, cast.id), await ledger.load_of_cast(db, cast.id)]
-        found += [await boxes_own.load_of_context(db, ctx)]
-        found += [await outbox.load_of_thread(db, name("thread", n))]
-        found += [await catalogue.find(db, f"S-{n}"), await nodes.load_node(db, name("node", n))]
+        found += [list(map(tuple, await load_every(db, sql, (key,)))) for sql, key in by_key(n)]
+        found += [await catalogue.find(db, f"S-{n}")]
         reader = name("served", n)
         found += [await mailbox.load_state(db, reader)]
         found += [await mailbox.load_letters(db, reader, NOW_MS, limit=9)]

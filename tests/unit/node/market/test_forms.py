@@ -67,7 +67,7 @@ async def named_by(booth: Booth, form_id: bytes) -> list[bytes]:
 
 
 async def box_of(booth: Booth, ctx: bytes) -> OwnBox:
-    (found,) = await booth.storage.read(lambda db: boxes_own.load_of_context(db, ctx))
+    (found,) = await booth.storage.write(lambda conn: boxes_own.of_context(conn, ctx))
     return found
 
 

@@ -205,7 +205,7 @@ async def test_a_box_that_was_never_opened_is_opened_by_its_reader(town: Town):
     await ana.storage.write(lambda conn: boxes_own.save(conn, box))
     await ana.post.watch(box)
     await bo.until_acked(await bo.send("an offer", ana, ana.reply(box)))
-    saved = await ana.storage.read(lambda db: boxes_own.load_box(db, ana.reader))
+    saved = await ana.storage.write(lambda conn: boxes_own.box_of(conn, ana.reader))
     assert saved is not None
     assert saved.opened_at == (mailbox.node_id,)
 
@@ -346,7 +346,7 @@ async def test_a_box_is_extended_before_it_closes(town: Town, monkeypatch):
     await bo.open_box(mailbox, days=6)
 
     async def until() -> int:
-        box = await bo.storage.read(lambda db: boxes_own.load_box(db, bo.reader))
+        box = await bo.storage.write(lambda conn: boxes_own.box_of(conn, bo.reader))
         assert box is not None
         return box.until
 
@@ -371,7 +371,7 @@ async def test_a_box_nobody_needs_longer_is_left_to_close(town: Town, monkeypatc
     ana.clock.advance(7 * DAY_MS)
 
     async def saved() -> OwnBox:
-        box = await ana.storage.read(lambda db: boxes_own.load_box(db, ana.reader))
+        box = await ana.storage.write(lambda conn: boxes_own.box_of(conn, ana.reader))
         assert box is not None
         return box
 

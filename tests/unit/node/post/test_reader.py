@@ -188,7 +188,7 @@ async def test_opening_for_longer_keeps_on_reading(town: Town):
     later = ana.now_ms() + 9 * DAY_MS
     await ana.post.open_box(ana.ctx, [mia.node_id], later)
     await ana.post.open_box(ana.ctx, [mia.node_id], ana.now_ms() + DAY_MS)
-    saved = await ana.storage.read(lambda db: boxes_own.load_box(db, ana.reader))
+    saved = await ana.storage.write(lambda conn: boxes_own.box_of(conn, ana.reader))
     assert saved is not None
     assert saved.until == later
     assert [box.until for box in ana.post._reader.boxes] == [later]

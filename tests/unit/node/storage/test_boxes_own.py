@@ -29,9 +29,10 @@ OTHER = replace(BOX, reader=vendor_bo.key, until=200)
 async def test_a_box_comes_back_as_it_was_saved(storage: Storage):
     await storage.write(lambda conn: boxes_own.save(conn, BOX))
     await storage.write(lambda conn: boxes_own.save(conn, OTHER))
-    assert await storage.read(lambda db: boxes_own.load_box(db, BOX.reader)) == BOX
-    assert await storage.read(lambda db: boxes_own.load_box(db, b"?" * 32)) is None
-    assert await storage.read(lambda db: boxes_own.load_of_context(db, BOX.ctx)) == [BOX, OTHER]
+    assert await storage.write(lambda conn: boxes_own.box_of(conn, BOX.reader)) == BOX
+    assert await storage.write(lambda conn: boxes_own.box_of(conn, b"?" * 32)) is None
+    found = await storage.write(lambda conn: boxes_own.of_context(conn, BOX.ctx))
+    assert found == [BOX, OTHER]
     assert await storage.read(lambda db: boxes_own.load_open(db, 99)) == [BOX, OTHER]
     assert await storage.read(lambda db: boxes_own.load_open(db, 100)) == [OTHER]
 

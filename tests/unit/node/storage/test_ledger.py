@@ -29,20 +29,6 @@ async def test_each_field_is_noted_once_with_its_first_time(storage: Storage):
     assert await storage.read(lambda db: ledger.load_all(db, limit=1)) == [phone]
 
 
-def test_parties_are_counted_by_tier(conn: sqlite3.Connection):
-    for line in (
-        LINE,
-        replace(LINE, field="phone"),
-        replace(LINE, other_key=blake2b_256(b"vendor_cy")),
-        replace(LINE, tier=1),
-        replace(LINE, cast_id=blake2b_256(b"other")),
-    ):
-        assert ledger.record(conn, line)
-    assert ledger.count_parties(conn, CAST, 3) == 2
-    assert ledger.count_parties(conn, CAST, 1) == 1
-    assert ledger.count_parties(conn, CAST, 2) == 0
-
-
 def test_there_is_a_cap(conn: sqlite3.Connection, monkeypatch):
     monkeypatch.setattr(bounds, "disclosed_rows_max", 1)
     ledger.record(conn, LINE)

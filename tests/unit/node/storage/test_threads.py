@@ -49,11 +49,6 @@ async def test_a_thread_comes_back_as_it_was_saved(storage: Storage):
         await storage.write(partial(threads.save, thread=each))
     assert await storage.read(lambda db: threads.load_thread(db, *name(THREAD))) == THREAD
     assert await storage.read(lambda db: threads.load_of_cast(db, ROOT, Role.BUYER)) == [THREAD]
-    offer_id = OURS_TOO.offer_id or b""
-    assert await storage.read(lambda db: threads.load_by_offer(db, offer_id, Role.VENDOR)) == (
-        OURS_TOO
-    )
-    assert await storage.read(lambda db: threads.load_by_offer(db, offer_id, Role.BUYER)) is None
     assert await storage.read(lambda db: threads.load_thread(db, b"?", *name(THREAD)[1:])) is None
     assert await storage.read(lambda db: threads.load_newest(db, Role.VENDOR, limit=5)) == [
         OURS_TOO
