@@ -413,13 +413,13 @@ push_slots: Final = 32
 push_slots_min: Final = 8
 """... and at least so many."""
 lag_unknown_ms: Final = 200
-"""What the lag of a new link to a relay is taken to be; guess."""
+"""What the lag of a new link that this node or its owner chose is taken to be; guess."""
 lag_step_percent: Final = 15
 """How far a lag moves towards the newest, of 100: a third sooner links flip twice as often."""
 lag_lead_ms_max: Final = 300
 """How far ahead of the object itself its name may count; guess."""
 lag_silent_ms: Final = 500
-"""The lag of a link that did not show an object at all, and of a new link to a leaf; guess."""
+"""The lag of a link that did not show an object at all, and of one that came by itself; guess."""
 choice_hysteresis_ms: Final = 40
 """How much sooner another link must be before it takes a push place."""
 choice_tie_ms: Final = 5

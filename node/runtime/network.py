@@ -516,7 +516,7 @@ class Network:
     def _end(self, node_id: NodeId | None) -> None:
         """End a link made on demand, whose place another takes."""
         link = self._links.get(node_id)
-        if link is not None and not self._engine.links.relies_on(link.peer_id):
+        if link is not None and not self._engine.links.relies_on(PeerId(link.peer_id)):
             link.close(Reason.QUOTA, "this node needs the place for another")
 
     def _begin_dial(self, action: DialPeer) -> None:

@@ -110,16 +110,17 @@ class Choice:
 
     # --- links --------------------------------------------------------------------------------
 
-    def joined(self, peer: PeerId, group: str, *, is_leaf: bool = False) -> None:
+    def joined(self, peer: PeerId, group: str, *, is_chosen: bool = True) -> None:
         """A link is open.
 
         Args:
             peer: its transport key.
             group: its address group.
-            is_leaf: whether nobody can dial it. It has what relays gave it, or only what it wants:
-                until it has shown something it comes after every relay.
+            is_chosen: whether this node or its owner chose it. Who came by itself may be a leaf,
+                which has only what it wants, or one of many keys of one hand, whatever it says it
+                is: it starts behind, and has to show that it is quick.
         """
-        lag_ms = limits.lag_silent_ms if is_leaf else limits.lag_unknown_ms
+        lag_ms = limits.lag_unknown_ms if is_chosen else limits.lag_silent_ms
         order = self._chance.below(1 << 32)
         self._supplies[peer] = _Supply(group=group, order=order, lag=lag_ms * _FINE)
         self._is_stale = True
@@ -349,7 +350,7 @@ class Choice:
     def _is_useless(self, peer: PeerId, mono_ms: int) -> bool:
         """Tell whether a link shows hardly anything, or broke its word of late."""
         supply = self._supplies[peer]
-        is_silent = supply.lag * 10 >= limits.lag_silent_ms * _FINE * 9
+        is_silent = supply.lag * 10 >= limits.lag_silent_ms * _FINE * 7
         return is_silent or self._penalty(supply, mono_ms) >= limits.promise_penalty_ms
 
     # --- what others may ask ------------------------------------------------------------------

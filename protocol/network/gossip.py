@@ -101,7 +101,7 @@ class Gossip:
             pushers: counts the links that shall push to us.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             is_trusted: whether a peer may hold a push place at a moment.
-            around: the links, for what travels by stem and who is a leaf; nobody when None.
+            around: the links, for what travels by stem and whom to ask first; nobody when None.
             private: how our own objects begin their way.
             is_open: set no link a budget, for measurements.
             runs: runs of verifications under way at a time.
@@ -121,7 +121,7 @@ class Gossip:
             pushers=pushers,
             uplink_bps=uplink_bps,
             is_trusted=is_trusted,
-            is_leaf=around.is_leaf,
+            is_chosen=around.relies_on,
         )
         self.stem = Stem(net=net, chance=chance, around=around, private=private)
         self._intake = Intake(self._carried, self._spread, kinds=kinds, stem=self.stem, runs=runs)

@@ -144,20 +144,15 @@ class Links:
         """
         return [peer for peer, link in self._relied_on() if link.is_relay]
 
-    def is_leaf(self, peer: PeerId) -> bool:
-        """Tell whether a linked peer cannot be dialled, by its own signed word."""
-        link = self._links.get(peer)
-        return link is not None and not link.is_relay
-
     @property
     def outbound_count(self) -> int:
         """Links this node chose to dial, or its owner did; what it tells its peers."""
         return len(self._relied_on())
 
-    def relies_on(self, key: NodeId) -> bool:
+    def relies_on(self, peer: PeerId) -> bool:
         """Tell whether a link is one that this node or its owner chose."""
-        link = self._links.get(PeerId(key))
-        return link is not None and self._is_own(PeerId(key), link)
+        link = self._links.get(peer)
+        return link is not None and self._is_own(peer, link)
 
     def _relied_on(self) -> list[tuple[PeerId, Link]]:
         links = self._links.items()

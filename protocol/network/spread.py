@@ -42,7 +42,7 @@ class Spread:
         pushers: Callable[[], int],
         uplink_bps: int | None,
         is_trusted: Callable[[PeerId, int], bool],
-        is_leaf: Callable[[PeerId], bool],
+        is_chosen: Callable[[PeerId], bool],
     ) -> None:
         """Start without links.
 
@@ -52,11 +52,11 @@ class Spread:
             pushers: counts the links that shall push to us.
             uplink_bps: what this node may send, bit/s; None where nothing is known.
             is_trusted: whether a peer may hold a push place, for what it did wrong.
-            is_leaf: whether a linked peer is one that nobody can dial.
+            is_chosen: whether a link is one that this node or its owner chose.
         """
         self._carried = carried
         self._chance = chance
-        self._is_leaf = is_leaf
+        self._is_chosen = is_chosen
         self._announcements = Announcements()
         self._is_batching = False
         self._beats = 0
@@ -106,7 +106,7 @@ class Spread:
         """Weigh a new link, and take it for one that wants all until it says otherwise."""
         self.slots.joined(event.peer)
         group = self._carried.peers[event.peer]
-        self.choice.joined(event.peer, group, is_leaf=self._is_leaf(event.peer))
+        self.choice.joined(event.peer, group, is_chosen=self._is_chosen(event.peer))
         return self._levels(now)
 
     def lost(self, event: PeerLost, now: Now) -> list[GossipAction]:

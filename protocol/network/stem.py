@@ -53,8 +53,8 @@ class Around(Protocol):
         """List the relays this node dialled, in the order of linking."""
         ...
 
-    def is_leaf(self, peer: PeerId) -> bool:
-        """Whether a linked peer is one that nobody can dial."""
+    def relies_on(self, peer: PeerId) -> bool:
+        """Whether this node or its owner chose a link."""
         ...
 
 
@@ -67,9 +67,9 @@ class Alone:
         """List nobody."""
         return []
 
-    def is_leaf(self, _peer: PeerId) -> bool:
-        """Know of none."""
-        return False
+    def relies_on(self, _peer: PeerId) -> bool:
+        """Take any peer."""
+        return True
 
 
 @dataclass(slots=True, kw_only=True)

@@ -180,6 +180,17 @@ def test_gossip_hears_nothing_of_a_link_that_ends_at_once():
     assert made.gossip.seen_at(bytes(32)) == (0, 1)
 
 
+def test_links_this_node_chose_are_asked_before_those_that_came():
+    made = engine()
+    for number in range(14):
+        event = replace(joined(f"n{number}", outbound=False), address=f"9.{number}.0.1")
+        made.handle(event, NOW)
+    said = of(SendMessage, made.handle(joined("one"), NOW))
+    assert (ONE, int(Flow.PUSH)) in [
+        (each.peer, each.message.level) for each in said if isinstance(each.message, Level)
+    ]
+
+
 def test_peers_say_how_many_links_they_have():
     made = engine()
     made.handle(joined("one"), NOW)

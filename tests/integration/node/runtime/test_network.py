@@ -91,7 +91,7 @@ async def test_a_link_on_demand_to_a_relay_that_was_drawn_is_relied_on(tmp_path:
     hermit.network._pump.feed(RecordFound(peer=PeerId(KEY), raw=record.raw))
     link = await hermit.network.connect(record.key)
     links = hermit.network._engine.links
-    await until(lambda: links.relies_on(record.key))
+    await until(lambda: links.relies_on(PeerId(record.key)))
     assert links.outbound_count == 1
     hermit.network._end(record.key)
     assert link.is_open, "it makes room for no other"

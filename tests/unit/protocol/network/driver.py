@@ -111,16 +111,16 @@ def of(kind: type[A], actions: list[Any]) -> list[A]:
 class Street:
     """The links as a stem sees them."""
 
-    def __init__(self, *relays: str, is_relay: bool = True, leaves: tuple[str, ...] = ()) -> None:
+    def __init__(self, *relays: str, is_relay: bool = True, guests: tuple[str, ...] = ()) -> None:
         self.is_relay = is_relay
         self.relays = [peer(name) for name in relays]
-        self.leaves = {peer(name) for name in leaves}
+        self.guests = {peer(name) for name in guests}
 
     def outbound_relays(self) -> list[PeerId]:
         return list(self.relays)
 
-    def is_leaf(self, peer: PeerId) -> bool:
-        return peer in self.leaves
+    def relies_on(self, peer: PeerId) -> bool:
+        return peer not in self.guests
 
 
 class Bench:

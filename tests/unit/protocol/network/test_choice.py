@@ -27,7 +27,7 @@ class Table:
     """A choice, fed objects that each link shows at a lag of its own."""
 
     def __init__(
-        self, count: int, groups: list[str] | None = None, *, leaves: Iterable[int] = (), **facts
+        self, count: int, groups: list[str] | None = None, *, guests: Iterable[int] = (), **facts
     ) -> None:
         facts = {"pushers": lambda: K} | facts
         self.choice = Choice(chance=Chance(b"choice"), **facts)
@@ -36,7 +36,7 @@ class Table:
         self.flows: dict[PeerId, Flow] = {}
         for place, each in enumerate(PEERS[:count]):
             group = groups[place] if groups else str(place)
-            self.choice.joined(each, group, is_leaf=place in leaves)
+            self.choice.joined(each, group, is_chosen=place not in guests)
         self.turn()
 
     def turn(self, ms: int = 0) -> list[tuple[PeerId, Flow]]:
@@ -78,32 +78,50 @@ def test_with_few_links_all_push():
     assert table.view(0, 0).is_stable is False
 
 
-def test_levels_are_dealt_by_number():
-    table = Table(16)
-    assert len(table.of(Flow.PUSH)) == K
-    assert len(table.of(Flow.IDS)) == limits.ids_links
-    assert len(table.of(Flow.QUIET)) == 16 - K - limits.ids_links
+@pytest.mark.parametrize("count", [limits.push_links, K, limits.push_links_relay])
+def test_levels_are_dealt_by_number(count: int):
+    table = Table(16, pushers=lambda: count)
+    assert len(table.of(Flow.PUSH)) == count
+    assert len(table.of(Flow.IDS)) == min(limits.ids_links, 16 - count)
+    assert len(table.of(Flow.QUIET)) == max(0, 16 - count - limits.ids_links)
     assert table.turn(10_000) == []
 
 
-def test_the_two_soonest_push_and_one_that_was_drawn():
-    table = Table(8)
-    table.rounds({place: 50 * place for place in range(8)}, 20)
-    assert {0, 1} < table.of(Flow.PUSH)
-    assert len(table.of(Flow.PUSH)) == 3
-    [drawn] = table.of(Flow.PUSH) - {0, 1}
+@pytest.mark.parametrize("count", [limits.push_links, K, limits.push_links_relay])
+def test_the_soonest_push_and_one_that_was_drawn(count: int):
+    table = Table(8, pushers=lambda: count)
+    lags = {place: 45 * place for place in range(8)}
+    soonest = set(range(count - 1))
+    table.rounds(lags, 20)
+    assert soonest < table.of(Flow.PUSH)
+    [drawn] = table.of(Flow.PUSH) - soonest
     assert table.view(drawn).is_stable
-    table.rounds({place: 50 * place for place in range(8)}, 20)
-    assert table.of(Flow.PUSH) == {0, 1, drawn}
+    table.rounds(lags, 20)
+    assert table.of(Flow.PUSH) == {*soonest, drawn}
 
 
-def test_who_carries_everything_is_asked_before_new_leaves():
-    table = Table(16, leaves=range(12))
+def test_of_two_that_push_neither_stays_silent_for_long():
+    table = Table(10, pushers=lambda: limits.push_links)
+    before = table.of(Flow.PUSH)
+    lags = {place: 20 for place in range(10) if place not in before}
+    others = tuple(sorted(lags))
+    table.rounds(lags | {others[0]: 0}, 1, named=others[1:])
+    assert len(table.of(Flow.PUSH) & before) == 1, "the soonest goes with the first object"
+    for _ in range(7):
+        table.turn(limits.redraw_ms)
+        pushing = table.of(Flow.PUSH) - before
+        namers = tuple(place for place in others if place not in pushing)
+        table.rounds(lags | dict.fromkeys(pushing, 0), 1, named=namers)
+    assert not table.of(Flow.PUSH) & before
+
+
+def test_whom_this_node_chose_is_asked_before_those_who_came():
+    table = Table(16, guests=range(12))
     assert table.of(Flow.PUSH) < {12, 13, 14, 15} <= table.of(Flow.PUSH) | table.of(Flow.IDS)
 
 
-def test_a_relay_that_comes_later_is_asked_before_leaves_that_showed_nothing():
-    table = Table(12, leaves=range(12))
+def test_who_is_chosen_later_is_asked_before_those_who_came_and_showed_nothing():
+    table = Table(12, guests=range(12))
     for each in PEERS[12:]:
         table.choice.joined(each, "later")
     table.turn()
@@ -112,8 +130,8 @@ def test_a_relay_that_comes_later_is_asked_before_leaves_that_showed_nothing():
     assert {12, 13, 14, 15} <= table.of(Flow.PUSH) | table.of(Flow.IDS)
 
 
-def test_a_leaf_that_shows_what_is_new_is_asked_as_anybody_is():
-    table = Table(8, leaves=(0,))
+def test_who_came_and_shows_what_is_new_is_asked_as_anybody_is():
+    table = Table(8, guests=(0,))
     assert 0 in table.of(Flow.IDS)
     lags = {place: 120 if place else 0 for place in range(8)}
     for _ in range(20):
@@ -344,7 +362,7 @@ def test_levels_keep_their_numbers_whatever_happens(data: st.DataObject):
         each = data.draw(st.sampled_from(PEERS))
         match data.draw(st.sampled_from(["join", "lose", "show", "refuse", "break", "wait"])):
             case "join" if each not in linked:
-                choice.joined(each, "g")
+                choice.joined(each, "g", is_chosen=data.draw(st.booleans()))
                 linked[each] = Flow.IDS
             case "lose":
                 choice.lost(each)

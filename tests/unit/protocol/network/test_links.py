@@ -19,7 +19,7 @@ from protocol.channel.messages import (
 )
 from protocol.encoding import encode
 from protocol.errors import Reason, RemoteProtocolError
-from protocol.ids import blake2b_256
+from protocol.ids import PeerId, blake2b_256
 from protocol.network.actions import (
     ClosePeer,
     DialPeer,
@@ -421,12 +421,16 @@ def test_a_link_this_node_chose_is_its_own_whoever_else_asked_for_it():
     assert desk.links.outbound_relays() == [peer("a")]
 
 
-def test_who_cannot_be_dialled_is_a_leaf():
+def test_who_came_by_itself_is_not_relied_on_whatever_it_says_it_is():
     desk = Desk()
-    desk.feed(joined("relay"))
-    desk.feed(joined("leaf", outbound=False, roles=[]))
-    assert [desk.links.is_leaf(peer(name)) for name in ("relay", "leaf")] == [False, True]
-    assert not desk.links.is_leaf(peer("stranger"))
+    desk.feed(joined("chosen"))
+    desk.feed(joined("guest", outbound=False, roles=[Role.RELAY]))
+    desk.feed(replace(joined("asked"), asked=True))
+    relied_on = [desk.links.relies_on(peer(name)) for name in ("chosen", "guest", "asked")]
+    assert relied_on == [True, False, False]
+    assert not desk.links.relies_on(peer("stranger"))
+    desk.feed(PeersKept(keys=frozenset({key("guest")})))
+    assert desk.links.relies_on(peer("guest"))
 
 
 @pytest.mark.parametrize("address", ["7.{}.0.1", "127.0.0.1"])
@@ -438,14 +442,14 @@ def test_whom_a_lot_chose_is_taken_where_it_is_linked_on_demand(address: str):
     assert len(dials) == 2
     assert {dial.key for dial in dials} < {key(f"far{number}") for number in range(3)}
     for number, dial in enumerate(dials, 1):
-        assert not desk.links.relies_on(dial.key)
+        assert not desk.links.relies_on(PeerId(dial.key))
         saved = desk.feed(AlreadyLinked(key=dial.key))
         assert [each.key for each in of(SaveReached, saved)] == [dial.key]
-        assert desk.links.relies_on(dial.key)
+        assert desk.links.relies_on(PeerId(dial.key))
         assert desk.links.outbound_count == number
     assert desk.feed(AlreadyLinked(key=dials[0].key)) == [], "nobody is dialled any more"
     assert desk.feed(AlreadyLinked(key=key("nobody"))) == []
-    assert not desk.links.relies_on(key("nobody"))
+    assert not desk.links.relies_on(peer("nobody"))
 
 
 def test_a_feeler_that_finds_a_link_made_on_demand_leaves_it_as_it_is():

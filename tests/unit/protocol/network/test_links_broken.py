@@ -46,7 +46,7 @@ def test_who_is_back_gets_the_place_of_the_one_that_came_for_it():
     assert [close.peer for close in of(ClosePeer, back)] == [peer("late")]
     desk.feed(PeerLost(peer=peer("late")))
     assert set(desk.links.peers) == {peer("a"), peer("b"), peer("c")}
-    assert desk.links.relies_on(key("b"))
+    assert desk.links.relies_on(peer("b"))
     desk.now = later(2 * limits.return_ms, desk.now)
     dialled = [dial.key for dial in of(DialPeer, desk.feed(TimerFired(timer=Timer.DIAL)))]
     assert key("b") not in dialled, "nobody is missed"
@@ -151,7 +151,7 @@ def test_who_is_back_on_demand_gets_its_place_again_too():
     assert look(desk) == [key("b")]
     done = desk.feed(AlreadyLinked(key=key("b")))
     assert [close.peer for close in of(ClosePeer, done)] == [peer("for-b")]
-    assert desk.links.relies_on(key("b"))
+    assert desk.links.relies_on(peer("b"))
     desk.feed(PeerLost(peer=peer("for-b")))
     assert key("b") not in look(desk)
 

@@ -91,14 +91,14 @@ def test_who_pushes_to_us_hears_what_it_need_not_push():
     assert pushed(bench, "asks") == [CASTS[0].raw, CASTS[1].raw]
 
 
-def test_a_new_relay_is_asked_before_new_leaves():
-    leaves = tuple(f"leaf{number}" for number in range(3 + limits.ids_links))
-    bench = Bench(around=Street(leaves=leaves))
-    bench.join(*leaves, "relay")
-    assert (peer("relay"), Flow.PUSH) in levels_asked(bench)
+def test_whom_this_node_chose_is_asked_before_those_who_came():
+    guests = tuple(f"guest{number}" for number in range(3 + limits.ids_links))
+    bench = Bench(around=Street(guests=guests))
+    bench.join(*guests, "chosen")
+    assert (peer("chosen"), Flow.PUSH) in levels_asked(bench)
     quiet = [who for who, level in levels_asked(bench) if level == Flow.QUIET]
     assert len(quiet) == 1
-    assert quiet[0] != peer("relay")
+    assert quiet[0] != peer("chosen")
 
 
 def test_who_named_an_object_is_not_pushed_it():
