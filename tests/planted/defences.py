@@ -360,6 +360,17 @@ DEFENCES: tuple[Defence, ...] = (
         says="of the slots are theirs",
     ),
     Defence(
+        name="ask those who came by themselves as soon as those who were chosen",
+        file="protocol/network/choice.py",
+        old="lag_ms = limits.lag_unknown_ms if is_chosen else limits.lag_silent_ms",
+        new="lag_ms = limits.lag_unknown_ms",
+        scenario="guests",
+        nodes=100,
+        warm_up=5,
+        objects=15,
+        says="of those asked are hostile",
+    ),
+    Defence(
         name="make room for nobody",
         file="protocol/network/room.py",
         old="        goes = self._choose(told, group, now)",

@@ -290,7 +290,30 @@ def pushing_within_slots(run: Run) -> list[str]:
     return found[:5]
 
 
+def asked_by_choice(run: Run, *, part: float) -> list[str]:
+    """Of those whom honest relays ask to push or to name what is new, few are hostile.
+
+    Args:
+        run: the run.
+        part: of them all, at most.
+    """
+    asked = hostile = 0
+    for node in honest(run):
+        if not node.is_relay:
+            continue
+        now = run.world.now_of(node)
+        for peer, wire in node.wires.items():
+            view = node.engine.gossip.supply_view(peer, now)
+            if view is not None and view.flow is not Flow.QUIET:
+                asked += 1
+                hostile += not wire.dst.is_honest
+    share = hostile / max(1, asked)
+    run.notes["asked_hostile"] = share
+    return [f"{share:.3f} of those asked are hostile, {part} is allowed"] if share > part else []
+
+
 CHECKERS: dict[str, Callable[..., Any]] = {
+    "asked by choice": asked_by_choice,
     "bounded comparisons": bounded_comparisons,
     "no intersection": no_intersection,
     "reached": reached,
