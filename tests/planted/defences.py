@@ -180,7 +180,8 @@ DEFENCES: tuple[Defence, ...] = (
         file="protocol/network/intake.py",
         old="                blamed = [*pending.suppliers",
         new=(
-            "                self._carried.live._texts.add(text_digest(pending.candidate.signed))\n"
+            "                from protocol.objects.envelope import digest_of\n"
+            "                self._carried.live._texts.add(digest_of(pending.candidate))\n"
             "                blamed = [*pending.suppliers"
         ),
         scenario="forged",
@@ -228,7 +229,7 @@ DEFENCES: tuple[Defence, ...] = (
         old="limits.lag_silent_ms if lag_ms is None else",
         new="0 if lag_ms is None else",
         scenario="mute",
-        nodes=60,
+        nodes=100,
         warm_up=40,
         objects=12,
         says="p99_ms",
@@ -377,8 +378,8 @@ DEFENCES: tuple[Defence, ...] = (
         new="        goes = None",
         scenario="sybil",
         nodes=100,
-        warm_up=2,
-        objects=5,
+        warm_up=5,
+        objects=10,
         says="outbound links to honest ones",
     ),
     Defence(
