@@ -25,8 +25,9 @@ from protocol.errors import Reason
 from protocol.ids import LetterHash, NodeId
 
 _LOG = logging.getLogger(__name__)
-_TRIES: Final = 5
-"""A reader proves itself anew on each link; later than this, the letter is read again anyway."""
+_TRIES: Final = 8
+"""A reader proves itself anew on each link, which on a busy machine takes a while; what is not left
+by then waits until the letter is read again, half an hour at most."""
 _LEAVING_MAX: Final = 1_024
 """Receipts on their way to one mailbox: what one does to us costs the others nothing; guess."""
 _MS: Final = 1_000

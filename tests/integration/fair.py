@@ -224,7 +224,7 @@ class House:
         async def there() -> bool:
             return not await self.letters()
 
-        await eventually(there, f"all letters of {self.name} have their receipts")
+        await eventually(there, f"all letters of {self.name} have their receipts", within_s=20.0)
 
     async def until_casts(self, titles: list[str]) -> None:
         async def there() -> bool:

@@ -116,7 +116,7 @@ async def test_nobody_carries_for_ever(tasks):
     receipts = carrying(mailboxes, tasks)
     receipts.leave(BOX, NAME, b"sealed", [ONE])
     await eventually(lambda: not receipts._leaving)
-    assert len(mailboxes.asked) == 5
+    assert len(mailboxes.asked) == 8
 
 
 async def test_the_same_way_is_walked_once_and_their_number_is_bounded(tasks, monkeypatch):
