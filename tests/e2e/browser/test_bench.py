@@ -171,4 +171,3 @@ async def test_the_town_answers_a_request(town):
     status, document = await address_of(house).ask("GET", f"/v1/casts/{handle}/offers")
     assert status == 200
     assert len(document["offers"]) >= 3
-    await town.move_out(house)

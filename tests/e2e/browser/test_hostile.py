@@ -23,7 +23,7 @@ from tests.e2e.browser.inspection import (
 from tests.e2e.browser.planting import Planting
 from tests.e2e.browser.site import Sheet
 from tests.e2e.browser.tab import PHONE_WIDTH
-from tests.e2e.browser.town import address_of
+from tests.e2e.browser.town import Quarter, address_of
 from tests.e2e.browser.watcher import Kind, Watcher
 from tests.integration.fair import House
 
@@ -116,9 +116,9 @@ class Planted:
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def planted(town) -> AsyncIterator[Planted]:
+async def planted(quarter: Quarter) -> AsyncIterator[Planted]:
     """One home for all tests of this file."""
-    house = await town.move_in("buyer_ana")
+    house = await quarter.move_in("buyer_ana")
     planting = Planting(house)
     handle = await planting.cast()
     await planting.offers(handle, OFFERS)
@@ -132,7 +132,7 @@ async def planted(town) -> AsyncIterator[Planted]:
     assert offer.id
     await planting.confirm()
     yield Planted(house, planting, handle)
-    await town.move_out(house)
+    await quarter.move_out(house)
 
 
 async def test_enough_texts_were_planted(planted: Planted):

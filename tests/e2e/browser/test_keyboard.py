@@ -99,4 +99,3 @@ async def test_no_pointer_is_needed(
     await press(tab, "Accept")
     await press(tab, "Accept for")
     await page.wait_for_url(re.compile(r"/deals/deal-"), timeout=20_000)
-    await town.move_out(house)

@@ -99,7 +99,6 @@ async def test_offers_come_in_behind_a_button_and_move_nothing(
     moments = [moment for moment, _ in told]
     gaps = [later - sooner for sooner, later in itertools.pairwise(moments)]
     assert all(gap >= TOLD_EVERY_MS for gap in gaps), told
-    await town.move_out(house)
 
 
 @pytest.mark.timeout(90)
@@ -132,7 +131,6 @@ async def test_an_offer_that_comes_while_the_page_looks_is_seen(
     await expect(page.locator("#live button")).to_have_text(f"{SHOPS - 1} new offers: show them")
     await page.click("#live button")
     await expect(page.locator(HEADS)).to_have_count(SHOPS)
-    await town.move_out(house)
 
 
 @pytest.mark.timeout(90)
@@ -156,4 +154,3 @@ async def test_an_offer_that_comes_before_the_script_does_is_seen(
     await page.route("**/compare.js", late)
     await page.goto(f"{tab.address.url}/casts/{handle}", wait_until="commit")
     await expect(page.locator("#live button")).to_have_text(f"{SHOPS - 1} new offers: show them")
-    await town.move_out(house)

@@ -42,7 +42,6 @@ async def test_an_empty_home(town: Quarter, open_tab: OpenTab):
     paths = await crawl(tab, "/deals")
     assert {kind_of(path) for path in paths} >= EXPECTED
     await hold_against_the_rules(tab, paths, "empty")
-    await town.move_out(house)
 
 
 @pytest.mark.timeout(180)
@@ -60,7 +59,6 @@ async def test_a_home_that_is_lived_in(town: Quarter, open_tab: OpenTab):
     kinds = {kind_of(path) for path in paths}
     assert kinds >= EXPECTED | {"/casts/*", "/deals/*"}
     await hold_against_the_rules(tab, paths, "live")
-    await town.move_out(house)
 
 
 async def test_refusals_are_pages_too(town: Quarter, open_tab: OpenTab):
@@ -74,7 +72,6 @@ async def test_refusals_are_pages_too(town: Quarter, open_tab: OpenTab):
         assert found.status == status
         await tab.check_axe()
     await tab.shots("refused")
-    await town.move_out(house)
 
 
 @pytest.mark.timeout(120)
@@ -119,4 +116,3 @@ async def test_answers_to_forms_are_held_against_the_rules(town: Quarter, open_t
     )
     await tab.go(f"/casts/{handle}")
     await looked_at("no-offers")
-    await town.move_out(house)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Error, expect
 
 from tests.e2e.browser.conftest import OpenTab
@@ -194,6 +196,13 @@ async def agreed(tab: Tab) -> None:
             await page.reload()
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def newcomer(tmp_path: Path) -> AsyncIterator[Newcomer]:
+    """Who follows the story; to be asked for before `open_tab`, the daemon ends after the tabs."""
+    async with Newcomer.moving_in(tmp_path / "home") as found:
+        yield found
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("script", "width"),
@@ -201,8 +210,12 @@ async def agreed(tab: Tab) -> None:
     ids=["script", "no script", "phone"],
 )
 async def test_the_story(
-    process_town: Quarter, open_tab: OpenTab, tmp_path: Path, script: bool, width: int
+    process_town: Quarter,
+    newcomer: Newcomer,
+    open_tab: OpenTab,
+    tmp_path: Path,
+    script: bool,
+    width: int,
 ):
-    async with Newcomer.moving_in(tmp_path / "home") as newcomer:
-        tab = await open_tab(newcomer.address, script=script, width=width)
-        await story(tab, newcomer, process_town.addresses()[0], tmp_path)
+    tab = await open_tab(newcomer.address, script=script, width=width)
+    await story(tab, newcomer, process_town.addresses()[0], tmp_path)
