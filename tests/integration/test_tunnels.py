@@ -104,6 +104,7 @@ async def test_a_carrier_that_dies_is_replaced_by_another(
         return [house for house in carriers if house.up.network.node_id in used]
 
     # One request in twenty draws each of the two boxes to carry to the other, and asks none else.
+    best: Any = None
     for number in range(WISHES):
         handle = await cast(buyer, title=f"Wish number {number}")
         best = (await offers(buyer, handle))[0]
