@@ -14,11 +14,12 @@ from typing import Final
 
 from protocol.ids import LetterHash
 
-USELESS_BYTES_MAX: Final = 512 * 1024
+USELESS_BYTES_MAX: Final = 256 * 1024
 """Bytes at once, and again every `_AGAIN_MS`."""
-_AGAIN_MS: Final = 4 * 60_000
-"""Bytes and time are weighed here: a box full of junk is read through in four minutes, and three
-mailboxes that all do their worst for hours cost 7 kB a second. Guess."""
+_AGAIN_MS: Final = 80_000
+"""Bytes and time are weighed here: a box full of junk is read through in four minutes, three
+mailboxes that all do their worst for hours cost 10 kB a second, and what two of them bring at once
+before and after an hour stays under 2 MiB with the letters of use. Guess."""
 _SHOWN_MAX: Final = 4_096
 """Letters of use remembered: more than a box gets, or a mailbox would show them in turn for
 nothing; guess."""

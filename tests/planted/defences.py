@@ -261,7 +261,7 @@ DEFENCES: tuple[Defence, ...] = (
         file="node/post/allowance.py",
         old="return 0 if over <= 0 else",
         new="return 0 if True else",
-        run=("tests.simulation.junk", "--junk", "2000"),
+        run=("tests.simulation.junk", "--junk", "6000"),
         says="the buyer fetched",
     ),
     Defence(

@@ -8,7 +8,7 @@ from node.post import allowance as module
 from node.post.allowance import USELESS_BYTES_MAX, Allowance
 from protocol.ids import LetterHash
 
-AGAIN_MS = 240_000
+AGAIN_MS = 80_000
 
 
 def letter(number: int) -> LetterHash:
