@@ -379,7 +379,7 @@ async def test_after_a_long_sleep_links_and_boxes_are_taken_up_again(fair: Fair)
 @pytest.mark.slow
 @pytest.mark.timeout(3_600 if LONG else 240)
 async def test_two_that_work_in_shifts_reach_the_same_end(tmp_path: Path):
-    deals = 50 if LONG else 4
+    deals = 50 if LONG else 2
     town = Town(tmp_path, seed="shifts 7")
     await town.open()
     try:

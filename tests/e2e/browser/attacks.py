@@ -45,7 +45,7 @@ class Attack:
     answers: frozenset[int] = frozenset()
     """Every answer of the node to it is one of these; none: the browser asks for nothing."""
     leaves: bool = False
-    """Whether the page goes to the node: the answer is what shows."""
+    """Whether the page is of no more use: it goes to the node, or keeps what it was told."""
 
     @property
     def title(self) -> str:
@@ -414,6 +414,8 @@ _OTHERS = (
         " `<link rel=preload as=fetch crossorigin=use-credentials href=${at.node}/v1/casts>`);"
         "await new Promise((done) => setTimeout(done, 300)); return 'sent';",
         answers=NO,
+        # What was asked for in advance answers the next attack that asks the same, unasked.
+        leaves=True,
     ),
     Attack(
         name="all addresses of this machine",

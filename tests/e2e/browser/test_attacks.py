@@ -74,15 +74,24 @@ class Victim:
     def rebound(self) -> str:
         return f"http://{REBOUND}:{self.port}"
 
-    def told(self) -> list[Answer]:
-        """Give what the node answered; the looks of its refusals apart."""
-        return [each for each in self.answers if not each.path.startswith("/static/")]
+    def told(self, place: Place) -> list[Answer]:
+        """Give what the node answered there; the looks of its refusals apart.
 
-    async def until_told(self) -> None:
-        """Wait until the node has said something."""
-        async with asyncio.timeout(ANSWER_S):
-            while not self.told():
-                await asyncio.sleep(0.02)
+        What a page under a name of the attacker's asked for may be answered after it is closed.
+        """
+        is_rebound = place is Place.REBOUND
+        own = [each for each in self.answers if each.host.startswith(REBOUND) is is_rebound]
+        return [each for each in own if not each.path.startswith("/static/")]
+
+    async def until_told(self, place: Place) -> None:
+        """Wait until the node has said something; what the browser said shows why it has not."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                while not self.told(place):
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            said = "\n".join(self.watcher.of(Kind.CONSOLE))
+            raise AssertionError(f"the node was not asked; in the browser:\n{said}") from None
 
     async def state(self) -> list[Any]:
         """Give what an attack could change: requests, deals, who may ask, keys, peers."""
@@ -177,8 +186,8 @@ async def test_an_attack_learns_nothing_and_changes_nothing(attack: Attack, vict
     assert re.match(rf"(?:{attack.learns})", learnt), learnt
     assert SECRET not in learnt
     if attack.answers:
-        await victim.until_told()
-    told = victim.told()
+        await victim.until_told(attack.place)
+    told = victim.told(attack.place)
     assert {each.status for each in told} <= attack.answers, told
     kept = {each for each, _ in victim.pages.values()} - {page}
     for one in victim.context.pages[1:]:
