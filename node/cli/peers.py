@@ -52,6 +52,8 @@ def peers(session: Session, *, explain: bool) -> None:
 _COMMON: Final = {
     "group": "all peers this node dialled are in one address group",
     "source": "one address group alone told of all peers this node dialled",
+    "strangers": "the peers this node had before are gone, and none of those it dialled has "
+    "brought anything yet",
 }
 """What all links have in common."""
 

@@ -1,7 +1,7 @@
 """Independence: whether a node's links could all be one owner's.
 
-Enters: for each link this node dialled, the group of its address and whose word led there. Leaves:
-what they all have in common, if anything. Never here: what is done about it; people are told.
+Enters: for each link this node dialled, the group of its address, whose word led there, and whether
+it has shown anything. Leaves: what they all have in common, if anything. Never here: what is done about it; people are told.
 Source: docs/protocol/06-gossip.md, "Links".
 """
 
@@ -19,6 +19,8 @@ class Dependence(StrEnum):
     """They lead to one address group."""
     SOURCE = "source"
     """One address group is where they lead, or who alone told of them."""
+    STRANGERS = "strangers"
+    """Whom this node had before is gone, and none of them has brought anything yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +31,19 @@ class Origin:
     """Address group it leads to; None where that says nothing: loopback, a home network."""
     source: str
     """Address group of the only one who told of it; empty where several did, or its owner."""
+    is_known: bool = False
+    """Whether its owner asked for it, it is one from before, or it was first with something."""
 
 
-def dependence(origins: Sequence[Origin]) -> Dependence | None:
+def dependence(origins: Sequence[Origin], *, had_others: bool = False) -> Dependence | None:
     """Say what all links have in common; None for no link, and where nothing can be said.
 
-    One link is one source: whoever has ten thousand keys in one address group gets one.
+    One link is one source: whoever has ten thousand keys in one address group gets one. Whoever
+    has addresses everywhere is seen by this alone, that those who served before are all gone at once.
+
+    Args:
+        origins: one for each link this node dialled.
+        had_others: whether it had links before these, and time enough to find one of them again.
     """
     if not origins or any(origin.group is None for origin in origins):
         return None
@@ -44,4 +53,6 @@ def dependence(origins: Sequence[Origin]) -> Dependence | None:
     for suspect in (first.group, first.source):
         if suspect and all(suspect in (origin.group, origin.source) for origin in origins):
             return Dependence.SOURCE
+    if had_others and not any(origin.is_known for origin in origins):
+        return Dependence.STRANGERS
     return None

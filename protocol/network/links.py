@@ -117,6 +117,7 @@ class Links:
         self._replaced_ms: int | None = None
         self._replaced: PeerId | None = None
         self._anchors: tuple[NodeId, ...] = ()
+        self._is_settled = False
 
     # --- what others may ask ------------------------------------------------------------------
 
@@ -169,8 +170,13 @@ class Links:
                 node = self._book.node(NodeId(peer))
                 is_word_of_one = node is not None and not node.is_confirmed
                 source = node.source if node is not None and is_word_of_one else ""
-                origins.append(Origin(group=public_group_of(link.address), source=source))
-        return dependence(origins)
+                group = public_group_of(link.address)
+                is_known = self._is_known(peer)
+                origins.append(Origin(group=group, source=source, is_known=is_known))
+        return dependence(origins, had_others=self._is_settled and bool(self._anchors))
+
+    def _is_known(self, peer: PeerId) -> bool:
+        return self._is_kept(peer) or NodeId(peer) in self._anchors or self._firsts(peer) > 0
 
     def is_leaving(self, peer: PeerId) -> bool:
         """Tell whether a link is open only until its end is done: no business of gossip."""
@@ -526,6 +532,7 @@ class Links:
                 self._look_ms = None
                 return self._look(now)
             case Timer.SWEEP:
+                self._is_settled = True
                 # Records are believed for a day; asking keeps them fresh on links that last.
                 asked = self._chance.sample(list(self._links), 1)
                 questions = [self._introductions.ask(peer) for peer in asked]

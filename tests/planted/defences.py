@@ -121,6 +121,17 @@ DEFENCES: tuple[Defence, ...] = (
         says="starts led to hostile nodes only",
     ),
     Defence(
+        name="say nothing of peers who are all strangers",
+        file="protocol/network/links.py",
+        old="had_others=self._is_settled and bool(self._anchors)",
+        new="had_others=False",
+        scenario="eclipse-whole",
+        nodes=200,
+        warm_up=0,
+        objects=5,
+        says="starts among hostile nodes only gave a warning",
+    ),
+    Defence(
         name="take each address for a group of its own",
         file="protocol/network/groups.py",
         old="_V4_BITS: Final = 16",

@@ -180,9 +180,10 @@ class PeersDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Open links."""
     known: Count
     """Mailboxes known in all."""
-    dependent_on: Literal["group", "source"] | None
+    dependent_on: Literal["group", "source", "strangers"] | None
     """What all nodes this one dialled have in common: one address `group`, or one group that is
-    the only `source` of all; null when they are independent, or nothing can be said."""
+    the only `source` of all, or that all are `strangers`: those it had before are gone, and none
+    has brought anything yet; null when they are independent, or nothing can be said."""
 
 
 class LetterLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -234,8 +234,6 @@ def not_surrounded(
         "starts": len(lives),
         "surrounded": len(lost),
         "surrounded_part": len(lost) / len(lives),
-        "warned": len([life for life in lost if life.warned]),
-        "warned_falsely": len([life for life in lives if life.warned and not life.is_eclipsed]),
         "hostile_links": sum(life.hostile for life in lives) / max(1, links),
         "links": links / len(lives),
         "poison": sum(siege.poison) / len(lives),
@@ -253,6 +251,29 @@ def not_surrounded(
         found.append(f"a start led to {most} hostile nodes, {each} are allowed")
     if late:
         found.append(f"{len(late)} of {len(lives)} starts did not bring the network's set in time")
+    return found
+
+
+def warned(run: Run, *, part: float = 1.0, falsely: float = 0.0) -> list[str]:
+    """The node says by itself that it is surrounded, and does not say so without cause.
+
+    Args:
+        run: the run.
+        part: of the starts that led to hostile nodes only, at least.
+        falsely: part of all others, at most.
+    """
+    siege: Restarts = run.observers["restarts"]
+    lost = [life for life in siege.lives if life.is_eclipsed]
+    others = [life for life in siege.lives if not life.is_eclipsed]
+    told = len([life for life in lost if life.warned])
+    false = len([life for life in others if life.warned])
+    run.notes |= {"starts": len(siege.lives), "surrounded": len(lost)}
+    run.notes |= {"warned": told, "warned_falsely": false}
+    found = []
+    if told < part * len(lost):
+        found.append(f"{told} of {len(lost)} starts among hostile nodes only gave a warning")
+    if false > falsely * len(others):
+        found.append(f"{false} of {len(others)} other starts gave a warning")
     return found
 
 
@@ -320,6 +341,7 @@ CHECKERS: dict[str, Callable[..., Any]] = {
     "both held": both_held,
     "bounded hearsay": bounded_hearsay,
     "not surrounded": not_surrounded,
+    "warned": warned,
     "within store": within_store,
     "pushing within slots": pushing_within_slots,
 }

@@ -62,7 +62,8 @@ class Life:
     hostile: int = 0
     """Those to hostile nodes."""
     warned: bool = False
-    """Whether the node said by itself that it has no independent source."""
+    """Whether the node said by itself that it has no independent source, 20 s after it or at its
+    end."""
     equal_s: float | None = None
     """After how many seconds it held all that the network held at its start."""
 
@@ -323,7 +324,10 @@ class Restarts:
         out = [wire.dst for wire in self.victim.wires.values() if wire.outbound]
         life.outbound = len(out)
         life.hostile = len([node for node in out if not node.is_honest])
-        life.warned = self.victim.engine.links.dependence() is not None
+        self._listen(life)
+
+    def _listen(self, life: Life) -> None:
+        life.warned |= self.victim.engine.links.dependence() is not None
 
     def _maybe_end(self, number: int, begun_us: int) -> None:
         life = self.lives[-1]
@@ -331,6 +335,7 @@ class Restarts:
         if life.equal_s is None and not life.is_eclipsed and not is_late:
             self._in(5, partial(self._maybe_end, number, begun_us))
             return
+        self._listen(life)
         self.disk.entries = tuple(self.victim.engine.gossip.live._entries.values())
         self.world.doors.vanish(self.victim)
         for bot in self.bots:

@@ -29,7 +29,12 @@ def test_none(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("common", "words"), [("group", "are in one address group"), ("source", "alone told of all")]
+    ("common", "words"),
+    [
+        ("group", "are in one address group"),
+        ("source", "alone told of all"),
+        ("strangers", "are gone"),
+    ],
 )
 def test_no_independent_source(
     shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch, common: str, words: str

@@ -44,7 +44,12 @@ def test_linked():
 
 def test_no_independent_source():
     links = [LinkFact(host=host, outbound=True) for host in ("8.8.4.4", "8.8.8.8")]
-    for dependence, word in ((Dependence.GROUP, "one address group"), (Dependence.SOURCE, "told")):
+    words = {
+        Dependence.GROUP: "one address group",
+        Dependence.SOURCE: "told",
+        Dependence.STRANGERS: "are gone",
+    }
+    for dependence, word in words.items():
         found = judge_peers("main", [], links, 7, dependence)
         says(found, State.WARN, "no independent source", "8.8.4.4")
         assert word in found.cause

@@ -28,3 +28,19 @@ from protocol.network.independence import Dependence, Origin, dependence
 )
 def test_what_links_have_in_common(links: list[tuple[str | None, str]], found: Dependence | None):
     assert dependence([Origin(group=group, source=source) for group, source in links]) is found
+
+
+@pytest.mark.parametrize(
+    ("known", "had_others", "found"),
+    [
+        ([False, False], True, Dependence.STRANGERS),
+        ([False, False], False, None),
+        ([False, True], True, None),
+        ([], True, None),
+    ],
+)
+def test_strangers_are_told_of_where_there_were_others(
+    known: list[bool], had_others: bool, found: Dependence | None
+):
+    origins = [Origin(group=str(n), source="", is_known=each) for n, each in enumerate(known)]
+    assert dependence(origins, had_others=had_others) is found

@@ -281,3 +281,32 @@ def test_what_all_links_have_in_common_is_told():
     assert desk.links.dependence() is None, "another told of it, too"
     desk.links.book.forget(key("c"))
     assert desk.links.dependence() is None
+
+
+def strangers() -> Desk:
+    """Make a node that begins with an anchor, and has reached two others."""
+    desk = Desk()
+    started(desk, anchors=(key("before"),))
+    for name, address in (("a", "8.8.4.4"), ("b", "1.1.1.1")):
+        desk.feed(at(joined(name), address))
+    return desk
+
+
+def test_peers_who_are_all_strangers_are_told_of_after_a_while():
+    desk = strangers()
+    assert desk.links.dependence() is None, "who was there before may still answer"
+    desk.feed(TimerFired(timer=Timer.SWEEP))
+    assert desk.links.dependence() is Dependence.STRANGERS
+    desk.links._firsts = lambda each: int(each == peer("b"))
+    assert desk.links.dependence() is None, "one has brought something"
+
+
+def test_no_stranger_is_who_was_there_before_or_whom_the_owner_asked_for():
+    desk = strangers()
+    desk.feed(TimerFired(timer=Timer.SWEEP))
+    desk.feed(at(joined("before"), "9.9.9.9"))
+    assert desk.links.dependence() is None
+    desk.feed(PeerLost(peer=peer("before")))
+    assert desk.links.dependence() is Dependence.STRANGERS
+    desk.feed(PeersKept(keys=frozenset({key("a")})))
+    assert desk.links.dependence() is None
