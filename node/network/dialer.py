@@ -278,6 +278,7 @@ class Dialer:
                 return await session.ws_connect(
                     url,
                     compress=0,
+                    autoping=False,
                     max_msg_size=SOCKET_BYTES_MAX,
                     timeout=ClientWSTimeout(ws_close=CLOSE_S),
                     proxy=f"http://{self._endpoint.proxy}" if self._endpoint.proxy else None,

@@ -101,6 +101,7 @@ class Pipe:
         self._socket = socket
         self._abort = abort
         self._release = release
+        self._is_flooded = False
         self.remote_host = remote_host.removeprefix("::ffff:")
         self.outbound = outbound
 
@@ -109,13 +110,18 @@ class Pipe:
 
         Raises:
             TransportError: E-PEER-LOST, the far end closed or went away.
-            FrameError: TOO_LARGE, or BAD_ENCODING for text and broken WebSocket frames.
+            FrameError: TOO_LARGE; UNEXPECTED for a ping or pong of the WebSocket; BAD_ENCODING for
+                text and broken WebSocket frames.
         """
         message = await self._socket.receive()
         if message.type is WSMsgType.BINARY:
             return bytes(message.data)
         if message.type is WSMsgType.TEXT:
             raise FrameError(Reason.BAD_ENCODING, "text frames are not used")
+        if message.type in (WSMsgType.PING, WSMsgType.PONG):
+            # Answered by the library they would cost us, and no budget would know of them.
+            self._is_flooded = True
+            raise FrameError(Reason.UNEXPECTED, "pings of the WebSocket are not used")
         if message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
             too_big = message.data.code == WSCloseCode.MESSAGE_TOO_BIG
             raise FrameError(Reason.TOO_LARGE if too_big else Reason.BAD_ENCODING)
@@ -137,8 +143,13 @@ class Pipe:
         self._abort()
 
     async def finish(self) -> None:
-        """Close politely for a moment, then cut, then give everything back."""
+        """Close politely for a moment, then cut, then give everything back.
+
+        To be polite is to read until the far end has closed, too: whoever floods is not awaited.
+        """
         try:
+            if self._is_flooded:
+                return
             with suppress(TimeoutError, ClientError, OSError, RuntimeError):
                 async with asyncio.timeout(CLOSE_S):
                     await self._socket.close()

@@ -102,6 +102,8 @@ class TunnelPipe:
     def take(self, data: bytes, *, is_last: bool) -> bool:
         """Take a piece; False when the far end sends faster than it is read."""
         self.heard_ms = self._clock.now().mono_ms
+        if self._fault is not None:
+            return False
         self._bytes += len(data)
         # One buffer and no list of pieces: pieces of one byte cost what one byte costs.
         self._begun += data

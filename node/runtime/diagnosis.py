@@ -58,8 +58,8 @@ DEPENDENT: Final[Mapping[Dependence, str]] = {
     Dependence.GROUP: "no independent source: all peers this node dialled are in one address group",
     Dependence.SOURCE: "no independent source: all peers this node dialled are those one address "
     "group told of, or in it",
-    Dependence.STRANGERS: "no independent source: the peers this node had before are gone, and none "
-    "of those it dialled has brought anything yet",
+    Dependence.STRANGERS: "no independent source: the peers this node had before are gone, and "
+    "none of those it dialled has brought anything yet",
 }
 """What all links in one hand would look like."""
 DEPENDENT_FIX: Final = "Add a node of somebody else's:  intentcast peers add HOST:PORT"

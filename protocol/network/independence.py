@@ -1,7 +1,8 @@
 """Independence: whether a node's links could all be one owner's.
 
 Enters: for each link this node dialled, the group of its address, whose word led there, and whether
-it has shown anything. Leaves: what they all have in common, if anything. Never here: what is done about it; people are told.
+it has shown anything. Leaves: what they all have in common, if anything. Never here: what is done
+about it; people are told.
 Source: docs/protocol/06-gossip.md, "Links".
 """
 
@@ -39,7 +40,7 @@ def dependence(origins: Sequence[Origin], *, had_others: bool = False) -> Depend
     """Say what all links have in common; None for no link, and where nothing can be said.
 
     One link is one source: whoever has ten thousand keys in one address group gets one. Whoever
-    has addresses everywhere is seen by this alone, that those who served before are all gone at once.
+    has addresses everywhere is seen by this alone, that those who served before are all gone.
 
     Args:
         origins: one for each link this node dialled.

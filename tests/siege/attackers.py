@@ -129,13 +129,45 @@ async def name(address: str, count: int, until_s: float) -> dict[str, Any]:
     return {"sent": sent, "keys": keys}
 
 
-async def drip(address: str, count: int, until_s: float) -> dict[str, Any]:
-    """Begin a frame and send a byte of it now and then; some before, some after the handshake."""
-    host, _, port = address.rpartition(":")
-    head = (
+def _upgrade(address: str) -> bytes:
+    return (
         f"GET /peer HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     ).encode()
+
+
+async def knock(address: str, count: int, until_s: float) -> dict[str, Any]:
+    """Send pings of the WebSocket without end, under no key; come back when sent away."""
+    host, _, port = address.rpartition(":")
+    pings = b"\x89\x80\x00\x00\x00\x00" * 10_000
+    sent = 0
+
+    async def one() -> None:
+        nonlocal sent
+        while time.monotonic() < until_s:
+            with contextlib.suppress(OSError):
+                _reader, writer = await asyncio.open_connection(host, int(port))
+                writer.write(_upgrade(address))
+                try:
+                    while time.monotonic() < until_s:
+                        writer.write(pings)
+                        async with asyncio.timeout(max(0.1, until_s - time.monotonic())):
+                            await writer.drain()
+                        sent += 10_000
+                except TimeoutError:
+                    pass
+                finally:
+                    writer.transport.abort()
+            await asyncio.sleep(_BACK_S)
+
+    await asyncio.gather(*(one() for _ in range(count)))
+    return {"sent": sent}
+
+
+async def drip(address: str, count: int, until_s: float) -> dict[str, Any]:
+    """Begin a frame and send a byte of it now and then; some before, some after the handshake."""
+    host, _, port = address.rpartition(":")
+    head = _upgrade(address)
     begun = b"\x82\xfe\xea\x60" + bytes(4)  # a masked binary frame of 60,000 bytes
 
     async def raw() -> float | None:
@@ -235,6 +267,7 @@ def _deeds(given: argparse.Namespace, until_s: float) -> dict[str, Callable[[], 
         "return": lambda: return_(given.address, raws, given.rate, until_s),
         "name": lambda: name(given.address, given.count, until_s),
         "drip": lambda: drip(given.address, given.count, until_s),
+        "knock": lambda: knock(given.address, given.count, until_s),
         "crowd": lambda: crowd(given.address, given.count, until_s),
         "deafen": lambda: deafen(given.address, raws, given.count, until_s),
     }
@@ -252,7 +285,8 @@ async def _act(given: argparse.Namespace) -> dict[str, Any]:
 def main() -> int:
     """Attack."""
     parser = argparse.ArgumentParser(prog="python -m tests.siege.attackers", description=__doc__)
-    parser.add_argument("deed", choices=["forge", "return", "name", "drip", "crowd", "deafen"])
+    deeds = ["forge", "return", "name", "drip", "knock", "crowd", "deafen"]
+    parser.add_argument("deed", choices=deeds)
     parser.add_argument("address", help="host:port of the node")
     parser.add_argument("--seconds", type=float, default=10.0, help="the longest it takes")
     parser.add_argument("--count", type=int, default=10, help="ids, or connections")

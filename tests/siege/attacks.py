@@ -18,6 +18,7 @@ from protocol.objects.envelope import open_stored
 from scripts.bench_casts import make_cast
 from scripts.bench_node import pid_of, rss_bytes
 from scripts.rates import NET
+from tests.siege.attackers import PEERS
 from tests.siege.siege import Service, Siege, attack, forgeries, laid, written
 
 MIB: Final = 1024 * 1024
@@ -154,6 +155,11 @@ async def _drip(siege: Siege, before: Service, sizes: Sizes, _folder: Path) -> R
     return await _besiege(name, siege, before, sizes, "drip", count=sizes.drips)
 
 
+async def _knock(siege: Siege, before: Service, sizes: Sizes, _folder: Path) -> Result:
+    name = f"{PEERS} who send pings of the WebSocket without end"
+    return await _besiege(name, siege, before, sizes, "knock", count=PEERS)
+
+
 async def _crowd(siege: Siege, before: Service, sizes: Sizes, _folder: Path) -> Result:
     name = f"{sizes.connections:,} connections that say nothing"
     return await _besiege(name, siege, before, sizes, "crowd", count=sizes.connections)
@@ -173,6 +179,7 @@ ATTACKS: Final = {
     "return": _return,
     "name": _name,
     "drip": _drip,
+    "knock": _knock,
     "crowd": _crowd,
     "deafen": _deafen,
 }

@@ -414,6 +414,15 @@ async def test_text_frames_are_refused(town, stranger):
     assert (await bad.farewell()).reason is Reason.BAD_ENCODING
 
 
+@pytest.mark.parametrize("word", ["ping", "pong"])
+async def test_pings_of_the_websocket_are_refused(town, stranger, word: str):
+    bo = await town("bo").listen()
+    bad = await stranger(bo)
+    await bad.shake()
+    await getattr(bad.socket, word)()
+    assert (await bad.farewell()).reason is Reason.UNEXPECTED
+
+
 async def test_handler_may_find_a_fault(town, stranger):
     bo = await town("bo").listen()
 

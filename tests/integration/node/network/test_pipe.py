@@ -49,6 +49,8 @@ def pipe_of(socket: Socket, calls: list[str]) -> Pipe:
     ("kind", "data", "reason"),
     [
         (WSMsgType.TEXT, "hello", Reason.BAD_ENCODING),
+        (WSMsgType.PING, b"", Reason.UNEXPECTED),
+        (WSMsgType.PONG, b"", Reason.UNEXPECTED),
         (WSMsgType.ERROR, WebSocketError(1009, "too big"), Reason.TOO_LARGE),
         (WSMsgType.ERROR, WebSocketError(1002, "reserved bits"), Reason.BAD_ENCODING),
     ],
@@ -92,4 +94,15 @@ async def test_everything_is_given_back_however_the_end(error: Exception | None)
     socket = Socket(error=error)
     await pipe_of(socket, calls).finish()
     assert socket.calls == ["closed"]
+    assert calls == ["cut", "released"]
+
+
+async def test_who_floods_is_not_read_from_until_the_end():
+    calls: list[str] = []
+    socket = Socket(WSMessage(WSMsgType.PING, b"", None))
+    pipe = pipe_of(socket, calls)
+    with pytest.raises(FrameError):
+        await pipe.receive()
+    await pipe.finish()
+    assert socket.calls == []
     assert calls == ["cut", "released"]

@@ -148,6 +148,19 @@ async def test_a_frame_larger_than_any_is_a_fault():
     assert caught.value.reason is Reason.TOO_LARGE
 
 
+async def test_after_a_fault_no_more_is_kept():
+    pipe = pipe_over(FakeLink(), ManualClock())
+    pipe.take(b"to be read first", is_last=True)
+    piece = bytes(limits.tunnel_piece_bytes_max)
+    taken = [pipe.take(piece, is_last=False) for _ in range(100)]
+    assert taken.index(False) <= FRAME_BYTES_MAX // len(piece) + 1
+    assert not any(taken[taken.index(False) :])
+    assert len(pipe._begun) <= FRAME_BYTES_MAX + len(piece)
+    assert await pipe.receive() == b"to be read first"
+    with pytest.raises(FrameError):
+        await pipe.receive()
+
+
 async def test_what_is_not_read_has_a_bound():
     pipe = pipe_over(FakeLink(), ManualClock())
     piece = bytes(limits.tunnel_piece_bytes_max)
