@@ -605,7 +605,11 @@ ranges_idle_max: Final = 2
 ranges_work_max: Final = 64 * 1024 * 1024
 """Work one peer may cause at once: bytes hashed, 8 KiB a range, 128 for a byte said; guess."""
 ranges_work_per_s: Final = 32 * 1024 * 1024
-"""Work one peer may cause a second: about 50 ms, or 256 KiB said; guess."""
+"""Work one peer may cause a second: 50 to 90 ms, or 256 KiB said; guess."""
+ranges_work_all_max: Final = 256 * 1024 * 1024
+"""Work all who dialled us may cause at once, and as much all we dialled; guess."""
+ranges_work_all_per_s: Final = 96 * 1024 * 1024
+"""Work all of these may cause a second: a sixth to a quarter of one core; guess."""
 comparisons_open_max: Final = 3
 """Comparisons under way at once; the others wait their turn; guess."""
 comparison_backlog_max: Final = 4_096

@@ -47,19 +47,32 @@ _ABROAD: Final = 3
 
 
 class Allowance:
-    """The work one peer may cause: so much at once, and so much a second."""
+    """The work that may be caused: so much at once, and so much a second; usually one peer's."""
 
-    __slots__ = ("_left", "_mono_ms")
+    __slots__ = ("_left", "_mono_ms", "_most", "_per_s")
 
-    def __init__(self, mono_ms: int) -> None:
-        """Start with all of it."""
-        self._left = limits.ranges_work_max
+    def __init__(
+        self,
+        mono_ms: int,
+        *,
+        most: int = limits.ranges_work_max,
+        per_s: int = limits.ranges_work_per_s,
+    ) -> None:
+        """Start with all of it.
+
+        Args:
+            mono_ms: the moment.
+            most: at once.
+            per_s: a second.
+        """
+        self._left = self._most = most
+        self._per_s = per_s
         self._mono_ms = mono_ms
 
     def is_spent(self, mono_ms: int) -> bool:
         """Tell whether nothing is left at a moment."""
-        grown = (mono_ms - self._mono_ms) * limits.ranges_work_per_s // 1_000
-        self._left = min(self._left + grown, limits.ranges_work_max)
+        grown = (mono_ms - self._mono_ms) * self._per_s // 1_000
+        self._left = min(self._left + grown, self._most)
         self._mono_ms = mono_ms
         return self._left <= 0
 
@@ -130,6 +143,7 @@ class Comparison:
         self._dialled: set[PeerId] = set()
         self._asked_ms: dict[PeerId, int] = {}
         self._allowances: dict[PeerId, Allowance] = {}
+        self._pools: dict[bool, Allowance] = {}
         self._number = 0
         self._compared = 0
         self._group: str | None = None
@@ -161,10 +175,12 @@ class Comparison:
 
     def _answer(self, peer: PeerId, query: RangesQuery, now: Now) -> list[GossipAction]:
         """Answer from what is held at this moment; nothing is kept in mind but the cost."""
-        allowance = self._allowance(peer, now)
-        is_spent = allowance.is_spent(now.mono_ms)
+        allowance, pool = self._allowance(peer, now), self._pool(peer, now)
+        is_spent = allowance.is_spent(now.mono_ms) or pool.is_spent(now.mono_ms)
         if not is_spent:
-            allowance.spend(self._carried.live.holdings.cost(self._narrow(peer)))
+            cost = self._carried.live.holdings.cost(self._narrow(peer))
+            allowance.spend(cost)
+            pool.spend(cost)
         order = None if is_spent else self._order(peer, now)
         message: RangesAnswer | Refused
         if order is None:
@@ -175,6 +191,7 @@ class Comparison:
             except MessageError as error:
                 return blame(peer, error.reason)
             allowance.spend(answered.work)
+            pool.spend(answered.work)
             message = RangesAnswer(request=query.request, ranges=answered.raw)
             if answered.raw:
                 self._ask_in_turn(peer, now)
@@ -259,6 +276,18 @@ class Comparison:
             if peer in self._carried.peers:
                 self._allowances[peer] = found
         return found
+
+    def _pool(self, peer: PeerId, now: Now) -> Allowance:
+        """Give what all who dialled us share, or all we dialled: whoever fills our places with
+        keys of his own takes nothing from those this node chose."""
+        is_dialled = peer in self._dialled
+        if is_dialled not in self._pools:
+            self._pools[is_dialled] = Allowance(
+                now.mono_ms,
+                most=limits.ranges_work_all_max,
+                per_s=limits.ranges_work_all_per_s,
+            )
+        return self._pools[is_dialled]
 
     def _order(self, peer: PeerId, now: Now) -> Order | None:
         """Give what is compared with a peer; None while it is being made."""

@@ -258,7 +258,8 @@ class Intake:
         if self._carried.live.has_text(verified.digest):
             # A twin of what is held goes no further; who sent it supplied what it may hold.
             return self._settle(verified, [peer], pushes, now)
-        actions = self._stem.take(verified, peer, now)
+        is_linked = peer in self._carried.peers
+        actions = self._stem.take(verified, peer, now, is_linked=is_linked)
         if actions is not None:
             return actions
         self._count_first(peer, now)

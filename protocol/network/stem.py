@@ -200,19 +200,25 @@ class Stem:
 
     def admits(self, peer: PeerId, now: Now) -> bool:
         """Spend the budget of a peer on one object; False when it has none left."""
-        edge = self._edge(peer, now)
+        self._turn(now)
+        edge = self._edge(peer)
         spent_ms = max(edge.spent_ms, now.mono_ms)
         if spent_ms - now.mono_ms > self._pause_ms * (self._burst - 1):
             return False
         edge.spent_ms = spent_ms + self._pause_ms
         return True
 
-    def take(self, verified: Verified[Any], peer: PeerId, now: Now) -> list[GossipAction] | None:
+    def take(
+        self, verified: Verified[Any], peer: PeerId, now: Now, *, is_linked: bool = True
+    ) -> list[GossipAction] | None:
         """Pass an object of others on; None when its stem ends here, and everybody gets it.
 
-        It ends by chance, for want of another relay, and where there is no room for it.
+        It ends by chance, for want of another relay, and where there is no room for it. What came
+        of a peer that left meanwhile goes on, by a route that is kept for this object alone: its
+        end must not be what makes it public.
         """
-        edge = self._edge(peer, now)
+        self._turn(now)
+        edge = self._edge(peer) if is_linked else self._route_once(peer)
         to = self._successor_of(edge)
         if to is None or self._ends() or not self._has_room(edge, len(verified.raw)):
             return None
@@ -352,14 +358,16 @@ class Stem:
                 actions += self._keep(kept.verified, None, to, now, kept.tried)
         return actions
 
-    def _edge(self, peer: PeerId, now: Now) -> Edge:
-        self._turn(now)
+    def _edge(self, peer: PeerId) -> Edge:
         edge = self._edges.get(peer)
         if edge is None:
             spent_ms = self._spent.pop(peer, 0)
             edge = Edge(peer=peer, route=self._draw_route(), spent_ms=spent_ms)
             self._edges[peer] = edge
         return edge
+
+    def _route_once(self, peer: PeerId) -> Edge:
+        return Edge(peer=peer, route=self._chance.below(limits.stem_successors))
 
     def _draw_route(self) -> int:
         """Choose the successor with fewer peers routed to it."""

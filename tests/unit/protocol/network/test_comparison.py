@@ -363,6 +363,23 @@ def test_a_peer_may_cause_so_much_work():
     assert node.comparison._allowances == {}
 
 
+def test_all_who_dialled_us_may_cause_so_much_work_together():
+    node = Node("one", things(50))
+    for name in ("a", "b", "stranger"):
+        node.join(name, outbound=False)
+    node.join("chosen")
+    node.said.clear()
+    ask = RangesQuery(salt=SALT, ranges=encode_ranges([Names(upper=END, names=())]))
+    node.comparison._pool(peer("a"), node.now).spend(limits.ranges_work_all_max - 1)
+    for name in ("a", "b", "stranger", "chosen"):
+        node.hear(peer(name), ask)
+    kinds = [type(each.message) for each in node.said]
+    assert kinds == [RangesAnswer, Refused, Refused, RangesAnswer]
+    node.now = Now(wall_ms=node.now.wall_ms, mono_ms=node.now.mono_ms + 1_000)
+    node.hear(peer("b"), ask)
+    assert isinstance(node.said[-1].message, RangesAnswer)
+
+
 def test_an_allowance_grows_to_its_bound():
     allowance = Allowance(0)
     allowance.spend(limits.ranges_work_max)

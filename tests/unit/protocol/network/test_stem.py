@@ -452,6 +452,17 @@ def test_a_peer_that_left_before_the_verdict_takes_its_stem_along():
     assert relay.stems() == [wish(0).raw]
 
 
+def test_nothing_is_kept_of_a_peer_that_left_before_the_verdict():
+    for number in range(20):
+        relay = Relay(held=True)
+        relay.hears("in", wish(number).raw)
+        relay.feed(PeerLost(peer=peer("in")))
+        relay.release()
+        assert relay.stems() + relay.stored() != [], "it goes on, or everybody gets it"
+        assert relay.gossip.stem._edges == {}
+        assert relay.gossip.stem._epoch.loads == [0, 0]
+
+
 # --- an author -----------------------------------------------------------------------------------
 
 
