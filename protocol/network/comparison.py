@@ -278,8 +278,10 @@ class Comparison:
         return found
 
     def _pool(self, peer: PeerId, now: Now) -> Allowance:
-        """Give what all who dialled us share, or all we dialled: whoever fills our places with
-        keys of his own takes nothing from those this node chose."""
+        """Give what all who dialled us share, or all we dialled.
+
+        Whoever fills our places with keys of his own takes nothing from those this node chose.
+        """
         is_dialled = peer in self._dialled
         if is_dialled not in self._pools:
             self._pools[is_dialled] = Allowance(
