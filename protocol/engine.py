@@ -46,6 +46,7 @@ from protocol.network.events import (
     MessageReceived,
     MissingReceived,
     NodeAsked,
+    NodeMissed,
     NothingServed,
     ObjectsReceived,
     OutboundTold,
@@ -154,6 +155,7 @@ class Engine:
             case (
                 PeerFaulted()
                 | DialFailed()
+                | NodeMissed()
                 | AlreadyLinked()
                 | RecordSigned()
                 | PeersKept()

@@ -269,6 +269,10 @@ dials_post_max: Final = 16
 """Dials in flight to mailboxes for our own post; guess."""
 dials_guest_max: Final = 8
 """Dials in flight to the far ends of tunnels that peers ask for; guess."""
+dial_ms_post: Final = 5_000
+"""Time for a dial to a mailbox, from its first packet to the link; guess."""
+dials_post_unproven_max: Final = 8
+"""Dials in flight to mailboxes that nobody here has ever met; guess."""
 dial_ms_guest: Final = 2_000
 """Time for such a dial, the wait for its turn and all; guess."""
 dial_backoff_ms_min: Final = 1_000
@@ -578,6 +582,8 @@ lookup_vain_ms: Final = 5_000
 """How long a far end that was not found is not looked for again; guess."""
 lookups_vain_max: Final = 1_024
 """Far ends remembered as not found; guess."""
+lookup_addresses_max: Final = 16
+"""Addresses of one node that are dialled because peers, once asked, name them; guess."""
 lookup_peers_max: Final = 3
 """Peers asked where a far end is; guess."""
 

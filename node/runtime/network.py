@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from node.clock import Clock
 from node.config import Settings
@@ -38,9 +38,9 @@ from node.runtime.search import Search
 from node.runtime.tasks import Tasks
 from node.runtime.traffic import Traffic
 from node.runtime.verifiers import RUNS_EACH
+from node.runtime.whereabouts import Whereabouts
 from node.storage.database import Storage
-from protocol import limits
-from protocol.channel.messages import Hello, Interest, Join, Message, WhoIs, WhoIsAnswer
+from protocol.channel.messages import Hello, Interest, Join, Message
 from protocol.channel.post import BoxChallenge, BoxOpen, BoxRead, Put, Receipt, ReceiptQuery
 from protocol.engine import Engine
 from protocol.errors import LocalProtocolError, Reason
@@ -60,7 +60,6 @@ from protocol.network.events import (
     PeerLost,
     PeersKept,
     PublishObject,
-    RecordFound,
     RecordSigned,
     RttMeasured,
     SeekObject,
@@ -71,8 +70,6 @@ from protocol.network.stem import Private
 from protocol.network.verdicts import Verdict
 from protocol.objects.envelope import Verified
 
-_WHO_IS_MS: Final = 5_000
-"""How long a peer may take to say where a node is."""
 _FOR_OTHER_ROOMS = BoxOpen | BoxChallenge | BoxRead | Put | Receipt | ReceiptQuery | Join
 
 
@@ -140,9 +137,22 @@ class Network:
         self._demand = Demand(self.detours.carriage.is_over)
         self.traffic = Traffic()
         self._dialled: dict[NodeId, str] = {}
+        self._whereabouts = self._make_whereabouts()
         self._search = Search(self._find, known=self.addresses_of, clock=clock, spawn=tasks.spawn)
         self._interest: Interest | None = None
         self.port: int | None = None
+
+    def _make_whereabouts(self) -> Whereabouts:
+        return Whereabouts(
+            self._engine.links,
+            net=self._settings.net,
+            links=self._links,
+            dialer=self._dialer,
+            clock=self._clock,
+            entropy=self._entropy,
+            feed=self._pump.feed,
+            on_reached=self._dialled.__setitem__,
+        )
 
     def _make_engine(self, entropy: Entropy) -> Engine:
         return Engine(
@@ -310,16 +320,7 @@ class Network:
         return found
 
     async def _find(self, node_id: NodeId, errand: Errand = Errand.POST) -> Connection:
-        try:
-            return await self._dial_known(node_id, errand)
-        except TransportError as error:
-            is_new = await self._ask_where(node_id, errand)
-            # It may have come to us meanwhile.
-            if link := self._linked(node_id, errand):
-                return link
-            if not is_new:
-                raise error from None
-        return await self._dial_known(node_id, errand)
+        return await self._whereabouts.find(node_id, errand, lambda: self._linked(node_id, errand))
 
     def _linked(self, node_id: NodeId, errand: Errand) -> Connection | None:
         link = self._links.get(node_id)
@@ -474,44 +475,6 @@ class Network:
         return self._card.addresses()
 
     # --- dialling -------------------------------------------------------------------------------
-
-    async def _dial_known(self, node_id: NodeId, errand: Errand) -> Connection:
-        """Try every address in every record of a node."""
-        wall_ms = self._clock.now().wall_ms
-        failure = TransportError(
-            "nobody here knows where that node is",
-            code="E-PEER-UNKNOWN",
-            fix="It is asked for again; check that this node has peers",
-        )
-        for record in self._engine.links.book.records_of(node_id, wall_ms):
-            for address in dialable(record):
-                try:
-                    link = await self._dialer.dial(address, node_id, errand=errand)
-                except TransportError as error:
-                    failure = error
-                else:
-                    self._dialled[node_id] = address
-                    return link
-        raise failure
-
-    async def _ask_where(self, node_id: NodeId, errand: Errand) -> bool:
-        """Ask peers for a node's record; tells whether there was something new to try."""
-        wall_ms = self._clock.now().wall_ms
-        before = self._engine.links.book.records_of(node_id, wall_ms)
-        peers = [link for link in self._links if link.peer_id != node_id]
-        if errand is Errand.GUEST:
-            peers.sort(key=lambda _link: self._entropy.jitter(0, 1))
-            del peers[limits.lookup_peers_max :]
-        await asyncio.gather(*(self._ask_one(link, node_id) for link in peers))
-        return self._engine.links.book.records_of(node_id, wall_ms) != before
-
-    async def _ask_one(self, link: Connection, node_id: NodeId) -> None:
-        try:
-            answer = await link.request(WhoIs(key=node_id), _WHO_IS_MS)
-        except TransportError:
-            return
-        if isinstance(answer, WhoIsAnswer) and answer.record is not None:
-            self._pump.feed(RecordFound(peer=PeerId(link.peer_id), raw=answer.record, key=node_id))
 
     def _end(self, node_id: NodeId | None) -> None:
         """End a link made on demand, whose place another takes."""

@@ -55,6 +55,8 @@ class Node:
     """Address group of whoever told of it first; empty for its owner or this node's."""
     is_confirmed: bool = False
     """Whether somebody of another group told of it, too."""
+    doubted: frozenset[bytes] = frozenset()
+    """Signers whose hints led to nobody: these give way to others."""
     group: str = ""
     """Address group it stands under in its table."""
     place: int = -1
@@ -212,6 +214,9 @@ class Book:
             return last
         if source in node.tellers:
             return None
+        doubtful = [place for place, r in enumerate(node.records) if r.sign_key in node.doubted]
+        if doubtful:
+            return doubtful[-1]
         twice = [
             place for place, teller in enumerate(node.tellers) if teller in node.tellers[:place]
         ]
@@ -307,12 +312,23 @@ class Book:
             self.forget(key)
             self._enter(node, wall_ms)
 
-    def doubt(self, key: NodeId) -> None:
-        """Let another signer's word come first, after nobody answered where the first one says."""
+    def doubt(self, key: NodeId, address: str) -> None:
+        """Let other signers' words come first, after nobody answered at an address.
+
+        They may all be of one who would hide the node by three lies; so what led to nobody gives
+        way to what somebody else tells.
+        """
         node = self._nodes.get(key)
-        if node is not None and not node.is_tried:
-            node.records = (*node.records[1:], node.records[0])
-            node.tellers = (*node.tellers[1:], node.tellers[0])
+        if node is None or node.standing is Standing.PROVEN:
+            return
+        pairs = list(zip(node.records, node.tellers, strict=True))
+        liars = {each.sign_key for each in node.records if address in each.addresses}
+        signers = {each.sign_key for each in node.records}
+        node.doubted = node.doubted.intersection(signers).union(liars)
+        if not node.is_tried:
+            pairs.sort(key=lambda pair: pair[0].sign_key in liars)
+            node.records = tuple(record for record, _ in pairs)
+            node.tellers = tuple(teller for _, teller in pairs)
 
     # --- reached, and who has to make room for it ---------------------------------------------
 

@@ -397,6 +397,18 @@ class DialFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeMissed:
+    """A dial on demand, of no `DialPeer`, did not find a node where it was said to be."""
+
+    key: NodeId
+    """Who was expected."""
+    address: str
+    """Where."""
+    outcome: DialOutcome
+    """What happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadyLinked:
     """A `DialPeer` made no link, since there is one that was made on demand."""
 
@@ -489,6 +501,7 @@ LinkEvent: TypeAlias = (
     | PeerLost
     | PeerFaulted
     | DialFailed
+    | NodeMissed
     | AlreadyLinked
     | RecordSigned
     | RecordsAsked

@@ -38,6 +38,7 @@ from protocol.network.events import (
     LinkEvent,
     NodeAsked,
     NodeMemory,
+    NodeMissed,
     NothingServed,
     OutboundTold,
     PeerFaulted,
@@ -264,6 +265,9 @@ class Links:
                 actions = self._take_answer(peer, answer, now)
             case RecordFound(peer=peer, raw=raw, key=key):
                 actions = self._hear(peer, raw, now, of=key)
+            case NodeMissed():
+                self._missed(event.key, event.address, event.outcome, now)
+                actions = []
             case RecordSigned(record=record):
                 self._introductions.own = record
                 actions = []
@@ -307,8 +311,10 @@ class Links:
                 saved = self._adopt(key, now)
             case DialFailed(key=key, outcome=outcome):
                 dial = self._dialling.failed(key, now.mono_ms)
+                if dial is not None and dial.purpose is Purpose.FEELER:
+                    self._book.decide(key, is_there=False, wall_ms=now.wall_ms)
                 if dial is not None:
-                    self._missed(key, dial, outcome, now)
+                    self._missed(key, dial.address, outcome, now)
             case _:
                 assert_never(event)
         return [*saved, *self._look(now)]
@@ -327,14 +333,12 @@ class Links:
             self._count_in(PeerId(key), link.group, dial)
         return actions
 
-    def _missed(self, key: NodeId, dial: Dial, outcome: DialOutcome, now: Now) -> None:
+    def _missed(self, key: NodeId, address: str, outcome: DialOutcome, now: Now) -> None:
         """Note in the book that a node was not where it was said to be."""
-        if dial.purpose is Purpose.FEELER:
-            self._book.decide(key, is_there=False, wall_ms=now.wall_ms)
         if outcome is DialOutcome.OTHER_NODE:
-            self._book.refute(key, dial.address, now.wall_ms)
+            self._book.refute(key, address, now.wall_ms)
         else:
-            self._book.doubt(key)
+            self._book.doubt(key, address)
 
     def _joined(self, event: PeerJoined, now: Now) -> list[LinkAction]:
         peer, key = event.peer, NodeId(event.peer)

@@ -161,9 +161,9 @@ async def test_an_answer_about_another_node_than_was_asked_about_is_not_taken(
     monkeypatch.setattr(liar.network._engine.links._introductions, "_find", lambda *_: other)
     await liar.network.dial(asker.address, asker.network.node_id)
     await until(lambda: asker.peer_count == 1)
-    assert not await asker.network._ask_where(NodeId(b"\x07" * 32), Errand.POST)
+    assert not await asker.network._whereabouts._ask(NodeId(b"\x07" * 32), Errand.POST)
     assert asker.network.known_count() == 1, "the liar itself"
-    assert await asker.network._ask_where(KEY, Errand.POST)
+    assert await asker.network._whereabouts._ask(KEY, Errand.POST)
     for each in (liar, asker):
         await each.close()
 
@@ -175,12 +175,12 @@ async def test_a_node_that_comes_while_no_way_to_it_is_found_is_linked(
     await relay.open()
     await guest.open()
 
-    async def meanwhile(*_of_whom: object) -> bool:
+    async def meanwhile(*_of_whom: object) -> list[str]:
         await guest.network.dial(relay.address, relay.network.node_id)
         await until(lambda: relay.peer_count == 1)
-        return False
+        return []
 
-    monkeypatch.setattr(relay.network, "_ask_where", meanwhile)
+    monkeypatch.setattr(relay.network._whereabouts, "_ask", meanwhile)
     link = await relay.network.connect(guest.network.node_id)
     assert link.peer_id == guest.network.node_id
     for each in (guest, relay):

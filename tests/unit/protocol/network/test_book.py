@@ -190,8 +190,8 @@ def test_hints_whose_addresses_do_not_answer_make_room():
     hear(book, *lies)
     true = record_of("box")
     assert hear(book, true) == [False]
-    book.doubt(key("box"))
-    book.doubt(key("nobody"))
+    book.doubt(key("box"), "liar0.example:1")
+    book.doubt(key("nobody"), "nowhere.example:1")
     assert book.records_of(key("box"), WALL) == [lies[1], lies[2], lies[0]], "tried in turn"
     failing.add(key("box"))
     assert hear(book, true) == [True]
@@ -202,12 +202,26 @@ def test_hints_whose_addresses_do_not_answer_make_room():
     assert book.new_count == 1
 
 
+def test_three_liars_of_three_groups_hide_nobody_whom_somebody_dials():
+    book = made()
+    lies = [lie("box", bytes([n]), addresses=[f"liar{n}.example:1"]) for n in range(3)]
+    for number, each in enumerate(lies):
+        assert hear(book, each, source=f"liar {number}") == [True]
+    true = record_of("box")
+    assert hear(book, true, source="honest") == [False], "nothing speaks against the three yet"
+    book.doubt(key("box"), "liar1.example:1")
+    assert hear(book, true, source="liar 0") == [False], "its own word counts once"
+    assert hear(book, true, source="honest") == [True]
+    assert book.records_of(key("box"), WALL) == [lies[0], lies[2], true]
+    assert hear(book, lie("box", b"\x09"), source="fourth liar") == [False]
+
+
 def test_a_tried_node_of_hearsay_is_moved_only_by_what_a_dial_found():
     book = made()
     memory = NodeMemory(reached_ms=WALL - 1, address="one.example:7440")
     book.restore(record_of("one"), memory, WALL)
     assert hear(book, lie("one")) == [True]
-    book.doubt(key("one"))
+    book.doubt(key("one"), "one.example:7440")
     assert book.find(key("one"), WALL) == record_of("one")
     book.refute(key("one"), "liar.example:1", WALL)
     assert (book.new_count, book.tried_count) == (0, 1)
