@@ -276,12 +276,13 @@ class Connection:
 
         A link closed before it ran is only said goodbye: nobody is told of it.
         """
-        # Lets `on_closed` of a link that this one replaces, already queued, come first.
-        await asyncio.sleep(0)
         spawn = self._endpoint.spawn
         name = self.peer_id.hex()[:8]
-        tasks = [spawn(self._write(), f"link {name} writes")]
+        tasks: list[asyncio.Task[None]] = []
         try:
+            # Lets `on_closed` of a link that this one replaces, already queued, come first.
+            await asyncio.sleep(0)
+            tasks.append(spawn(self._write(), f"link {name} writes"))
             if self.ending is None:
                 self._is_announced = True
                 self._endpoint.handlers.on_open(self)

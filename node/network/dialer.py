@@ -196,7 +196,11 @@ class Dialer:
         address, group = str(place), group_of(str(place), self._endpoint.net)
         mono_ms = self._endpoint.clock.now().mono_ms
         if patience.due_ms(expected, address, group) > mono_ms:
-            raise TransportError(f"{address} was dialled in vain a moment ago")
+            raise TransportError(
+                f"{address} was dialled in vain a moment ago",
+                code="E-PEER-BUSY",
+                fix="It is dialled again in a moment",
+            )
         patience.tried(address, group, mono_ms)
         link = await self._link(place, expected, errand)
         patience.reached(expected, address, group)

@@ -133,12 +133,17 @@ class Whereabouts:
                     link = await self._dialer.dial(address, key, errand=errand, within_ms=within_ms)
             except TransportError as error:
                 failure = error
-                if outcome := _MISSED.get(error.code):
-                    self._feed(NodeMissed(key=key, address=address, outcome=outcome))
+                self._note(key, address, error, errand)
             else:
                 self._on_reached(key, address)
                 return link
         raise failure
+
+    def _note(self, key: NodeId, address: str, error: TransportError, errand: Errand) -> None:
+        """Have the book doubt what led to nobody; a guest's dial may have ended in the line."""
+        outcome = _MISSED.get(error.code)
+        if outcome and not (errand is Errand.GUEST and error.code == "E-PEER-TIMEOUT"):
+            self._feed(NodeMissed(key=key, address=address, outcome=outcome))
 
     async def _ask(self, key: NodeId, errand: Errand) -> list[str]:
         """Ask peers for a node's record; gives where they say it is, each one's first word first.

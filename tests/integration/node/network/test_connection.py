@@ -530,6 +530,18 @@ async def test_cancelled_link_lets_go_of_its_socket(town):
     assert not list(ana.links)
 
 
+async def test_a_link_cancelled_in_its_first_turn_is_given_back(town):
+    ana, bo = town("ana"), await town("bo").listen()
+    out = await ana.dialer.dial(bo.address, bo.id)
+    # One turn of the loop: it has begun, and nothing is written or read yet.
+    await asyncio.sleep(0)
+    assert ana.opened == []
+    await ana.tasks.close()
+    async with asyncio.timeout(5):
+        await out.wait_closed()
+    assert not out.is_open
+
+
 async def test_idle_peer_is_asked_and_answers(town):
     ana, bo, out, _ = await pair(town, bounds=Bounds(ping_idle_ms=30))
     before = len(bo.frames)

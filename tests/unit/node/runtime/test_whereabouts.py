@@ -56,6 +56,7 @@ class Country:
         self.chosen: set[NodeId] = set()
         self.there: set[str] = {TRUE}
         self.wrong: set[str] = set()
+        self.late: set[str] = set()
         self.silent: set[str] = set()
         self.dialled: list[str] = []
         self.reached: list[tuple[NodeId, str]] = []
@@ -98,6 +99,8 @@ class Country:
             await asyncio.Event().wait()
         await asyncio.sleep(0)
         self.dialling -= 1
+        if address in self.late:
+            raise TransportError("no answer in time", code="E-PEER-TIMEOUT")
         if address in self.wrong:
             raise TransportError("another node answers", code="E-PEER-KEY")
         if address not in self.there:
@@ -155,6 +158,16 @@ async def test_a_guest_makes_this_node_ask_few():
     with pytest.raises(TransportError):
         await country.find(errand=Errand.GUEST)
     assert len(country.dialled) == limits.lookup_peers_max
+
+
+async def test_a_guests_dial_that_waited_too_long_speaks_against_nobody():
+    country = Country()
+    country.late.add("slow.example:1")
+    country.knows(country.says("slow.example:1"))
+    for errand, count in ((Errand.GUEST, 0), (Errand.POST, 1)):
+        with pytest.raises(TransportError):
+            await country.find(errand=errand)
+        assert len(country.missed()) == count
 
 
 async def test_no_other_nodes_record_is_used_no_old_one_and_no_noise():
