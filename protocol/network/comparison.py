@@ -55,18 +55,18 @@ class Allowance:
         self,
         mono_ms: int,
         *,
-        most: int = limits.ranges_work_max,
-        per_s: int = limits.ranges_work_per_s,
+        most: int | None = None,
+        per_s: int | None = None,
     ) -> None:
         """Start with all of it.
 
         Args:
             mono_ms: the moment.
-            most: at once.
-            per_s: a second.
+            most: at once; one peer's when None.
+            per_s: a second; one peer's when None.
         """
-        self._left = self._most = most
-        self._per_s = per_s
+        self._left = self._most = limits.ranges_work_max if most is None else most
+        self._per_s = limits.ranges_work_per_s if per_s is None else per_s
         self._mono_ms = mono_ms
 
     def is_spent(self, mono_ms: int) -> bool:
