@@ -170,6 +170,7 @@ def announce(session: Session, ready: Ready, *, opens: bool = False) -> None:
                 "schema": "intentcast.ready/1",
                 "home": str(session.home),
                 "node": ready.node,
+                "net": ready.net,
                 "api": ready.api_url,
                 "listen": ready.listen,
                 "address": _address(ready),
@@ -185,6 +186,7 @@ def announce(session: Session, ready: Ready, *, opens: bool = False) -> None:
     rows: list[tuple[str, object]] = [
         ("Node", f"{ready.node}{'   (made just now)' if ready.made_identity else ''}"),
         ("Home", session.home),
+        ("Network", ready.net),
         ("Local API", ready.api_url),
         ("Address", _address(ready) or "none; it dials others, and letters come through mailboxes"),
         ("Peers", _peers(ready)),

@@ -24,6 +24,7 @@ from tests.unit.node.cli.conftest import Shell
 READY = Ready(
     api_url="http://127.0.0.1:8420",
     node="node-ABCD",
+    net="test",
     listen="127.0.0.1:9401",
     made_identity=True,
     vendor="Shop One",
@@ -51,6 +52,7 @@ def test_up(down: Shell, started):
     assert found.code == 0
     assert found.out == ""
     assert "node-ABCD   (made just now)" in found.err
+    assert "Network    test\n" in found.err
     assert "intentcast://node-ABCD@127.0.0.1:9401" in found.err
     assert "Sells as   Shop One" in found.err
     assert "! keep the key" in found.err
