@@ -63,6 +63,15 @@ DEPENDENT: Final[Mapping[Dependence, str]] = {
 }
 """What all links in one hand would look like."""
 DEPENDENT_FIX: Final = "Add a node of somebody else's:  intentcast peers add HOST:PORT"
+CAREFUL: Final = (
+    'too few relays for private = "careful": a request and its letters go to mailboxes through '
+    "relays alone, and that needs links to three that this node dialled"
+)
+"""What a careful node without a carrier waits for; two of the three get its requests first."""
+CAREFUL_FIX: Final = (
+    "Link to more relays:  intentcast peers add HOST:PORT        "
+    'or set private = "normal" in config.toml'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,12 +246,25 @@ class BoxFact:
     """Mailboxes that cannot be read now."""
 
 
-def judge_mailboxes(boxes: Sequence[BoxFact]) -> Finding:
-    """Tell whether letters for this node can reach it."""
+def judge_mailboxes(boxes: Sequence[BoxFact], *, lacks_way: bool = False) -> Finding:
+    """Tell whether letters for this node can reach it.
+
+    Args:
+        boxes: its own.
+        lacks_way: whether the owner is careful, and no relay carries to any mailbox.
+    """
+    failing = {place for box in boxes for place in box.failing}
+    if lacks_way and (failing or not boxes):
+        return Finding(
+            name="mailboxes",
+            state=State.BAD if boxes else State.WARN,
+            cause=CAREFUL,
+            proof="no relay is linked that may carry",
+            fix=CAREFUL_FIX,
+        )
     if not boxes:
         return ok("mailboxes", "no box is open: nobody owes this node an answer")
     places = {place for box in boxes for place in box.read_ms}
-    failing = {place for box in boxes for place in box.failing}
     cut_off = [box for box in boxes if box.failing >= set(box.read_ms)]
     proof = f"{plural(len(boxes), 'box', 'boxes')} at {plural(len(places), 'mailbox', 'mailboxes')}"
     if not failing:

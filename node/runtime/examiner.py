@@ -18,7 +18,7 @@ from node.clock import Clock
 from node.config import Settings, load_settings
 from node.errors import TransportError
 from node.home import DATABASE_FILE
-from node.runtime import diagnosis, policing, premises
+from node.runtime import diagnosis, policing, premises, views
 from node.runtime.diagnosis import BoxFact, DialFact, FilesFact, LinkFact, PortFact
 from node.runtime.findings import Document, Finding, State, failed, ok, report, skipped
 from node.runtime.premises import Premises
@@ -199,7 +199,9 @@ class Examiner:
             )
             owner = "the shop's box" if box.ctx.startswith(b"profile") else "a request's box"
             boxes.append(BoxFact(name=owner, read_ms=read, failing=failing))
-        return [diagnosis.judge_mailboxes(boxes)]
+        detours = self._network.detours
+        lacks_way = views.lacks_way(detours.document())
+        return [diagnosis.judge_mailboxes(boxes, lacks_way=lacks_way)]
 
     async def _policy(self) -> Sequence[Finding]:
         return [self._policing.finding()]

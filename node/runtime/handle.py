@@ -33,7 +33,7 @@ from node.runtime import views
 from node.runtime.access import Access
 from node.runtime.chronicle import Chronicle, Signal
 from node.runtime.custody import Custody
-from node.runtime.diagnosis import DEPENDENT, DEPENDENT_FIX
+from node.runtime.diagnosis import CAREFUL, CAREFUL_FIX, DEPENDENT, DEPENDENT_FIX
 from node.runtime.examiner import Examiner
 from node.runtime.holds import Holds
 from node.runtime.identity import Identity
@@ -215,6 +215,8 @@ class Handle:
         if dependent := self._rooms.network.dependence():
             what = DEPENDENT[dependent]
             found.append(f"{what[0].upper()}{what[1:]}. {DEPENDENT_FIX}")
+        if views.lacks_way(self._rooms.network.detours.document()):
+            found.append(f"{CAREFUL[0].upper()}{CAREFUL[1:]}. {CAREFUL_FIX}")
         if not self._timekeeper.holds:
             found.append("This computer's clock differs from its peers' by over 2 minutes.")
         return found
@@ -307,7 +309,8 @@ class Handle:
 
     async def _cast_view(self, row: OwnCast) -> Document:
         seen_at = self._rooms.network.seen_at(row.cast_id) if row.cast_id else (0, 0)
-        return await self._lookups.cast_view(row, seen_at)
+        is_cut_off = views.lacks_way(self._rooms.network.detours.document())
+        return await self._lookups.cast_view(row, seen_at, is_cut_off=is_cut_off)
 
     async def casts(self) -> Document:
         """List own casts, newest first."""

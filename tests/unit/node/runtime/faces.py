@@ -24,7 +24,8 @@ class FaceNetwork(ListNetwork):
         self.port: int | None = None
         self.seen = 0
         self.offset_ms: int | None = None
-        self.detours = SimpleNamespace(document=lambda: {"mode": "normal"})
+        self.detours = SimpleNamespace(document=lambda: {"mode": self.mode, "carriers": 0})
+        self.mode = "normal"
         self.common: Dependence | None = None
 
     def dependence(self) -> Dependence | None:

@@ -152,6 +152,14 @@ def test_no_box():
     says(judge_mailboxes([]), State.OK, "no box is open")
 
 
+def test_a_careful_node_without_a_carrier():
+    says(judge_mailboxes([], lacks_way=True), State.WARN, "three that this node dialled")
+    found = judge_mailboxes([box({"m1": 10}, "m1")], lacks_way=True)
+    says(found, State.BAD, 'too few relays for private = "careful"')
+    assert "peers add" in found.fix
+    says(judge_mailboxes([box({"m1": 10})], lacks_way=True), State.OK, "every box is read")
+
+
 def test_all_read():
     says(judge_mailboxes([box({"m1": 10, "m2": None})]), State.OK, "1 box at 2 mailboxes")
 

@@ -99,6 +99,13 @@ async def test_no_independent_source_is_told(handle: Handle, network: FaceNetwor
     assert (await handle.peers())["dependent_on"] == "group"
 
 
+async def test_a_careful_node_without_a_carrier_says_so(handle: Handle, network: FaceNetwork):
+    network.mode = "careful"
+    (_, notice) = (await handle.status())["notices"]
+    assert notice.startswith('Too few relays for private = "careful"')
+    assert "peers add" in notice
+
+
 async def test_a_wrong_clock_is_told_and_signs_nothing(
     market: Market, handle: Handle, network: FaceNetwork
 ):
