@@ -107,6 +107,8 @@ class Ready:
     """The network it is of."""
     listen: str | None
     """host:port peers may dial."""
+    dialled_at: list[str] = field(default_factory=list)
+    """host:port others are told to dial, best first."""
     made_identity: bool
     """Whether the key was made just now."""
     vendor: str | None
@@ -355,7 +357,10 @@ class Daemon:
         self._survey(shop)
         await self.custody.look()
         url = await self._open_door(home, changed)
-        listening = self.network.port is not None
+        return self._ready(url, shop, made=made)
+
+    def _ready(self, url: str, shop: Storekeeper, *, made: bool) -> Ready:
+        settings, listening = self._settings, self.network.port is not None
         return Ready(
             api_url=url,
             node=to_text("node", self.network.node_id),
@@ -365,7 +370,13 @@ class Daemon:
             vendor=shop.name,
             kept_peers=len(settings.peers) + len(self.neighbours.standing()),
             known_peers=self.network.known_count(),
-            notices=[*settings.notices(), *self.custody.notices(), *self.recovery.greeting()],
+            dialled_at=self.network.own_addresses(),
+            notices=[
+                *settings.notices(),
+                *self.custody.notices(),
+                *self.recovery.greeting(),
+                *self.handle.silent_notices(),
+            ],
             begin_login=self.access.begin_login,
         )
 

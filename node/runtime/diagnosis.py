@@ -197,6 +197,23 @@ def judge_clock(offsets_ms: Sequence[int]) -> Finding:
     return ok("clock", "agrees with the peers'", f"median {length_text(median)}; {proof}")
 
 
+_SILENT: Final = "it listens, but tells nobody where"
+_SILENT_FIX: Final = "Name the address others should dial:  intentcast up --advertise HOST:PORT"
+
+
+def silent_notices(*, listens: bool, addresses: Sequence[str], is_announced: bool) -> list[str]:
+    """Say of a node that listens and names no address that others see one that only dials.
+
+    Args:
+        listens: whether it has a port for peers.
+        addresses: where others are told to dial.
+        is_announced: whether the local network is told by multicast.
+    """
+    if not listens or addresses or is_announced:
+        return []
+    return [f"This node is no relay to others: {_SILENT}. {_SILENT_FIX}"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortFact:
     """Where this node listens, and whether it reaches itself there."""
@@ -215,9 +232,9 @@ def judge_port(fact: PortFact) -> Finding:
         return Finding(
             name="port",
             state=State.WARN,
-            cause="it listens, but tells nobody where",
+            cause=_SILENT,
             proof=f"bound to {fact.listen}; no address to be dialled at",
-            fix="Name the address others should dial:  intentcast up --advertise HOST:PORT",
+            fix=_SILENT_FIX,
         )
     unreached = {address: why for address, why in fact.advertised.items() if why}
     proof = f"bound to {fact.listen}; told to others: {', '.join(fact.advertised)}"

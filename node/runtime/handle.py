@@ -33,7 +33,13 @@ from node.runtime import views
 from node.runtime.access import Access
 from node.runtime.chronicle import Chronicle, Signal
 from node.runtime.custody import Custody
-from node.runtime.diagnosis import CAREFUL, CAREFUL_FIX, DEPENDENT, DEPENDENT_FIX
+from node.runtime.diagnosis import (
+    CAREFUL,
+    CAREFUL_FIX,
+    DEPENDENT,
+    DEPENDENT_FIX,
+    silent_notices,
+)
 from node.runtime.examiner import Examiner
 from node.runtime.holds import Holds
 from node.runtime.identity import Identity
@@ -157,7 +163,7 @@ class Handle:
         own = await self._lookups.all_casts()
         deals = await self._lookups.all_deals()
         profile = self._rooms.seller.profile
-        port = network.port
+        port, roles = network.port, network.roles()
         return {
             "schema": "intentcast.status/1",
             "version": VERSION,
@@ -167,9 +173,9 @@ class Handle:
             "pid": self._pid,
             "uptime_s": (self._desk.clock.now().mono_ms - self._started_ms) // 1000,
             "peers": len(network.peers()),
-            "relay": port is not None,
+            "relay": "relay" in roles,
             "listen": f"{settings.listen_host}:{port}" if port is not None else None,
-            "mailbox": settings.mailbox,
+            "mailbox": "mailbox" in roles,
             "vendor": profile.body.name if profile else None,
             "casts": dict(Counter(row.state.value for row in own)),
             "reach": self._reach(own),
@@ -184,6 +190,15 @@ class Handle:
             "clock_offset_ms": network.clock_median_ms(),
             "notices": self._notices_now(counts.get(OutgoingState.PENDING, 0), next_at),
         }
+
+    def silent_notices(self) -> list[str]:
+        """Say whether it listens where nobody is told."""
+        network = self._rooms.network
+        return silent_notices(
+            listens=network.port is not None,
+            addresses=network.own_addresses(),
+            is_announced=self._settings.lan == "on",
+        )
 
     def _reach(self, own: list[OwnCast]) -> Document | None:
         """Tell how far the newest open request came, as far as this node can know."""
@@ -210,6 +225,7 @@ class Handle:
         found = [*(self.custody.notices() if self.custody else ()), *self._notices]
         found += self.recovery.notices() if self.recovery else ()
         found += self.neighbours.notices() if self.neighbours else ()
+        found += self.silent_notices()
         if not self._rooms.network.peers():
             found.append(views.offline_note(waiting, next_at))
         if dependent := self._rooms.network.dependence():

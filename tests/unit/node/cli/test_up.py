@@ -165,6 +165,19 @@ def test_ready_as_a_document(down: Shell, started):
     assert document["kept_peers"] == 0
 
 
+def test_an_address_nobody_can_dial_is_not_shown(
+    down: Shell, started, monkeypatch: pytest.MonkeyPatch
+):
+    everywhere = replace(READY, listen="0.0.0.0:9401")
+    monkeypatch.setattr("tests.unit.node.cli.test_up.READY", everywhere)
+    found = down.run("up")
+    assert "none; bound to 0.0.0.0:9401, and told to nobody: add --advertise HOST:PORT" in found.err
+    assert json.loads(down.run("up", "--json").out)["address"] is None
+    told = replace(everywhere, dialled_at=["relay.example:9401"])
+    monkeypatch.setattr("tests.unit.node.cli.test_up.READY", told)
+    assert "intentcast://node-ABCD@relay.example:9401" in down.run("up").err
+
+
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []

@@ -24,12 +24,19 @@ class FaceNetwork(ListNetwork):
         self.port: int | None = None
         self.seen = 0
         self.offset_ms: int | None = None
-        self.detours = SimpleNamespace(document=lambda: {"mode": self.mode, "carriers": 0})
         self.mode = "normal"
+        self.detours = SimpleNamespace(document=lambda: {"mode": self.mode, "carriers": 0})
+        self.told: list[str] | None = None
         self.common: Dependence | None = None
 
     def dependence(self) -> Dependence | None:
         return self.common
+
+    def own_addresses(self) -> list[str]:
+        return self.told if self.told is not None else [f"127.0.0.1:{self.port}"][: bool(self.port)]
+
+    def roles(self) -> list[str]:
+        return ["relay"] if self.own_addresses() else []
 
     def seen_at(self, _object_id: bytes) -> tuple[int, int]:
         return self.seen, len(self.linked)
