@@ -45,6 +45,7 @@ from node.runtime.holds import Holds
 from node.runtime.identity import Identity
 from node.runtime.lookups import Lookups
 from node.runtime.neighbours import Neighbours
+from node.runtime.peers import unlinked
 from node.runtime.people import People
 from node.runtime.recovery import Recovery
 from node.runtime.salesroom import Salesroom
@@ -57,7 +58,7 @@ from node.storage.outbox import OutgoingState
 from node.timekeeper import Timekeeper
 from node.version import VERSION
 from protocol.errors import LocalProtocolError, Reason
-from protocol.ids import to_text
+from protocol.ids import NodeId, to_text
 from protocol.market.cast import CastState
 from protocol.market.ranking import Weights
 from protocol.market.thread import ThreadState
@@ -227,7 +228,7 @@ class Handle:
         found += self.neighbours.notices() if self.neighbours else ()
         found += self.silent_notices()
         if not self._rooms.network.peers():
-            found.append(views.offline_note(waiting, next_at))
+            found.append(views.offline_note(waiting, next_at, len(self._unlinked())))
         if dependent := self._rooms.network.dependence():
             what = DEPENDENT[dependent]
             found.append(f"{what[0].upper()}{what[1:]}. {DEPENDENT_FIX}")
@@ -243,9 +244,18 @@ class Handle:
         return {
             "schema": "intentcast.peers/1",
             "peers": [peer.document() for peer in network.peers()],
+            "unlinked": self._unlinked(),
             "known": len(network.mailboxes()),
             "dependent_on": network.dependence(),
         }
+
+    def _unlinked(self) -> list[Document]:
+        network = self._rooms.network
+
+        def is_linked(key: NodeId) -> bool:
+            return network.link_to(key) is not None
+
+        return unlinked(network.kept, is_linked, self._desk.clock.now())
 
     async def add_peer(self, address: str) -> Document:
         """Stay connected to one more address."""

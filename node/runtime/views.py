@@ -66,13 +66,23 @@ def iso(wall_ms: int | None) -> str | None:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def offline_note(waiting: int, next_at: int | None) -> str:
-    """Say that nobody is linked, and what waits for it."""
+def offline_note(waiting: int, next_at: int | None, dialled: int = 0) -> str:
+    """Say that nobody is linked, why as far as it is known, and what waits for it.
+
+    Args:
+        waiting: letters.
+        next_at: Unix ms of the next try of one.
+        dialled: addresses that are dialled again and again.
+    """
+    why = "Offline: no peers."
+    if dialled:
+        addresses = plural(dialled, "address is", "addresses are")
+        why += f" {addresses} dialled, and none answers; ask:  intentcast doctor."
     if not waiting:
-        return "Offline: no peers. What you send waits here until one connects."
+        return f"{why} What you send waits here until one connects."
     letters = plural(waiting, "letter waits", "letters wait")
     when = f"; next try at {iso(next_at)}" if next_at is not None else ""
-    return f"Offline: no peers. {letters}{when}, and at once when a peer connects."
+    return f"{why} {letters}{when}, and at once when a peer connects."
 
 
 def lacks_way(detours: Mapping[str, str | int]) -> bool:

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from node.clock import ManualClock
+from node.errors import TransportError
+from node.network.dialer import Kept, parse_address
 from node.runtime.handle import Handle
+from protocol.ids import NodeId
 from protocol.network.independence import Dependence
 from tests.unit.node.market.booth import START_MS, Booth
 from tests.unit.node.runtime.faces import FaceNetwork, face_of
@@ -57,3 +60,25 @@ async def test_a_careful_node_without_a_carrier_says_so(handle: Handle, network:
     (_, notice) = (await handle.status())["notices"]
     assert notice.startswith('Too few relays for private = "careful"')
     assert "peers add" in notice
+
+
+async def test_addresses_that_do_not_answer_are_listed(handle: Handle, network: FaceNetwork):
+    lost = TransportError("nobody listens there", code="E-PEER-LOST")
+    kept = Kept(parse_address("relay.example:7440"), None, failures=3, error=lost)
+    kept.next_ms = handle._desk.clock.now().mono_ms + 12_500
+    peer = NodeId(bytes(32))
+    network.kept = [kept, Kept(parse_address("other.example:1"), None, peer_id=peer)]
+    network.linked = [peer]
+    assert (await handle.peers())["unlinked"] == [
+        {
+            "address": "relay.example:7440",
+            "tries": 3,
+            "code": "E-PEER-LOST",
+            "error": "nobody listens there",
+            "next_s": 12,
+        }
+    ]
+    network.linked, network.kept = [], [Kept(parse_address("other.example:1"), None)]
+    (found,) = (await handle.peers())["unlinked"]
+    assert (found["code"], found["next_s"]) == (None, None)
+    assert "1 address is dialled, and none answers" in (await handle.status())["notices"][-1]

@@ -367,3 +367,6 @@ def test_being_offline_is_said_with_what_waits(waiting: int, next_at: int | None
     note = views.offline_note(waiting, next_at)
     assert note.startswith("Offline: no peers. ")
     assert said in note
+    why = views.offline_note(waiting, next_at, 2)
+    assert why.startswith("Offline: no peers. 2 addresses are dialled, and none answers; ask:")
+    assert said in why
