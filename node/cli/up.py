@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from node.address_text import SCHEME, bare
 from node.cli.exits import Exit
 from node.cli.session import Session, session_options
 from node.cli.table import pairs
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PORT_MAX = 65_535
-SCHEME = "intentcast://"
 _ANYWHERE = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, not bound to
 _SWITCHES = (("mailbox", "mailbox", True), ("no_browser", "open_browser", False))
 """Option, its setting, and what that becomes."""
@@ -139,7 +139,7 @@ def read_flags(flags: dict[str, Any]) -> dict[str, Any]:
 
 def peer_address(text: str) -> str:
     """Take the address as `up` prints it, or bare."""
-    return text.strip().removeprefix(SCHEME).rstrip("/")
+    return bare(text)
 
 
 def _listen(text: str) -> tuple[str, int]:

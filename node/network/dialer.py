@@ -36,6 +36,7 @@ from aiohttp import (
 )
 from yarl import URL
 
+from node.address_text import is_number
 from node.errors import TransportError
 from node.network.connection import Connection
 from node.network.endpoint import Endpoint
@@ -111,7 +112,7 @@ def _is_host(host: str, *, is_bracketed: bool) -> bool:
         with suppress(ValueError):
             return ipaddress.IPv6Address(host).scope_id is None
         return False
-    if host.replace(".", "").isdigit():
+    if is_number(host):
         # Not left to the machine's resolver, to which 127.1 or 2130706433 are addresses too.
         with suppress(ValueError):
             return bool(ipaddress.IPv4Address(host))
