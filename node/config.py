@@ -10,11 +10,12 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from node.address_text import Fault, fault_of_peer, fault_of_told
 from node.errors import ConfigError
 from protocol import limits
 
@@ -91,8 +92,16 @@ class Settings:
 
     def notices(self) -> list[str]:
         """Say what anybody who looks at the node should know of these choices."""
-        words = "Limits are open, as for a measurement: any peer may bring as much as it likes"
-        return [words] if self.limits == "open" else []
+        found = []
+        if self.limits == "open":
+            words = "Limits are open, as for a measurement: any peer may bring as much as it likes"
+            found.append(words)
+        if self.advertise and self.listen_port is None:
+            found.append(
+                "An address is advertised, but this node does not listen, so nobody is told of it. "
+                "Start it so:  intentcast up --listen HOST:PORT"
+            )
+        return found
 
 
 _RANGES: dict[str, tuple[int, int]] = {
@@ -122,6 +131,15 @@ _CHOICES = {
 }
 
 
+_ADDRESSES: dict[str, tuple[Callable[[str], Fault | None], str]] = {
+    "advertise": (fault_of_told, "an address"),
+    "peers": (fault_of_peer, "a peer"),
+}
+_FLAGS = "command line"
+_OPTIONS = {"peers": "--peer", "advertise": "--advertise"}
+"""Settings whose option is named in what is said of them."""
+
+
 def default_home(environ: Mapping[str, str]) -> Path:
     """Choose the home: INTENTCAST_HOME, else the platform's data folder.
 
@@ -143,7 +161,9 @@ def default_home(environ: Mapping[str, str]) -> Path:
 
 
 def _bad(where: str, key: str, sentence: str, fix: str) -> ConfigError:
-    return ConfigError(f"{where}: {key} {sentence}", code="E-CONFIG", fix=fix, field=key)
+    option = _OPTIONS.get(key) if where == _FLAGS else None
+    place = option or f"{where}: {key}"
+    return ConfigError(f"{place} {sentence}", code="E-CONFIG", fix=fix, field=key)
 
 
 def _from_text(key: str, text: str, where: str) -> Any:
@@ -166,6 +186,18 @@ def _check_list(key: str, value: Any, where: str) -> None:
         raise _bad(where, key, "is not a list of texts", f'Write {key} = ["host:port"]')
 
 
+def _check_addresses(key: str, parts: list[str], where: str) -> None:
+    """Require that each can be dialled, and that a node's record has room for what it tells."""
+    if key == "advertise" and len(parts) > limits.addresses_per_node_max:
+        most = limits.addresses_per_node_max
+        raise _bad(where, key, f"has {len(parts)} addresses", f"Name at most {most}")
+    find, noun = _ADDRESSES[key]
+    for index, part in enumerate(parts):
+        if fault := find(part):
+            name = key if where == _FLAGS else f"{key}[{index}]"
+            raise _bad(where, name, f"'{part[:80]}' is not {noun}: {fault.cause}", fault.fix)
+
+
 def _check_number(key: str, value: Any, where: str) -> None:
     low, high = _RANGES[key]
     optional = key == "listen_port" and value is None
@@ -178,6 +210,8 @@ def _check_value(key: str, value: Any, where: str) -> None:
     default = getattr(Settings(), key)
     if isinstance(default, list):
         _check_list(key, value, where)
+        if key in _ADDRESSES:
+            _check_addresses(key, value, where)
     elif key in _RANGES:
         _check_number(key, value, where)
     elif isinstance(default, bool):
@@ -245,7 +279,7 @@ def load_settings(
     sources = (
         (CONFIG_FILE, _file_values(home / CONFIG_FILE)),
         ("environment", _environment_values(os.environ if environ is None else environ)),
-        ("command line", {k: v for k, v in (flags or {}).items() if v is not None}),
+        (_FLAGS, {k: v for k, v in (flags or {}).items() if v is not None}),
     )
     for where, values in sources:
         for key, value in values.items():

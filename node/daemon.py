@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import logging.handlers
 import os
 import signal
 from collections.abc import Callable, Coroutine
@@ -37,7 +36,7 @@ from node.home import (
 )
 from node.keyfile import Passphrase
 from node.keystore import Keyring, is_profile, open_keyring
-from node.logs import QuietHandler
+from node.logs import log_to_file
 from node.market.arrival import Arrival
 from node.market.buyer import Buyer
 from node.market.clockwork import Clockwork
@@ -92,8 +91,6 @@ if TYPE_CHECKING:
     from node.network.endpoint import Tap
 
 _LOG = logging.getLogger(__name__)
-_LOG_BYTES = 2 * 1024 * 1024
-_LOG_FILES = 3
 _CLOCK_LOOK_S = 5.0
 """How often a shop that cannot open by a clock that is off looks at it again."""
 
@@ -106,8 +103,12 @@ class Ready:
     """Where the local API answers."""
     node: str
     """The node's id, text form."""
+    net: str
+    """The network it is of."""
     listen: str | None
     """host:port peers may dial."""
+    dialled_at: list[str] = field(default_factory=list)
+    """host:port others are told to dial, best first."""
     made_identity: bool
     """Whether the key was made just now."""
     vendor: str | None
@@ -186,6 +187,7 @@ class Daemon:
         )
         storage = await Storage.open(home / DATABASE_FILE, clock=self._clock)
         self._stack.push_async_callback(storage.close)
+        await storage.write(lambda conn: origin.settle_net(conn, self._settings.net))
         crashpoint("start.after_storage")
         tasks = Tasks()
         self._stack.push_async_callback(tasks.close)
@@ -355,16 +357,26 @@ class Daemon:
         self._survey(shop)
         await self.custody.look()
         url = await self._open_door(home, changed)
-        listening = self.network.port is not None
+        return self._ready(url, shop, made=made)
+
+    def _ready(self, url: str, shop: Storekeeper, *, made: bool) -> Ready:
+        settings, listening = self._settings, self.network.port is not None
         return Ready(
             api_url=url,
             node=to_text("node", self.network.node_id),
+            net=settings.net,
             listen=f"{settings.listen_host}:{self.network.port}" if listening else None,
             made_identity=made,
             vendor=shop.name,
             kept_peers=len(settings.peers) + len(self.neighbours.standing()),
             known_peers=self.network.known_count(),
-            notices=[*settings.notices(), *self.custody.notices(), *self.recovery.greeting()],
+            dialled_at=self.network.own_addresses(),
+            notices=[
+                *settings.notices(),
+                *self.custody.notices(),
+                *self.recovery.greeting(),
+                *self.handle.silent_notices(),
+            ],
             begin_login=self.access.begin_login,
         )
 
@@ -541,19 +553,6 @@ class Daemon:
         await self.stop()
 
 
-def log_to_file(home: Path, settings: Settings) -> None:
-    """Keep a bounded log in the home; nothing of keys or letters is ever logged."""
-    handler = logging.handlers.RotatingFileHandler(
-        home / LOG_FILE, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8"
-    )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    root = logging.getLogger()
-    root.setLevel(settings.log_level)
-    # Whoever asks for every detail gets it; otherwise nobody outside can fill the log.
-    is_whole = settings.log_level == "DEBUG"
-    root.addHandler(handler if is_whole else QuietHandler(handler, clock=SystemClock()))
-
-
 async def run_daemon(
     home: Path,
     settings: Settings,
@@ -566,7 +565,7 @@ async def run_daemon(
     Raises:
         IntentcastError: when it cannot come up.
     """
-    log_to_file(prepare_home(home), settings)
+    log_to_file(prepare_home(home) / LOG_FILE, settings.log_level)
     descriptors.lift()
     daemon = Daemon(home, settings, passphrase=passphrase)
     stopped = asyncio.Event()

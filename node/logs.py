@@ -9,12 +9,14 @@ Never: a queue, a task or a timer of its own; a template kept for every stranger
 from __future__ import annotations
 
 import logging
+import logging.handlers
 import traceback
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from node.clock import Clock
+from node.clock import Clock, SystemClock
 
 LINES_PER_MINUTE: Final = 90
 """Lines in any minute; ten more are left for the notes on what was left out, so 100 in all."""
@@ -33,6 +35,8 @@ TRACEBACK_LINES_MAX: Final = 24
 _TEMPLATE_CHARS: Final = 120
 """A kind is told by the first line of its template, cut here: some hold a stranger's text."""
 _MINUTE_MS: Final = 60_000
+_FILE_BYTES: Final = 2 * 1024 * 1024
+_FILES: Final = 3
 _OWN: Final = "node.logs"
 
 _Key = tuple[str, int, str]
@@ -205,3 +209,15 @@ def _lines_of(record: logging.LogRecord) -> int:
 
 def _remark(text: str) -> logging.LogRecord:
     return logging.LogRecord(_OWN, logging.WARNING, __file__, 0, text, None, None)
+
+
+def log_to_file(path: Path, level: str) -> None:
+    """Keep a bounded log; nothing of keys or letters is ever logged."""
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger()
+    root.setLevel(level)
+    # Whoever asks for every detail gets it; otherwise nobody outside can fill the log.
+    root.addHandler(handler if level == "DEBUG" else QuietHandler(handler, clock=SystemClock()))

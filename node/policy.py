@@ -78,7 +78,10 @@ def _categories(table: Table) -> list[str]:
         try:
             category_tree().check(path)
         except LocalProtocolError as error:
-            raise table.wrong("categories", error.sentence, error.fix) from error
+            close = category_tree().suggest(path)
+            hint = f"Did you mean {', '.join(close)}? Or find" if close else "Find"
+            fix = f"{hint} its name: intentcast categories WORDS"
+            raise table.wrong("categories", error.sentence, fix) from error
     return list(paths)
 
 

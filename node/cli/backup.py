@@ -102,9 +102,11 @@ async def _written_offline(
     from node.runtime.custody import Custody
     from node.storage.database import Storage
     from node.storage.lock import HomeLock
+    from node.storage.origin import check_net
 
     home = session.home
     settings = load_settings(home, {"net": net})
+    check_net(home / DATABASE_FILE, settings.net)
     keyring = _keyring_of_home(session, passphrase_file)
     clock = SystemClock()
     lock = HomeLock.acquire(home / LOCK_FILE)

@@ -26,13 +26,34 @@ def peers(session: Session, *, explain: bool) -> None:
         return
     known = plural(found["known"], "mailbox", "mailboxes")
     if not found["peers"]:
-        session.console.say(f"No links; {known} known. Add one:  intentcast peers add HOST:PORT")
+        _say_unlinked(session, found["unlinked"])
+        more = "; why: intentcast doctor" if found["unlinked"] else ""
+        session.console.say(
+            f"No links; {known} known. Add one:  intentcast peers add HOST:PORT{more}"
+        )
         return
     if explain:
         _explain(session, found["peers"])
         return
+    _list(session, found["peers"])
+    session.console.say(f"{plural(len(found['peers']), 'link')}, {known} known")
+    _say_unlinked(session, found["unlinked"])
+    if common := found.get("dependent_on"):
+        session.console.say(f"! No independent source: {_COMMON[common]}")
+        session.console.say("Add a node of somebody else's:  intentcast peers add HOST:PORT")
+
+
+def _say_unlinked(session: Session, dialled: list[dict[str, Any]]) -> None:
+    """Say of each address that is dialled in vain what it came to, and when it is tried again."""
+    for each in dialled:
+        when = "now" if each["next_s"] is None else f"in {duration(each['next_s'])}"
+        why = "first try" if each["code"] is None else f"{each['error']} ({each['code']})"
+        session.console.say(f"! {each['address']} is not linked: {why}; next try {when}")
+
+
+def _list(session: Session, links: list[dict[str, Any]]) -> None:
     headings = ("node", "address", "way", "roles", "rtt", "for", "in", "out", "first")
-    rows = [_row(peer) for peer in found["peers"]]
+    rows = [_row(peer) for peer in links]
     lines = table(
         headings,
         rows,
@@ -43,10 +64,6 @@ def peers(session: Session, *, explain: bool) -> None:
     )
     for line in lines:
         session.console.data(line)
-    session.console.say(f"{plural(len(rows), 'link')}, {known} known")
-    if common := found.get("dependent_on"):
-        session.console.say(f"! No independent source: {_COMMON[common]}")
-        session.console.say("Add a node of somebody else's:  intentcast peers add HOST:PORT")
 
 
 _COMMON: Final = {

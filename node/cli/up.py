@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from node.address_text import SCHEME, bare
 from node.cli.exits import Exit
 from node.cli.session import Session, session_options
 from node.cli.table import pairs
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PORT_MAX = 65_535
-SCHEME = "intentcast://"
+_ANYWHERE = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, not bound to
 _SWITCHES = (("mailbox", "mailbox", True), ("no_browser", "open_browser", False))
 """Option, its setting, and what that becomes."""
 _PORT = click.IntRange(0, _PORT_MAX)
@@ -138,7 +139,7 @@ def read_flags(flags: dict[str, Any]) -> dict[str, Any]:
 
 def peer_address(text: str) -> str:
     """Take the address as `up` prints it, or bare."""
-    return text.strip().removeprefix(SCHEME).rstrip("/")
+    return bare(text)
 
 
 def _listen(text: str) -> tuple[str, int]:
@@ -170,6 +171,7 @@ def announce(session: Session, ready: Ready, *, opens: bool = False) -> None:
                 "schema": "intentcast.ready/1",
                 "home": str(session.home),
                 "node": ready.node,
+                "net": ready.net,
                 "api": ready.api_url,
                 "listen": ready.listen,
                 "address": _address(ready),
@@ -185,8 +187,9 @@ def announce(session: Session, ready: Ready, *, opens: bool = False) -> None:
     rows: list[tuple[str, object]] = [
         ("Node", f"{ready.node}{'   (made just now)' if ready.made_identity else ''}"),
         ("Home", session.home),
+        ("Network", ready.net),
         ("Local API", ready.api_url),
-        ("Address", _address(ready) or "none; it dials others, and letters come through mailboxes"),
+        ("Address", _address(ready) or _no_address(ready)),
         ("Peers", _peers(ready)),
     ]
     if ready.vendor:
@@ -237,4 +240,13 @@ def _being(ready: Ready) -> str:
 
 
 def _address(ready: Ready) -> str | None:
-    return f"{SCHEME}{ready.node}@{ready.listen}" if ready.listen else None
+    """Give what others should dial; nobody can dial the word for every address of a machine."""
+    is_bound = ready.listen is not None and ready.listen.rpartition(":")[0] not in _ANYWHERE
+    here = ready.listen if is_bound else next(iter(ready.dialled_at), None)
+    return f"{SCHEME}{ready.node}@{here}" if here else None
+
+
+def _no_address(ready: Ready) -> str:
+    if ready.listen is None:
+        return "none; it dials others, and letters come through mailboxes"
+    return f"none; bound to {ready.listen}, and told to nobody: add --advertise HOST:PORT"

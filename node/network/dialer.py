@@ -36,6 +36,7 @@ from aiohttp import (
 )
 from yarl import URL
 
+from node.address_text import is_number
 from node.errors import TransportError
 from node.network.connection import Connection
 from node.network.endpoint import Endpoint
@@ -111,7 +112,7 @@ def _is_host(host: str, *, is_bracketed: bool) -> bool:
         with suppress(ValueError):
             return ipaddress.IPv6Address(host).scope_id is None
         return False
-    if host.replace(".", "").isdigit():
+    if is_number(host):
         # Not left to the machine's resolver, to which 127.1 or 2130706433 are addresses too.
         with suppress(ValueError):
             return bool(ipaddress.IPv4Address(host))
@@ -133,6 +134,8 @@ class Kept:
     """Dials in a row that came to nothing."""
     error: TransportError | None = None
     """What the last one failed with."""
+    next_ms: int | None = None
+    """Monotonic ms of the next one; None while one is under way, or linked."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Ends a pause."""
     task: asyncio.Task[None] | None = None
@@ -355,9 +358,12 @@ class Dialer:
         ceiling_s = min(BACKOFF_S_MAX, BACKOFF_S * 2 ** min(kept.failures, _DOUBLINGS_MAX))
         kept.failures += 1
         kept.wake.clear()
+        pause_s = self._endpoint.entropy.jitter(0, ceiling_s)
+        kept.next_ms = self._endpoint.clock.now().mono_ms + int(pause_s * 1000)
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._endpoint.entropy.jitter(0, ceiling_s)):
+            async with asyncio.timeout(pause_s):
                 await kept.wake.wait()
+        kept.next_ms = None
 
 
 @asynccontextmanager

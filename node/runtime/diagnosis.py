@@ -63,6 +63,15 @@ DEPENDENT: Final[Mapping[Dependence, str]] = {
 }
 """What all links in one hand would look like."""
 DEPENDENT_FIX: Final = "Add a node of somebody else's:  intentcast peers add HOST:PORT"
+CAREFUL: Final = (
+    'too few relays for private = "careful": a request and its letters go to mailboxes through '
+    "relays alone, and that needs links to three that this node dialled"
+)
+"""What a careful node without a carrier waits for; two of the three get its requests first."""
+CAREFUL_FIX: Final = (
+    "Link to more relays:  intentcast peers add HOST:PORT        "
+    'or set private = "normal" in config.toml'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +197,23 @@ def judge_clock(offsets_ms: Sequence[int]) -> Finding:
     return ok("clock", "agrees with the peers'", f"median {length_text(median)}; {proof}")
 
 
+_SILENT: Final = "it listens, but tells nobody where"
+_SILENT_FIX: Final = "Name the address others should dial:  intentcast up --advertise HOST:PORT"
+
+
+def silent_notices(*, listens: bool, addresses: Sequence[str], is_announced: bool) -> list[str]:
+    """Say of a node that listens and names no address that others see one that only dials.
+
+    Args:
+        listens: whether it has a port for peers.
+        addresses: where others are told to dial.
+        is_announced: whether the local network is told by multicast.
+    """
+    if not listens or addresses or is_announced:
+        return []
+    return [f"This node is no relay to others: {_SILENT}. {_SILENT_FIX}"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortFact:
     """Where this node listens, and whether it reaches itself there."""
@@ -206,9 +232,9 @@ def judge_port(fact: PortFact) -> Finding:
         return Finding(
             name="port",
             state=State.WARN,
-            cause="it listens, but tells nobody where",
+            cause=_SILENT,
             proof=f"bound to {fact.listen}; no address to be dialled at",
-            fix="Name the address others should dial:  intentcast up --advertise HOST:PORT",
+            fix=_SILENT_FIX,
         )
     unreached = {address: why for address, why in fact.advertised.items() if why}
     proof = f"bound to {fact.listen}; told to others: {', '.join(fact.advertised)}"
@@ -237,12 +263,25 @@ class BoxFact:
     """Mailboxes that cannot be read now."""
 
 
-def judge_mailboxes(boxes: Sequence[BoxFact]) -> Finding:
-    """Tell whether letters for this node can reach it."""
+def judge_mailboxes(boxes: Sequence[BoxFact], *, lacks_way: bool = False) -> Finding:
+    """Tell whether letters for this node can reach it.
+
+    Args:
+        boxes: its own.
+        lacks_way: whether the owner is careful, and no relay carries to any mailbox.
+    """
+    failing = {place for box in boxes for place in box.failing}
+    if lacks_way and (failing or not boxes):
+        return Finding(
+            name="mailboxes",
+            state=State.BAD if boxes else State.WARN,
+            cause=CAREFUL,
+            proof="no relay is linked that may carry",
+            fix=CAREFUL_FIX,
+        )
     if not boxes:
         return ok("mailboxes", "no box is open: nobody owes this node an answer")
     places = {place for box in boxes for place in box.read_ms}
-    failing = {place for box in boxes for place in box.failing}
     cut_off = [box for box in boxes if box.failing >= set(box.read_ms)]
     proof = f"{plural(len(boxes), 'box', 'boxes')} at {plural(len(places), 'mailbox', 'mailboxes')}"
     if not failing:

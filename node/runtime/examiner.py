@@ -17,13 +17,15 @@ from node import descriptors
 from node.clock import Clock
 from node.config import Settings, load_settings
 from node.errors import TransportError
-from node.runtime import diagnosis, policing, premises
+from node.home import DATABASE_FILE
+from node.runtime import diagnosis, policing, premises, views
 from node.runtime.diagnosis import BoxFact, DialFact, FilesFact, LinkFact, PortFact
 from node.runtime.findings import Document, Finding, State, failed, ok, report, skipped
 from node.runtime.premises import Premises
 from node.storage.database import Storage
 from node.storage.health import look_while_open
 from node.storage.mending import mend
+from node.storage.origin import check_net
 from protocol.errors import IntentcastError
 from protocol.ids import short_text
 
@@ -197,7 +199,9 @@ class Examiner:
             )
             owner = "the shop's box" if box.ctx.startswith(b"profile") else "a request's box"
             boxes.append(BoxFact(name=owner, read_ms=read, failing=failing))
-        return [diagnosis.judge_mailboxes(boxes)]
+        detours = self._network.detours
+        lacks_way = views.lacks_way(detours.document())
+        return [diagnosis.judge_mailboxes(boxes, lacks_way=lacks_way)]
 
     async def _policy(self) -> Sequence[Finding]:
         return [self._policing.finding()]
@@ -280,9 +284,14 @@ async def examine_closed(
 
 def _settings_of(home: Path) -> tuple[Settings, Finding]:
     try:
-        return load_settings(home), ok("settings", "are understood")
+        settings = load_settings(home)
     except IntentcastError as error:
         return Settings(), failed("settings", error)
+    try:
+        check_net(home / DATABASE_FILE, settings.net)
+    except IntentcastError as error:
+        return settings, failed("settings", error)
+    return settings, ok("settings", "are understood")
 
 
 def _in_thread(check: Callable[[], Finding]) -> _Check:

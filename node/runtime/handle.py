@@ -33,12 +33,19 @@ from node.runtime import views
 from node.runtime.access import Access
 from node.runtime.chronicle import Chronicle, Signal
 from node.runtime.custody import Custody
-from node.runtime.diagnosis import DEPENDENT, DEPENDENT_FIX
+from node.runtime.diagnosis import (
+    CAREFUL,
+    CAREFUL_FIX,
+    DEPENDENT,
+    DEPENDENT_FIX,
+    silent_notices,
+)
 from node.runtime.examiner import Examiner
 from node.runtime.holds import Holds
 from node.runtime.identity import Identity
 from node.runtime.lookups import Lookups
 from node.runtime.neighbours import Neighbours
+from node.runtime.peers import unlinked
 from node.runtime.people import People
 from node.runtime.recovery import Recovery
 from node.runtime.salesroom import Salesroom
@@ -51,7 +58,7 @@ from node.storage.outbox import OutgoingState
 from node.timekeeper import Timekeeper
 from node.version import VERSION
 from protocol.errors import LocalProtocolError, Reason
-from protocol.ids import to_text
+from protocol.ids import NodeId, to_text
 from protocol.market.cast import CastState
 from protocol.market.ranking import Weights
 from protocol.market.thread import ThreadState
@@ -157,7 +164,7 @@ class Handle:
         own = await self._lookups.all_casts()
         deals = await self._lookups.all_deals()
         profile = self._rooms.seller.profile
-        port = network.port
+        port, roles = network.port, network.roles()
         return {
             "schema": "intentcast.status/1",
             "version": VERSION,
@@ -167,9 +174,9 @@ class Handle:
             "pid": self._pid,
             "uptime_s": (self._desk.clock.now().mono_ms - self._started_ms) // 1000,
             "peers": len(network.peers()),
-            "relay": port is not None,
+            "relay": "relay" in roles,
             "listen": f"{settings.listen_host}:{port}" if port is not None else None,
-            "mailbox": settings.mailbox,
+            "mailbox": "mailbox" in roles,
             "vendor": profile.body.name if profile else None,
             "casts": dict(Counter(row.state.value for row in own)),
             "reach": self._reach(own),
@@ -184,6 +191,15 @@ class Handle:
             "clock_offset_ms": network.clock_median_ms(),
             "notices": self._notices_now(counts.get(OutgoingState.PENDING, 0), next_at),
         }
+
+    def silent_notices(self) -> list[str]:
+        """Say whether it listens where nobody is told."""
+        network = self._rooms.network
+        return silent_notices(
+            listens=network.port is not None,
+            addresses=network.own_addresses(),
+            is_announced=self._settings.lan == "on",
+        )
 
     def _reach(self, own: list[OwnCast]) -> Document | None:
         """Tell how far the newest open request came, as far as this node can know."""
@@ -210,11 +226,14 @@ class Handle:
         found = [*(self.custody.notices() if self.custody else ()), *self._notices]
         found += self.recovery.notices() if self.recovery else ()
         found += self.neighbours.notices() if self.neighbours else ()
+        found += self.silent_notices()
         if not self._rooms.network.peers():
-            found.append(views.offline_note(waiting, next_at))
+            found.append(views.offline_note(waiting, next_at, len(self._unlinked())))
         if dependent := self._rooms.network.dependence():
             what = DEPENDENT[dependent]
             found.append(f"{what[0].upper()}{what[1:]}. {DEPENDENT_FIX}")
+        if views.lacks_way(self._rooms.network.detours.document()):
+            found.append(f"{CAREFUL[0].upper()}{CAREFUL[1:]}. {CAREFUL_FIX}")
         if not self._timekeeper.holds:
             found.append("This computer's clock differs from its peers' by over 2 minutes.")
         return found
@@ -225,9 +244,18 @@ class Handle:
         return {
             "schema": "intentcast.peers/1",
             "peers": [peer.document() for peer in network.peers()],
+            "unlinked": self._unlinked(),
             "known": len(network.mailboxes()),
             "dependent_on": network.dependence(),
         }
+
+    def _unlinked(self) -> list[Document]:
+        network = self._rooms.network
+
+        def is_linked(key: NodeId) -> bool:
+            return network.link_to(key) is not None
+
+        return unlinked(network.kept, is_linked, self._desk.clock.now())
 
     async def add_peer(self, address: str) -> Document:
         """Stay connected to one more address."""
@@ -307,7 +335,8 @@ class Handle:
 
     async def _cast_view(self, row: OwnCast) -> Document:
         seen_at = self._rooms.network.seen_at(row.cast_id) if row.cast_id else (0, 0)
-        return await self._lookups.cast_view(row, seen_at)
+        is_cut_off = views.lacks_way(self._rooms.network.detours.document())
+        return await self._lookups.cast_view(row, seen_at, is_cut_off=is_cut_off)
 
     async def casts(self) -> Document:
         """List own casts, newest first."""

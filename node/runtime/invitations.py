@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from node.address_text import fault_of_told
 from node.clock import Clock
 from node.crashpoint import crashpoint
 from node.entropy import Entropy
@@ -30,7 +31,7 @@ from protocol.channel.messages import Join, Joined, Refused
 from protocol.channel.priority import Priority
 from protocol.errors import LocalProtocolError, Reason
 from protocol.ids import NodeId, blake2b_256
-from protocol.network.addresses import is_address, read_record
+from protocol.network.addresses import read_record
 from protocol.network.invites import Invite, check_invite, read_invite, sign_invite
 
 if TYPE_CHECKING:
@@ -159,11 +160,12 @@ class Invitations:
 
     def _address(self, wished: str | None) -> str:
         if wished is not None:
-            if not is_address(wished):
+            wished = wished.strip()
+            if fault := fault_of_told(wished):
                 raise LocalProtocolError(
-                    f"'{wished[:80]}' is not an address",
+                    f"'{wished[:80]}' is not an address: {fault.cause}",
                     code="E-ADDRESS",
-                    fix="Write host:port, for instance relay.example.org:9401",
+                    fix=fault.fix,
                     field="address",
                 )
             return wished

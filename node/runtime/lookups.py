@@ -103,8 +103,10 @@ class Lookups:
         """List own casts."""
         return await self._desk.storage.read(casts.load_all)
 
-    async def cast_view(self, row: OwnCast, seen_at: tuple[int, int]) -> dict[str, Any]:
-        """Show one own cast."""
+    async def cast_view(
+        self, row: OwnCast, seen_at: tuple[int, int], *, is_cut_off: bool = False
+    ) -> dict[str, Any]:
+        """Show one own cast; as `views.cast_view`."""
         local, public = await self._local_and_public(row)
         found = await self.threads_of(row)
         is_held = await self._desk.storage.read(lambda db: restorations.load_is_held(db, row.nonce))
@@ -115,6 +117,7 @@ class Lookups:
             offers=len(found),
             seen_at=seen_at,
             is_held=is_held and row.state in PENDING,
+            is_cut_off=is_cut_off,
         )
 
     async def _local_and_public(self, row: OwnCast) -> tuple[Local, Intentcast]:

@@ -5,9 +5,9 @@ Enters: a line of settings or of a command. Leaves: address and key. Never here:
 
 from __future__ import annotations
 
-from node.errors import ConfigError, TransportError
+from node.address_text import bare, fault_of_peer
+from node.errors import ConfigError
 from node.network.dialer import Address, parse_address
-from protocol.errors import LocalProtocolError
 from protocol.ids import NodeId, from_text
 from protocol.network.invites import NODE_PREFIX
 
@@ -18,14 +18,12 @@ def parse_peer(text: str) -> tuple[Address, NodeId | None]:
     Raises:
         ConfigError: E-PEER, the key or the address is not one.
     """
-    key_text, at, address = text.rpartition("@")
-    try:
-        key = NodeId(from_text(NODE_PREFIX, key_text)) if at else None
-        return parse_address(address), key
-    except (LocalProtocolError, TransportError) as error:
+    if fault := fault_of_peer(text):
         raise ConfigError(
-            f"'{text[:120]}' is not a peer: {error.sentence}",
+            f"'{text[:120]}' is not a peer: {fault.cause}",
             code="E-PEER",
-            fix="Write host:port, or the node's key, then @host:port",
+            fix=fault.fix,
             field="peers",
-        ) from error
+        )
+    key_text, at, address = bare(text).rpartition("@")
+    return parse_address(address), NodeId(from_text(NODE_PREFIX, key_text)) if at else None

@@ -6,9 +6,11 @@ the words only say what the machines decided.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from node.network.dialer import Kept
 from protocol import limits
 from protocol.ids import NodeId, PeerId, to_text
 from protocol.network.budgets import BudgetView
@@ -133,3 +135,30 @@ class PeerView:
             "fault_points": self.fault_points,
             "explain": self.esteem.document(),
         }
+
+
+def unlinked(
+    kept: Sequence[Kept], is_linked: Callable[[NodeId], bool], now: Now
+) -> list[dict[str, Any]]:
+    """List the addresses that are dialled and not linked, for the API.
+
+    Args:
+        kept: the peers to stay linked to.
+        is_linked: whether there is a link to a node.
+        now: the time.
+    """
+    found = []
+    for each in kept:
+        if each.peer_id is not None and is_linked(each.peer_id):
+            continue
+        wait_ms = None if each.next_ms is None else max(0, each.next_ms - now.mono_ms)
+        found.append(
+            {
+                "address": str(each.address),
+                "tries": each.failures,
+                "code": each.error.code if each.error else None,
+                "error": each.error.sentence if each.error else None,
+                "next_s": None if wait_ms is None else wait_ms // 1000,
+            }
+        )
+    return found

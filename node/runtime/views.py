@@ -8,7 +8,7 @@ leaves as text and is marked by its place, never interpreted.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from node.market.deals import opened_of
 from node.market.drafts import AREAS_KM2
 from node.market.requests import Local
 from node.numerals import plural
+from node.runtime.diagnosis import CAREFUL
 from node.storage.audit import AuditLine
 from node.storage.casts import OwnCast
 from node.storage.deals import Deal as DealRow
@@ -33,6 +34,7 @@ from protocol.market.marks import Mark, MarkCode
 from protocol.market.offer_check import ConstraintVerdict, OfferVerdict, spec_of
 from protocol.market.ranking import Ranked
 from protocol.market.thread import ThreadState
+from protocol.network.stem import Private
 from protocol.objects.acceptance import Acceptance
 from protocol.objects.agreement import Agreement
 from protocol.objects.envelope import Verified
@@ -64,13 +66,32 @@ def iso(wall_ms: int | None) -> str | None:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def offline_note(waiting: int, next_at: int | None) -> str:
-    """Say that nobody is linked, and what waits for it."""
+def offline_note(waiting: int, next_at: int | None, dialled: int = 0) -> str:
+    """Say that nobody is linked, why as far as it is known, and what waits for it.
+
+    Args:
+        waiting: letters.
+        next_at: Unix ms of the next try of one.
+        dialled: addresses that are dialled again and again.
+    """
+    why = "Offline: no peers."
+    if dialled:
+        addresses = plural(dialled, "address is", "addresses are")
+        why += f" {addresses} dialled, and none answers; ask:  intentcast doctor."
     if not waiting:
-        return "Offline: no peers. What you send waits here until one connects."
+        return f"{why} What you send waits here until one connects."
     letters = plural(waiting, "letter waits", "letters wait")
     when = f"; next try at {iso(next_at)}" if next_at is not None else ""
-    return f"Offline: no peers. {letters}{when}, and at once when a peer connects."
+    return f"{why} {letters}{when}, and at once when a peer connects."
+
+
+def lacks_way(detours: Mapping[str, str | int]) -> bool:
+    """Tell whether an owner who is careful has nobody to carry to any mailbox.
+
+    Args:
+        detours: `private` of the status.
+    """
+    return detours["mode"] == Private.CAREFUL.value and not detours["carriers"]
 
 
 def plain(value: Any) -> Any:
@@ -99,6 +120,7 @@ def cast_view(
     offers: int,
     seen_at: tuple[int, int],
     is_held: bool = False,
+    is_cut_off: bool = False,
 ) -> dict[str, Any]:
     """Show one own request; it goes by its first form for ever, whatever is published anew.
 
@@ -109,6 +131,7 @@ def cast_view(
         offers: vendors that answered.
         seen_at: linked peers known to hold it, and linked peers.
         is_held: whether it waits for the owner's word after keys were restored.
+        is_cut_off: whether no relay carries to a mailbox, and none is asked directly.
     """
     top = local.budget_max
     name = row.root_id or row.cast_id
@@ -131,7 +154,7 @@ def cast_view(
         "expires": iso(row.exp),
         "offers": offers,
         "reach": {"seen_at": seen_at[0], "peers": seen_at[1]},
-        "note": cast_note(row, seen_at),
+        "note": cast_note(row, seen_at, is_cut_off=is_cut_off),
     }
 
 
@@ -142,9 +165,11 @@ def reach_view(row: OwnCast, seen_at: tuple[int, int]) -> dict[str, Any]:
     return {"cast": handle, "seen_at": seen_at[0], "peers": seen_at[1]}
 
 
-def cast_note(row: OwnCast, seen_at: tuple[int, int]) -> str:
+def cast_note(row: OwnCast, seen_at: tuple[int, int], *, is_cut_off: bool = False) -> str:
     """Say in one sentence where a request stands; as `cast_view`."""
     match row.state:
+        case CastState.DRAFT if is_cut_off:
+            return f"Saved, and waits: {CAREFUL}."
         case CastState.DRAFT:
             return "Saved. It will go out when a node with a mailbox is connected."
         case CastState.OPEN:

@@ -171,6 +171,21 @@ class PeerLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """What is thought of it."""
 
 
+class UnlinkedLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One address that is dialled and not linked."""
+
+    address: str
+    """`host:port`."""
+    tries: Count
+    """Dials in a row that came to nothing."""
+    code: str | None
+    """Why the last one failed; null before one has."""
+    error: str | None
+    """The same in a sentence."""
+    next_s: Count | None
+    """Seconds until the next; null while one is under way."""
+
+
 class PeersDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whom this node is linked to."""
 
@@ -178,6 +193,8 @@ class PeersDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Tag of this document."""
     peers: list[PeerLine]
     """Open links."""
+    unlinked: list[UnlinkedLine]
+    """Addresses this node was told to stay linked to, and is not."""
     known: Count
     """Mailboxes known in all."""
     dependent_on: Literal["group", "source", "strangers"] | None

@@ -14,9 +14,10 @@ import pytest
 
 from node.clock import SystemClock
 from node.config import Settings
-from node.daemon import Daemon, Ready, log_to_file, run_daemon
+from node.daemon import Daemon, Ready, run_daemon
 from node.errors import ConfigError, TransportError
 from node.home import ADDRESS_FILE, DATABASE_FILE, LOG_FILE, TOKEN_FILE
+from node.logs import log_to_file
 from node.storage.database import Storage
 from protocol.errors import IntentcastError
 from protocol.market.deal import DealState
@@ -230,11 +231,22 @@ async def test_it_runs_until_it_is_told_to_stop(tmp_path: Path):
     assert not (tmp_path / ADDRESS_FILE).exists()
 
 
+async def test_a_home_never_changes_its_network(tmp_path: Path):
+    tutorial = Settings(net="tutorial", api_port=0)
+    first = Daemon(tmp_path, tutorial)
+    await first.start()
+    await first.stop()
+    main = Daemon(tmp_path, Settings(api_port=0))
+    with pytest.raises(ConfigError) as refused:
+        await main.start()
+    assert refused.value.code == "E-HOME-NET"
+
+
 def test_its_log_is_bounded(tmp_path: Path):
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)
     try:
-        log_to_file(tmp_path, QUIET)
+        log_to_file(tmp_path / LOG_FILE, QUIET.log_level)
         logging.getLogger("node.test").warning("something happened")
         assert "WARNING node.test something happened" in (tmp_path / LOG_FILE).read_text()
         for number in range(1_000):

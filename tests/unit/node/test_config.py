@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,33 @@ def test_a_home_is_found_where_the_platform_keeps_such_things(monkeypatch: pytes
     with pytest.raises(ConfigError) as nowhere:
         default_home({})
     assert nowhere.value.code == "E-HOME"
+
+
+@pytest.mark.parametrize(
+    ("key", "parts", "said", "fix"),
+    [
+        ("peers", ["a:1", "foo"], "peers[1] 'foo' is not a peer: the port is missing", "foo:PORT"),
+        ("advertise", ["0.0.0.0:1"], "advertise[0] '0.0.0.0:1' is not an address", "others reach"),
+        ("advertise", [f"a:{port}" for port in range(1, 6)], "advertise has 5", "at most 4"),
+    ],
+)
+def test_an_address_is_checked_before_the_start(
+    tmp_path: Path, key: str, parts: list[str], said: str, fix: str
+):
+    (tmp_path / "config.toml").write_text(f"{key} = {json.dumps(parts)}")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(tmp_path, environ={})
+    assert caught.value.code == "E-CONFIG"
+    assert caught.value.sentence.startswith(f"config.toml: {said}")
+    assert fix in caught.value.fix
+    (tmp_path / "config.toml").unlink()
+    with pytest.raises(ConfigError) as caught:
+        load_settings(tmp_path, {key: parts}, environ={})
+    option = {"peers": "--peer", "advertise": "--advertise"}[key]
+    assert caught.value.sentence.startswith(option)
+
+
+def test_what_is_advertised_for_nothing_is_said():
+    assert Settings(advertise=["a:1"], listen_port=9401).notices() == []
+    (notice,) = Settings(advertise=["a:1"]).notices()
+    assert "--listen HOST:PORT" in notice

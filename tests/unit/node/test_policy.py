@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def test_everything_that_may_be_said(tmp_path: Path):
             "policy.toml:2: refuse.categories",
             "electronics",
         ),
+        (
+            "[refuse]\ncategories = ['weapons']",
+            "'weapons' is not a category",
+            "intentcast categories WORDS",
+        ),
+        (
+            "[refuse]\ncategories = ['zzzzqqqq']",
+            "'zzzzqqqq' is not a category",
+            "Find its name: intentcast categories WORDS",
+        ),
         ("\n[refuse]\nkeys = ['key-1']", "policy.toml:3: refuse.keys holds 'key-1'", "whole keys"),
         ("[refuse]\nwords = ['!']", "policy.toml:2: refuse.words holds '!', no word", "phrases"),
         ("[refuse]\nword = ['x']", "policy.toml:2: refuse.word is not a key here", "words"),
@@ -75,3 +86,13 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, said: str, 
     assert caught.value.code == "E-POLICY"
     assert said in caught.value.sentence
     assert fix in caught.value.fix
+
+
+GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "carrying.md"
+
+
+@pytest.mark.parametrize(
+    "block", re.findall(r"^```toml\n(.*?)^```", GUIDE.read_text("utf-8"), re.M | re.S)
+)
+def test_what_the_guide_writes_is_read(tmp_path: Path, block: str):
+    assert load(tmp_path, block) != NodePolicy()

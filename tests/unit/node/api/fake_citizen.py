@@ -500,7 +500,13 @@ class FakeCitizen:
                 "why": "among those that bring what is new first",
             },
         }
-        return {"schema": "intentcast.peers/1", "peers": [peer], "known": 5, "dependent_on": None}
+        return {
+            "schema": "intentcast.peers/1",
+            "peers": [peer],
+            "unlinked": [],
+            "known": 5,
+            "dependent_on": None,
+        }
 
     async def add_peer(self, address):
         self.note("add_peer", address)

@@ -22,10 +22,39 @@ def test_list(shell: Shell):
 
 def test_none(shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch):
     async def peers():
-        return {"schema": "intentcast.peers/1", "peers": [], "known": 1, "dependent_on": None}
+        return {
+            "schema": "intentcast.peers/1",
+            "peers": [],
+            "unlinked": [],
+            "known": 1,
+            "dependent_on": None,
+        }
 
     monkeypatch.setattr(citizen, "peers", peers)
     assert "No links; 1 mailbox known" in shell.run("peers").err
+
+
+def test_what_is_dialled_in_vain(
+    shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
+):
+    lost = {"tries": 3, "code": "E-PEER-LOST", "error": "nobody listens there", "next_s": 12}
+    new = {"tries": 0, "code": None, "error": None, "next_s": None}
+    found = asyncio.run(citizen.peers())
+    found["unlinked"] = [{"address": "a:1", **lost}, {"address": "b:2", **new}]
+
+    async def peers():
+        return found
+
+    monkeypatch.setattr(citizen, "peers", peers)
+    said = shell.run("peers").err
+    assert (
+        "! a:1 is not linked: nobody listens there (E-PEER-LOST); next try in 12 s\n"
+        "! b:2 is not linked: first try; next try now\n"
+    ) in said
+    found["peers"] = []
+    said = shell.run("peers").err
+    assert "! a:1 is not linked" in said
+    assert "why: intentcast doctor" in said
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tests.unit.node.cli.conftest import Shell
 READY = Ready(
     api_url="http://127.0.0.1:8420",
     node="node-ABCD",
+    net="test",
     listen="127.0.0.1:9401",
     made_identity=True,
     vendor="Shop One",
@@ -51,6 +52,7 @@ def test_up(down: Shell, started):
     assert found.code == 0
     assert found.out == ""
     assert "node-ABCD   (made just now)" in found.err
+    assert "Network    test\n" in found.err
     assert "intentcast://node-ABCD@127.0.0.1:9401" in found.err
     assert "Sells as   Shop One" in found.err
     assert "! keep the key" in found.err
@@ -161,6 +163,19 @@ def test_ready_as_a_document(down: Shell, started):
     assert document["schema"] == "intentcast.ready/1"
     assert document["address"] == "intentcast://node-ABCD@127.0.0.1:9401"
     assert document["kept_peers"] == 0
+
+
+def test_an_address_nobody_can_dial_is_not_shown(
+    down: Shell, started, monkeypatch: pytest.MonkeyPatch
+):
+    everywhere = replace(READY, listen="0.0.0.0:9401")
+    monkeypatch.setattr("tests.unit.node.cli.test_up.READY", everywhere)
+    found = down.run("up")
+    assert "none; bound to 0.0.0.0:9401, and told to nobody: add --advertise HOST:PORT" in found.err
+    assert json.loads(down.run("up", "--json").out)["address"] is None
+    told = replace(everywhere, dialled_at=["relay.example:9401"])
+    monkeypatch.setattr("tests.unit.node.cli.test_up.READY", told)
+    assert "intentcast://node-ABCD@relay.example:9401" in down.run("up").err
 
 
 @pytest.fixture

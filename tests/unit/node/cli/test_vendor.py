@@ -152,7 +152,13 @@ def test_status_of_a_shop_nobody_is_linked_to(
     shell: Shell, citizen: FakeCitizen, monkeypatch: pytest.MonkeyPatch
 ):
     async def peers():
-        return {"schema": "intentcast.peers/1", "peers": [], "known": 0, "dependent_on": None}
+        return {
+            "schema": "intentcast.peers/1",
+            "peers": [],
+            "unlinked": [],
+            "known": 0,
+            "dependent_on": None,
+        }
 
     monkeypatch.setattr(citizen, "peers", peers)
     assert "Offline: no peers" in shell.run("vendor", "status").err

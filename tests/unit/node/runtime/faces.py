@@ -10,6 +10,7 @@ from node.config import Settings
 from node.errors import TransportError
 from node.runtime.chronicle import Signal
 from node.runtime.handle import Handle, Rooms
+from protocol.ids import NodeId
 from protocol.network.independence import Dependence
 from tests.parties import NET
 from tests.unit.node.market.booth import Booth, ListNetwork
@@ -20,15 +21,27 @@ class FaceNetwork(ListNetwork):
 
     def __init__(self) -> None:
         super().__init__()
-        self.linked: list[str] = ["relay"]
+        self.linked: list[Any] = ["relay"]
         self.port: int | None = None
         self.seen = 0
         self.offset_ms: int | None = None
-        self.detours = SimpleNamespace(document=lambda: {"mode": "normal"})
+        self.mode = "normal"
+        self.detours = SimpleNamespace(document=lambda: {"mode": self.mode, "carriers": 0})
+        self.told: list[str] | None = None
+        self.kept: list[Any] = []
         self.common: Dependence | None = None
 
     def dependence(self) -> Dependence | None:
         return self.common
+
+    def link_to(self, key: NodeId) -> str | None:
+        return "link" if any(key == each for each in self.linked) else None
+
+    def own_addresses(self) -> list[str]:
+        return self.told if self.told is not None else [f"127.0.0.1:{self.port}"][: bool(self.port)]
+
+    def roles(self) -> list[str]:
+        return ["relay"] if self.own_addresses() else []
 
     def seen_at(self, _object_id: bytes) -> tuple[int, int]:
         return self.seen, len(self.linked)

@@ -15,6 +15,7 @@ from node.runtime.diagnosis import (
     judge_mailboxes,
     judge_peers,
     judge_port,
+    silent_notices,
 )
 from node.runtime.findings import Finding, State
 from protocol.network.independence import Dependence
@@ -150,6 +151,22 @@ def box(read: dict[str, int | None], *failing: str) -> BoxFact:
 
 def test_no_box():
     says(judge_mailboxes([]), State.OK, "no box is open")
+
+
+def test_a_careful_node_without_a_carrier():
+    says(judge_mailboxes([], lacks_way=True), State.WARN, "three that this node dialled")
+    found = judge_mailboxes([box({"m1": 10}, "m1")], lacks_way=True)
+    says(found, State.BAD, 'too few relays for private = "careful"')
+    assert "peers add" in found.fix
+    says(judge_mailboxes([box({"m1": 10})], lacks_way=True), State.OK, "every box is read")
+
+
+def test_a_node_that_listens_in_silence():
+    assert silent_notices(listens=False, addresses=[], is_announced=False) == []
+    assert silent_notices(listens=True, addresses=["a:1"], is_announced=False) == []
+    assert silent_notices(listens=True, addresses=[], is_announced=True) == []
+    (notice,) = silent_notices(listens=True, addresses=[], is_announced=False)
+    assert "tells nobody where" in notice
 
 
 def test_all_read():

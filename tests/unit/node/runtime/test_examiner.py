@@ -8,10 +8,13 @@ import pytest
 
 from node.clock import ManualClock
 from node.errors import StorageError, TransportError
+from node.home import DATABASE_FILE
 from node.runtime import examiner, premises
 from node.runtime.examiner import examine_closed
 from node.runtime.findings import Finding, State, ok
 from node.runtime.standing import Standing
+from node.storage.database import Storage
+from node.storage.origin import settle_net
 from protocol.ids import NodeId, blake2b_256, short_text
 
 
@@ -49,6 +52,23 @@ async def test_what_only_a_running_node_can_say_is_skipped_with_the_reason(
     assert {"peers", "clock", "descriptors", "mailboxes"} <= set(skipped)
     assert skipped["peers"]["cause"] == "it is stuck"
     assert skipped["peers"]["fix"] == "intentcast up"
+
+
+async def test_a_home_of_another_network_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(premises, "check_ports", lambda _place: [ok("port", "free")])
+    monkeypatch.setenv("INTENTCAST_NET", "tutorial")
+    storage = await Storage.open(tmp_path / DATABASE_FILE, clock=ManualClock(wall_ms=1))
+    await storage.write(lambda conn: settle_net(conn, "tutorial"))
+    await storage.close()
+    assert "settings" not in bad(await closed(tmp_path))
+    monkeypatch.delenv("INTENTCAST_NET")
+    assert bad(await closed(tmp_path))["settings"] == (
+        "this home is of network 'tutorial', not 'main'"
+    )
+
+
+def bad(report: dict) -> dict[str, str]:
+    return {each["name"]: each["cause"] for each in report["checks"] if each["state"] == "bad"}
 
 
 async def closed(home: Path, why_down: str = "the node is down") -> dict:

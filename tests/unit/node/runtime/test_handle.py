@@ -20,7 +20,6 @@ from node.storage import casts, outbox
 from node.storage.outbox import Outgoing, OutgoingState
 from protocol.errors import LocalProtocolError
 from protocol.ids import to_text
-from protocol.network.independence import Dependence
 from protocol.objects.agreement import read_bundle
 from protocol.objects.offer import Answer, Line
 from tests.unit.node.market.booth import DRAFT, ONE, START_MS, Booth, Market
@@ -88,15 +87,6 @@ async def test_the_status_says_how_the_node_is(
     assert (found["relay"], found["listen"]) == (True, "127.0.0.1:7440")
     assert "Offline: no peers." in found["notices"][-1]
     json.dumps(found)
-
-
-async def test_no_independent_source_is_told(handle: Handle, network: FaceNetwork):
-    assert (await handle.peers())["dependent_on"] is None
-    network.common = Dependence.GROUP
-    (_, notice) = (await handle.status())["notices"]
-    assert notice.startswith("No independent source: all peers this node dialled")
-    assert "peers add" in notice
-    assert (await handle.peers())["dependent_on"] == "group"
 
 
 async def test_a_wrong_clock_is_told_and_signs_nothing(

@@ -78,6 +78,15 @@ def test_every_state_of_a_request_has_its_sentence(state: CastState):
         assert "3 peers" in note
 
 
+def test_a_draft_of_a_careful_node_says_what_it_waits_for():
+    draft = own_cast(CastState.DRAFT)
+    assert "three that this node dialled" in views.cast_note(draft, (0, 0), is_cut_off=True)
+    assert "mailbox is connected" in views.cast_note(draft, (0, 0))
+    assert views.lacks_way({"mode": "careful", "carriers": 0})
+    assert not views.lacks_way({"mode": "careful", "carriers": 1})
+    assert not views.lacks_way({"mode": "normal", "carriers": 0})
+
+
 def test_a_request_shows_its_public_and_its_local_side():
     cast = make_cast()
     shown = views.cast_view(own_cast(), local_of(), cast.body, offers=2, seen_at=(2, 3))
@@ -358,3 +367,6 @@ def test_being_offline_is_said_with_what_waits(waiting: int, next_at: int | None
     note = views.offline_note(waiting, next_at)
     assert note.startswith("Offline: no peers. ")
     assert said in note
+    why = views.offline_note(waiting, next_at, 2)
+    assert why.startswith("Offline: no peers. 2 addresses are dialled, and none answers; ask:")
+    assert said in why

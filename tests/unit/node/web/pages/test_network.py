@@ -28,7 +28,13 @@ def letter(**changes: Any) -> dict[str, Any]:
 
 def nobody(neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch) -> None:
     async def peers() -> Any:
-        return {"schema": "intentcast.peers/1", "peers": [], "known": 0, "dependent_on": None}
+        return {
+            "schema": "intentcast.peers/1",
+            "peers": [],
+            "unlinked": [],
+            "known": 0,
+            "dependent_on": None,
+        }
 
     monkeypatch.setattr(neighbour, "peers", peers)
 
