@@ -19,7 +19,7 @@ from enum import IntEnum, StrEnum
 
 
 class Severity(IntEnum):
-    """Fault points a reason costs the peer (docs/protocol/06-gossip.md, "Fault")."""
+    """Fault points a reason costs the peer (docs/protocol/06-gossip.md, "Standing")."""
 
     NONE = 0
     """Clock, quota or policy: never a fault."""

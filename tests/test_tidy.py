@@ -11,7 +11,7 @@ import ast
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -285,6 +285,46 @@ def test_every_page_is_reachable_from_the_index():
     fragments = set((ROOT / "docs" / "changes").glob("*.md"))
     pages = set((ROOT / "docs").rglob("*.md")) - fragments
     none_of(shown(page) for page in pages - seen)
+
+
+def sections_named() -> Iterator[tuple[Path, str, str]]:
+    """Give (file, page, section) of each page of `docs` that code names; section "" for none."""
+    named = re.compile(r'\b(docs/[\w/-]+\.md)\b((?:(?:,| and)\s+"[^"\n]+")*)')
+    for path in python_files("protocol", "node", "tests", "scripts"):
+        for page, sections in named.findall(path.read_text("utf-8")):
+            for section in re.findall(r'"([^"]+)"', sections) or [""]:
+                yield path, page, section
+
+
+def test_pages_that_code_names_hold_the_sections_it_names():
+    missing, seen = [], 0
+    for path, name, section in sections_named():
+        page = ROOT / name
+        text = page.read_text("utf-8") if page.is_file() else ""
+        headings = re.findall(r"^#+ +(.+?)\s*$", text, flags=re.MULTILINE)
+        seen += bool(section)
+        if not text or (section and section not in headings):
+            missing.append(f'{shown(path)}: {name}, "{section}"')
+    none_of(missing)
+    assert seen > 50
+
+
+def floors_of(package: str) -> list[set[str]]:
+    """List the floors of a package, high to low, as import-linter keeps them."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    [layers] = [
+        each["layers"] for each in settings["contracts"] if each.get("containers") == [package]
+    ]
+    return [set(re.findall(r"\w+", layer)) for layer in layers]
+
+
+@pytest.mark.parametrize("package", ["protocol", "node"])
+def test_architecture_page_has_the_floors_that_are_kept(package: str):
+    page = (ROOT / "docs" / "internals" / "architecture.md").read_text("utf-8")
+    section = page.split(f"\n## {package}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \| (.+?) \|", section, flags=re.MULTILINE)
+    assert [set(re.findall(r"`(\w+)`", rooms)) for _, rooms in rows] == floors_of(package)
+    assert [int(number) for number, _ in rows] == list(range(len(rows), 0, -1))
 
 
 def test_readme_says_it_in_its_first_line():

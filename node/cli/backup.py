@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from node.keystore import Keyring
 
 _VERIFY = "verify"
-_ENDING = ".icb"
 
 
 @click.command(short_help="Write a backup of this home, or check one.")

@@ -4,7 +4,7 @@ A stranger's record may name any host, and a name may lead anywhere: into this m
 network around it. Enters: the name of a host. Leaves: at most one IPv4 and one IPv6 address, both
 in the open Internet; the dial goes to these and asks no second time. Never here: a name of the
 owner's own choice, which may lead where it likes; an answer that is remembered.
-Source: docs/protocol/06-gossip.md, "Who is where".
+Source: docs/protocol/06-gossip.md, "Node records".
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A node that can be dialled carries everything. One that only dials asks for what
 answer; without a shop for no requests of others at all. What it publishes, what its talks need, and
 profiles, revokes and statements of keys come to it in any case. Enters: the owner's choice, the
 shop's reach. Leaves: an interest for the network. Never here: what an interest means.
-Source: docs/reference/settings.md, "interest".
+Source: docs/protocol/06-gossip.md, "Relays and leaves"; docs/reference/settings.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Enters: the owner's words. Leaves: documents. A shop is whoever sent an offer to a request of ours;
 what is said of it is what its own profile says and what was agreed here, no more. Never here: a
 judgement of anybody's but the owner's.
-Source: docs/reference/http-api.md, "People".
+Source: docs/reference/http-api.md, "Paths".
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ signed holds on one alone.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 
 from node.errors import ConfigError
@@ -24,24 +23,6 @@ _OBJECTS_ASKED = 20
 """Newest objects that are asked for the network of a home that does not know it; guess."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where a database comes from."""
-
-    id: bytes
-    """16 random bytes, made with the file; copies have the same."""
-    made_by: str
-    """The node that last ran on it, text form; empty before the first."""
-    net: str = ""
-    """The network it is of; empty before the first."""
-
-
-def origin_of(conn: sqlite3.Connection) -> Origin:
-    """Say where the database comes from."""
-    row = every(conn, "SELECT id, made_by, net FROM origin")[0]
-    return Origin(id=row["id"], made_by=row["made_by"], net=row["net"])
-
-
 def sign(conn: sqlite3.Connection, name: str) -> None:
     """Write down which node runs on it now."""
     conn.execute("UPDATE origin SET made_by = ?1 WHERE made_by <> ?1", (name,))
@@ -55,7 +36,7 @@ def settle_net(conn: sqlite3.Connection, net: str) -> None:
     Raises:
         ConfigError: E-HOME-NET.
     """
-    known = origin_of(conn).net or _net_of_objects(conn)
+    known = every(conn, "SELECT net FROM origin")[0]["net"] or _net_of_objects(conn)
     _require(known or net, net)
     conn.execute("UPDATE origin SET net = ?1 WHERE net <> ?1", (net,))
 

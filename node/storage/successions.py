@@ -107,11 +107,6 @@ def add_generation(conn: sqlite3.Connection, row: GenerationRow) -> None:
     )
 
 
-def generations(conn: sqlite3.Connection) -> list[GenerationRow]:
-    """List our generations after the first."""
-    return [_generation(row) for row in every(conn, _SELECT_GENERATIONS)]
-
-
 async def load_generations(db: aiosqlite.Connection) -> list[GenerationRow]:
     """List our generations after the first."""
     return [_generation(row) for row in await load_every(db, _SELECT_GENERATIONS)]

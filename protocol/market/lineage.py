@@ -19,7 +19,6 @@ from protocol import limits
 from protocol.objects.envelope import Verified
 from protocol.objects.succession import Revocation, Rotation
 
-Statement: TypeAlias = Verified[Rotation] | Verified[Revocation]
 Recorded: TypeAlias = Callable[[bytes], Sequence[Verified[Any]]]
 """Gives the statements of a key, the one recorded first first."""
 

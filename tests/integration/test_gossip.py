@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from node.errors import ConfigError, TransportError
-from node.storage import objects
 from protocol import work
-from protocol.channel.messages import Objects
+from protocol.channel.messages import Interest, Objects
 from protocol.channel.post import Put, PutDone
 from protocol.encoding import decode, encode
 from protocol.errors import Reason
@@ -195,17 +194,26 @@ async def test_who_cannot_be_reached_is_told_apart(build: Build):
 
 
 async def test_a_missing_object_is_asked_of_everybody(build: Build):
-    relay = await build("relay")
-    vendor = await build("vendor", relay, listens=False)
-    buyer = await build("buyer", relay, listens=False)
-    await until(lambda: relay.peer_count == 2)
-    profile = make_profile()
-    buyer.network.want(profile.id)
-    now_ms = vendor.clock.now().wall_ms
-    # Only on the vendor's disk and in nobody's table but its own, as after a lost push.
-    await vendor.storage.write(lambda conn: objects.insert(conn, profile, own=True, now_ms=now_ms))
-    vendor.network.publish(profile, profile.raw)
-    await until(lambda: buyer.has_heard(profile.id))
+    relays = [await build(f"relay{number}") for number in range(2)]
+    late = await build("late")
+    buyer = await build("buyer", listens=False)
+    # Casts of other things come by no way but the asking.
+    buyer.network.want_casts(Interest(categories=["books"], cells=None))
+    missing, other = (make_cast(nonce=bytes([n] * 16), category="electronics") for n in range(2))
+    book = make_cast(category="books")
+    for each in (missing, other, book):
+        await late.keep(each)
+    for relay in relays:
+        await buyer.network.dial(relay.address, relay.network.node_id)
+    await until(lambda: buyer.peer_count == 2)
+    assert not any(relay.network._meters.messages().get(("Want",)) for relay in relays)
+    buyer.network.want(missing.id)
+    await until(lambda: all(relay.network._meters.messages().get(("Want",)) for relay in relays))
+    assert not buyer.has_heard(missing.id), "nobody it was asked of has it"
+    await buyer.network.dial(late.address, late.network.node_id)
+    await until(lambda: buyer.has_heard(missing.id) and buyer.has_heard(book.id))
+    assert await buyer.raw_of(missing.id) == missing.raw
+    assert not buyer.has_heard(other.id)
 
 
 async def test_peers_are_added_by_address_and_key(build: Build):

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.options import ENDED, ENDED_TEXT, SEED_MAX, one_of, whole, writable
 from tests.rig.rigs import RIGS, run
 from tests.simulation.net.scenario import commit
 
@@ -37,19 +38,22 @@ def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.rig", description=__doc__)
     parser.add_argument("--short", action="store_true", help="small sizes")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--seed", type=whole(0, SEED_MAX), default=1)
     parser.add_argument(
-        "names", nargs="*", choices=[*RIGS, []], help="rigs; all when none is named"
+        "--json", type=writable, metavar="FILE", help="write the figures there as well"
     )
+    parser.add_argument(
+        "names", nargs="*", type=one_of(RIGS), metavar=f"{{{','.join(RIGS)}}}",
+        help="rigs; all when none is named",
+    )  # fmt: skip
     given = parser.parse_args()
-    names = given.names or list(RIGS)
+    names = list(dict.fromkeys(given.names)) or list(RIGS)
     with tempfile.TemporaryDirectory(prefix="intentcast-rig-") as folder:
         try:
             found = asyncio.run(_run(names, Path(folder), is_long=not given.short, seed=given.seed))
         except (KeyboardInterrupt, asyncio.CancelledError):
-            print("ended before its time", file=sys.stderr)
-            return 130
+            print(ENDED_TEXT, file=sys.stderr)
+            return ENDED
     print(f"seed {given.seed}, commit {commit()}")
     if given.json:
         given.json.write_text(json.dumps([each.document() for each in found], indent=1) + "\n")

@@ -129,10 +129,27 @@ def test_a_rig_without_its_sizes_is_named_broken():
     assert len(found.faults()) == 4
 
 
-def test_an_unknown_rig_is_refused():
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["fifty"], "invalid choice: 'fifty' (choose from forty, parted, dialonly)"),
+        (["--seed", "-1"], "'-1' is no whole number from 0"),
+        (["--json", "/nonexist/x.json"], "/nonexist/x.json cannot be written: No such file"),
+    ],
+)
+def test_words_it_cannot_follow_are_refused_before_anything_runs(words: list[str], told: str):
     said = subprocess.run(
-        [sys.executable, "-m", "tests.rig", "fifty"],
+        [sys.executable, "-m", "tests.rig", *words],
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
-    assert said.returncode == 2
-    assert "invalid choice" in said.stderr
+    assert (said.returncode, said.stdout) == (2, "")
+    assert told in said.stderr.splitlines()[-1]
+
+
+def test_the_rigs_are_named_and_nothing_else():
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.rig", "--help"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    assert "[{forty,parted,dialonly} ...]" in said.stdout
+    assert "[]" not in said.stdout

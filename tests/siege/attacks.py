@@ -7,7 +7,6 @@ memory grows by 64 MiB at most, and links that are provably at fault are closed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -134,13 +133,13 @@ async def _besiege(
 
 
 async def _forge(siege: Siege, before: Service, sizes: Sizes, folder: Path) -> Result:
-    file = forgeries(siege, folder, sizes.forged)
+    file = await forgeries(siege, folder, sizes.forged)
     name = f"{sizes.rate:,} forged signatures a second from 5 peers"
     return await _besiege(name, siege, before, sizes, "forge", file=file, rate=sizes.rate)
 
 
 async def _return(siege: Siege, before: Service, sizes: Sizes, folder: Path) -> Result:
-    file = forgeries(siege, folder, sizes.forged)
+    file = await forgeries(siege, folder, sizes.forged)
     name = f"{sizes.forged:,} forged signatures from 5 peers, under new keys again and again"
     return await _besiege(name, siege, before, sizes, "return", file=file, rate=sizes.rate)
 
@@ -198,12 +197,3 @@ async def run(name: str, sizes: Sizes, folder: Path) -> Result:
     async with laid(folder, **setting) as siege:
         before = await siege.serve(sizes.seconds)
         return await ATTACKS[name](siege, before, sizes, folder)
-
-
-async def run_all(sizes: Sizes, folder: Path, names: Sequence[str] = ()) -> list[Result]:
-    """Lay one siege after the other."""
-    found = []
-    for name in names or ATTACKS:
-        (folder / name).mkdir()
-        found.append(await run(name, sizes, folder / name))
-    return found

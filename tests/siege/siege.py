@@ -155,14 +155,14 @@ async def attack(deed: str, address: str, **options: Any) -> AsyncIterator[async
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).resolve().parents[2],
+        # Ctrl-C is for whoever began them: they end when their standard input does.
+        start_new_session=True,
     )
-
     assert process.stdout is not None
     assert process.stdin is not None
-    begun = await process.stdout.readline()
-    assert begun.decode().strip() == BEGUN
-    seen = asyncio.ensure_future(_told(process.stdout))
+    seen = asyncio.ensure_future(_told(process.stdout, begun := asyncio.Event()))
     try:
+        await begun.wait()
         yield seen
     finally:
         process.stdin.close()
@@ -175,11 +175,15 @@ async def attack(deed: str, address: str, **options: Any) -> AsyncIterator[async
         await asyncio.gather(seen, return_exceptions=True)
 
 
-async def _told(source: asyncio.StreamReader) -> Any:
+async def _told(source: asyncio.StreamReader, begun: asyncio.Event) -> Any:
+    """Read what attackers say: that they begin, and in the end what they saw."""
+    first = await source.readline()
+    begun.set()
+    assert first.decode().strip() == BEGUN
     return json.loads(await source.read() or b"{}")
 
 
-def forgeries(siege: Siege, folder: Path, count: int) -> Path:
+async def forgeries(siege: Siege, folder: Path, count: int) -> Path:
     """Write envelopes to a file: work that is proved, signatures that are not their author's."""
     made = []
     original = msgspec.msgpack.decode(make_cast(_FORGED_FROM, siege.minute))
@@ -189,6 +193,8 @@ def forgeries(siege: Siege, folder: Path, count: int) -> Path:
         signature = blake2b_256(number.to_bytes(8, "big")) + bytes(signing.SIGNATURE_BYTES - 32)
         nonce = work.solve(blake2b_256(signed, signature), target, tries=1 << 24)
         made.append(msgspec.msgpack.encode([signed, signature, nonce]))
+        # Some seconds of work: an order to end is heard meanwhile.
+        await asyncio.sleep(0)
     return written(folder / "forged", made)
 
 

@@ -1,4 +1,8 @@
-"""The command behind `scripts/simulate`: list the scenarios, run one, or measure all figures."""
+"""The command behind `scripts/simulate`: list the scenarios, run one, or measure all figures.
+
+Ends with 0 when all bounds were kept, 1 when one was missed, 2 when nothing was measured, 130 when
+it was ended before its time.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,18 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from tests.options import ENDED, ENDED_TEXT, SEED_MAX, whole, writable
 from tests.simulation.net import drawing, figures
 from tests.simulation.net import scenario as scenarios
+
+NODES_MAX = 100_000
+"""Ten times what was ever tried; a guess at what a big machine holds."""
+OBJECTS_MAX = 1_000_000
 
 
 def show_progress(at_us: int, end_us: int) -> None:
@@ -31,6 +41,9 @@ def run(chosen: argparse.Namespace) -> int:
         chosen.scenario, seed=chosen.seed, nodes=chosen.nodes, warm_up=chosen.warm_up,
         objects=chosen.objects, real=chosen.real or None,
     )  # fmt: skip
+    lack = figures.lack_of(scenario, scenario.population.nodes)
+    if lack:
+        return fail(f"{chosen.scenario} {lack}")
     print(scenario.title)
     begun = time.perf_counter()
     live = scenarios.Run(scenario)
@@ -38,8 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
     took = time.perf_counter() - begun
     if sys.stderr.isatty():
         print(file=sys.stderr)
-    figures = {**live.tally.figures(), **live.notes}
-    for name, value in figures.items():
+    for name, value in {**live.tally.figures(), **live.notes}.items():
         print(f"  {name:16} {value:12,.3f}")
     for name, count, size in live.tally.kinds():
         print(f"    {name:16} {count:>10,} {size:>14,} B")
@@ -50,13 +62,19 @@ def run(chosen: argparse.Namespace) -> int:
     for failure in live.failures:
         print(f"FAILED: {failure}")
     print(live.story(chosen.scenario))
+    is_about_deliveries = any(check.check == "delivered" for check in scenario.checks)
+    if is_about_deliveries and not (live.failures or live.tally.figures()["deliveries"]):
+        return fail("nothing was delivered, so nothing was measured: take more nodes")
     return 1 if live.failures else 0
 
 
 def measure(chosen: argparse.Namespace) -> int:
     """Measure the rows that were asked for, one after another, and print the table."""
-    wanted = chosen.only or [""]
-    rows = [row for row in figures.ROWS if any(each in row.name for each in wanted)]
+    rows = chosen.rows
+    for row in rows:
+        lack = row.scenario and figures.lack_of(scenarios.load(row.scenario), chosen.nodes)
+        if lack:
+            return fail(f"{row.name!r} {lack}")
     results: list[figures.Result] = []
     begun = time.perf_counter()
     for number, row in enumerate(rows):
@@ -80,6 +98,8 @@ def measure(chosen: argparse.Namespace) -> int:
     took_s = time.perf_counter() - begun
     print(f"{datetime.now(UTC):%Y-%m-%d}, commit {scenarios.commit()}, {took_s:,.0f} s")
     marks = [line[5] for result in results for line in figures.lines_of(result) if line[5]]
+    if not marks:
+        return fail("nothing was measured: these rows are measured elsewhere")
     missed = len([mark for mark in marks if mark.startswith("MISSED")])
     print(f"{missed} of {len(marks)} bounds missed")
     return 1 if missed else 0
@@ -105,37 +125,71 @@ def show_result(result: figures.Result) -> None:
         print(f"{'':34} {figures.command_of(result)}  ({result.took_s:.0f} s)", flush=True)
 
 
-def main() -> int:
-    """Read the command line."""
+def fail(sentence: str) -> int:
+    """Say why there is nothing to hold against a bound."""
+    print(sentence, file=sys.stderr)
+    return 2
+
+
+def page(file: Path) -> int:
+    """Print the table of figures that were kept."""
+    try:
+        print(figures.page_of(json.loads(file.read_text("utf-8"))))
+    except OSError as error:
+        return fail(f"{file} cannot be read: {error.strerror}")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return fail(f"{file} holds no figures: name what `figures --json FILE` wrote")
+    return 0
+
+
+def words() -> argparse.ArgumentParser:
+    """Say what may be asked."""
     parser = argparse.ArgumentParser(prog="scripts/simulate")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="name the scenarios")
     one = verbs.add_parser("run", help="run one scenario")
     one.add_argument("scenario", choices=scenarios.names())
-    one.add_argument("--seed", type=int)
-    one.add_argument("--nodes", type=int)
-    one.add_argument("--warm-up", type=int, dest="warm_up")
-    one.add_argument("--objects", type=int)
+    one.add_argument("--seed", type=whole(0, SEED_MAX))
+    one.add_argument("--nodes", type=whole(2, NODES_MAX))
+    one.add_argument("--warm-up", type=whole(0, OBJECTS_MAX), dest="warm_up")
+    one.add_argument("--objects", type=whole(1, OBJECTS_MAX))
     one.add_argument("--real", action="store_true", help="real signatures and work")
     every = verbs.add_parser("figures", help="measure every figure and hold it against its bound")
-    every.add_argument("--nodes", type=int, default=1_000)
-    every.add_argument("--seed", type=int, default=1)
-    every.add_argument("--only", action="append", help="rows whose name holds this")
-    every.add_argument("--json", type=Path, metavar="FILE")
-    every.add_argument("--svg", type=Path, metavar="FILE")
-    page = verbs.add_parser("page", help="write figures that were kept as JSON as a table")
-    page.add_argument("file", type=Path)
-    chosen = parser.parse_args()
+    every.add_argument("--nodes", type=whole(2, NODES_MAX), default=1_000)
+    every.add_argument("--seed", type=whole(0, SEED_MAX), default=1)
+    every.add_argument(
+        "--only", action="append", default=[], metavar="NAME",
+        help="the row of this name, or else those whose name holds it",
+    )  # fmt: skip
+    every.add_argument("--json", type=writable, metavar="FILE")
+    every.add_argument("--svg", type=writable, metavar="FILE")
+    table = verbs.add_parser("page", help="write figures that were kept as JSON as a table")
+    table.add_argument("file", type=Path)
+    return parser
+
+
+def main(words_given: Sequence[str] | None = None) -> int:
+    """Read the command line."""
+    parser = words()
+    chosen = parser.parse_args(words_given)
     if chosen.verb == "page":
-        print(figures.page_of(json.loads(chosen.file.read_text("utf-8"))))
-        return 0
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
+        return page(chosen.file)
     if chosen.verb == "list":
         for name in scenarios.names():
             print(f"{name:24} {scenarios.load(name).title}")
         return 0
-    return measure(chosen) if chosen.verb == "figures" else run(chosen)
+    if chosen.verb == "figures":
+        try:
+            chosen.rows = figures.rows_of(chosen.only)
+        except LookupError as error:
+            return fail(f"scripts/simulate figures: {error.args[0]}")
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
+    try:
+        return measure(chosen) if chosen.verb == "figures" else run(chosen)
+    except KeyboardInterrupt:
+        print(f"\n{ENDED_TEXT}" if sys.stderr.isatty() else ENDED_TEXT, file=sys.stderr)
+        return ENDED
 
 
 if __name__ == "__main__":

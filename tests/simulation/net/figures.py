@@ -9,13 +9,13 @@ Source: docs/reference/performance.md.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation import junk, letters
 from tests.simulation.net import hearsay, pairs
-from tests.simulation.net.scenario import Run, commit, load
+from tests.simulation.net.scenario import Run, Scenario, commit, load
 
 _VERDICTS = {"must": "met", "stretch": "met, stretch too", "MISSED": "not measured"}
 MORE = {"warm_up": 60, "objects": 30}
@@ -299,6 +299,31 @@ ROWS: tuple[Row, ...] = (
 )
 
 
+def rows_of(names: Sequence[str] = ()) -> list[Row]:
+    """Choose rows, in their order; all when no name is given.
+
+    Args:
+        names: each of one row, or else a part of the names of some.
+
+    Raises:
+        LookupError: a name is part of none; the sentence lists all rows.
+    """
+    chosen: set[str] = set()
+    for name in names:
+        known = [row.name for row in ROWS]
+        found = {name} if name in known else {each for each in known if name in each}
+        if not found:
+            raise LookupError("\n  ".join([f"no row is named {name!r}; there are:", *known]))
+        chosen |= found
+    return [row for row in ROWS if row.name in chosen or not names]
+
+
+def lack_of(scenario: Scenario, nodes: int) -> str:
+    """Say what a scenario needs more of; nothing when it can be tried among so many."""
+    least = scenario.nodes_min
+    return f"needs {least} nodes or more, not {nodes}" if nodes < least else ""
+
+
 def measure(
     row: Row, *, nodes: int, seed: int, each: Callable[[int, int], None] | None = None
 ) -> Result:
@@ -423,6 +448,7 @@ def page_of(document: dict[str, Any]) -> str:
         lines += [f"| | {note} | | | | | |" for note in notes]
     sizes = {row["nodes"] for row in document["rows"] if row["nodes"] > 2}
     size = f" --nodes {sizes.pop()}" if len(sizes) == 1 else ""
-    seeds = sorted({row["seed"] for row in document["rows"]})
-    told = f"Seed {seeds[0]}, commit {document['commit']}; each row again with"
-    return "\n".join([*lines, "", f'{told} `scripts/simulate figures{size} --only "NAME"`.'])
+    seed = min(row["seed"] for row in document["rows"])
+    told = f"Seed {seed}, commit {document['commit']}; each row again with"
+    again = f'`scripts/simulate figures{size} --seed {seed} --only "NAME"`'
+    return "\n".join([*lines, "", f"{told} {again}."])

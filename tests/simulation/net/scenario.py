@@ -117,6 +117,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     title: str
     """What is tried, in a sentence."""
+    nodes_min: int = 2
+    """Among fewer it cannot be tried."""
     terrain: str = "wan"
     """`wan`, `rig` or `loopback`."""
     seed: int = 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Self
 
 import pytest
@@ -21,15 +22,17 @@ from protocol.ids import NodeId
 HEARSAY = [errand for errand in Errand if errand.is_hearsay]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port: int = held.getsockname()[1]
-        return port
+@contextmanager
+def deaf_port() -> Iterator[int]:
+    """Hold a port at which nobody listens, so that nobody else can come to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 async def test_nobody_there(town):
-    with pytest.raises(TransportError, match="no node answers at") as caught:
-        await town("ana").dialer.dial(f"127.0.0.1:{free_port()}")
+    with deaf_port() as port, pytest.raises(TransportError, match="no node answers at") as caught:
+        await town("ana").dialer.dial(f"127.0.0.1:{port}")
     assert caught.value.code == "E-PEER-LOST"
     assert caught.value.fix
 
@@ -246,6 +249,11 @@ async def test_peer_that_dialled_us_is_not_dialled(town):
     assert await bo.dialer.dial(ana.address, ana.id) is bo.opened[0]
 
 
+def hashes_of(citizen) -> list[bytes]:
+    """Name its open links: both ends of one give the same name."""
+    return [link.handshake_hash for link in citizen.links]
+
+
 @pytest.mark.parametrize("attempt", range(3))
 async def test_both_dial_at_once_and_one_link_stays(town, attempt: int):
     ana, bo = await town(f"ana {attempt}").listen(), await town(f"bo {attempt}").listen()
@@ -254,9 +262,10 @@ async def test_both_dial_at_once_and_one_link_stays(town, attempt: int):
         bo.dialer.dial(ana.address, ana.id),
         return_exceptions=True,
     )
-    await asyncio.sleep(0.05)
-    [at_ana], [at_bo] = list(ana.links), list(bo.links)
-    assert at_ana.handshake_hash == at_bo.handshake_hash
+    async with asyncio.timeout(5):
+        while not (hashes := hashes_of(ana)) or hashes != hashes_of(bo):
+            await asyncio.sleep(0.005)
+    [at_ana] = ana.links
     assert at_ana.outbound == (ana.id < bo.id)
     for citizen in (ana, bo):
         # Whoever was told of two links was told of the end of one, before the other.
@@ -319,14 +328,13 @@ async def test_reconnect_does_not_wait(town, monkeypatch):
     monkeypatch.setattr(dialer, "BACKOFF_S", 1_000_000.0)
     monkeypatch.setattr(dialer, "BACKOFF_S_MAX", 1_000_000.0)
     ana, bo = town("ana"), town("bo")
-    bo.port = free_port()
-    ana.dialer.keep(bo.address)
-    [kept] = ana.dialer.kept
-    async with asyncio.timeout(5):
-        while not kept.failures:
-            await asyncio.sleep(0.005)
+    with deaf_port() as bo.port:
+        ana.dialer.keep(bo.address)
+        [kept] = ana.dialer.kept
+        async with asyncio.timeout(5):
+            while not kept.failures:
+                await asyncio.sleep(0.005)
     await bo.listen()
-    await asyncio.sleep(0.02)
     assert ana.opened == []
     ana.dialer.reconnect()
     await ana.until(lambda: ana.opened)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from node.errors import TransportError
+from node.network.connection import Connection
 from node.network.errands import Errand
 from protocol import limits
 from protocol.channel.frames import unpack_frame
@@ -244,48 +247,83 @@ async def test_a_guest_makes_a_relay_ask_few_of_its_peers_and_once(tmp_path: Pat
         await each.close()
 
 
-@pytest.mark.parametrize("by_tunnel", [True, False], ids=["tunnels", "records alone"])
 async def test_a_place_that_a_stranger_names_often_is_dialled_seldom(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_tunnel: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    heard: list[bytes] = []
+    """By itself: the second time comes, and not before its pause is over."""
+    async with nobodys_place() as (place, heard_s):
+        relay, guest, _ = await stranger(tmp_path, monkeypatch)
+        for number in range(20):
+            tell(relay, guest, number, place)
+        await until(lambda: len(heard_s) >= 2)
+        assert heard_s[1] - heard_s[0] > limits.dial_backoff_ms_min / 2_000
+        for each in (guest, relay):
+            await each.close()
+
+
+async def test_tunnels_to_a_place_that_a_stranger_names_dial_it_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with nobodys_place() as (place, heard_s):
+        relay, guest, link = await stranger(tmp_path, monkeypatch)
+        monkeypatch.setattr(relay.network._pump, "_dial", lambda _action: None)
+        asks = []
+        for number in range(20):
+            key = tell(relay, guest, number, place)
+            asks.append(link.request(TunnelOpen(tunnel=2 * number + 1, key=key), 5_000))
+        answers = await asyncio.gather(*asks)
+        assert {type(answer) for answer in answers} == {Refused}, "each was dealt with"
+        assert 1 <= len(heard_s) <= 3
+        for each in (guest, relay):
+            await each.close()
+
+
+@asynccontextmanager
+async def nobodys_place() -> AsyncIterator[tuple[str, list[float]]]:
+    """Have a place where no node is; the list has the moments when somebody dialled it."""
+    heard_s: list[float] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readline())
+        heard_s.append(asyncio.get_running_loop().time())
+        await reader.readline()
         writer.close()
 
     third = await asyncio.start_server(serve, "127.0.0.1", 0)
-    place = f"127.0.0.1:{third.sockets[0].getsockname()[1]}"
+    try:
+        yield f"127.0.0.1:{third.sockets[0].getsockname()[1]}", heard_s
+    finally:
+        third.close()
+
+
+async def stranger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Cottage, Cottage, Connection]:
+    """Open a relay and a guest of its that dials nobody else, and give their link."""
     relay, guest = Cottage("relay", tmp_path), Cottage("guest", tmp_path, listens=False)
     await relay.open()
     await guest.open()
     await guest.network.dial(relay.address, relay.network.node_id)
     await until(lambda: relay.peer_count == 1)
+    monkeypatch.setattr(guest.network._pump, "_dial", lambda _action: None)
     link = guest.network.link_to(relay.network.node_id)
     assert link is not None
-    monkeypatch.setattr(guest.network._pump, "_dial", lambda _action: None)
-    if by_tunnel:
-        monkeypatch.setattr(relay.network._pump, "_dial", lambda _action: None)
-    for number in range(20):
-        key = NodeId(bytes([number]) * 32)
-        record = sign_record(
-            net=NET,
-            key=key,
-            addresses=[place],
-            roles=[Role.RELAY],
-            seq=1,
-            at=relay.clock.now().wall_ms,
-            seed=bytes([number]) * 32,
-        )
-        peer = PeerId(guest.network.node_id)
-        relay.network._pump.feed(RecordFound(peer=peer, raw=record.raw))
-        if by_tunnel:
-            link.send(TunnelOpen(request=number, tunnel=2 * number + 1, key=key))
-    await asyncio.sleep(1.2)
-    third.close()
-    for each in (guest, relay):
-        await each.close()
-    assert 1 <= len(heard) <= 3
+    return relay, guest, link
+
+
+def tell(relay: Cottage, guest: Cottage, number: int, place: str) -> NodeId:
+    """Let the guest name a made-up node at a place."""
+    key = NodeId(bytes([number]) * 32)
+    record = sign_record(
+        net=NET,
+        key=key,
+        addresses=[place],
+        roles=[Role.RELAY],
+        seq=1,
+        at=relay.clock.now().wall_ms,
+        seed=bytes([number]) * 32,
+    )
+    relay.network._pump.feed(RecordFound(peer=PeerId(guest.network.node_id), raw=record.raw))
+    return key
 
 
 async def test_a_leaf_hears_of_what_it_asked_for_and_of_the_rest_when_it_asks_for_all(

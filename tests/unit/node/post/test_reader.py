@@ -8,7 +8,7 @@ from dataclasses import replace
 from node.errors import TransportError
 from node.storage import boxes_own
 from protocol.channel.messages import Refused
-from protocol.channel.post import BoxChallenge, BoxRead, Letters
+from protocol.channel.post import BoxChallenge, BoxOpen, BoxRead, Letters
 from protocol.errors import Reason
 from tests.unit.node.post.town import DAY_MS, Citizen, Town, eventually
 
@@ -92,11 +92,22 @@ async def test_a_mailbox_that_refuses_is_left_alone_for_a_while(town: Town, monk
     assert way not in ana.post.failing_since
 
 
-async def test_a_mailbox_that_will_not_open_the_box_is_asked_again_later(town: Town):
+async def test_a_mailbox_that_will_not_open_the_box_is_asked_again_later(town: Town, monkeypatch):
     bo = await town.citizen("vendor_bo", own_only=True)
     ana = await town.citizen("buyer_ana")
+    opens = []
+    answer = bo.post.mailbox.answer
+
+    async def counted(session, ask):
+        if isinstance(ask, BoxOpen):
+            opens.append(ask)
+        return await answer(session, ask)
+
+    monkeypatch.setattr(bo.post.mailbox, "answer", counted)
     await ana.post.watch(ana.own_box(bo))
     await eventually(lambda: (ana.reader, bo.node_id) in ana.post.failing_since)
+    await eventually(lambda: len(opens) >= 2)
+    assert (ana.reader, bo.node_id) in ana.post.failing_since
 
 
 async def test_a_link_that_comes_up_ends_the_wait(town: Town):

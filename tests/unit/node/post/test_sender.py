@@ -321,8 +321,8 @@ async def test_failures_are_remembered_within_a_bound(town: Town, monkeypatch):
 
 
 async def test_a_silent_mailbox_holds_up_no_letter_to_another(town: Town, monkeypatch):
-    monkeypatch.setattr("node.post.sender.ASK_MS", 50)
-    monkeypatch.setattr("node.post.sender._STEPS_MAX", 2)
+    # Longer than the test waits: who asks the silent one keeps its place.
+    monkeypatch.setattr("node.post.sender.ASK_MS", 60_000)
     monkeypatch.setattr("node.post.sender.PUTS_PER_MAILBOX", 1)
     silent = await town.citizen("mailbox_silent", serve=True)
     mia = await town.citizen("mailbox_mia", serve=True)
@@ -331,9 +331,13 @@ async def test_a_silent_mailbox_holds_up_no_letter_to_another(town: Town, monkey
     reply = await ana.open_box(mia)
     wire = await bo.network.connect(silent.node_id)
     wire.other.refuses = True
-    for number in range(20):
-        await bo.send(f"junk {number}", ana, ana.reply(ana.own_box(silent)))
+    junk = [
+        await bo.send(f"junk {number}", ana, ana.reply(ana.own_box(silent))) for number in range(20)
+    ]
+    await eventually(lambda: wire._asked and set(junk) <= bo.post._sender._working)
     await bo.until_acked(await bo.send("an offer", ana, reply))
+    assert wire._asked, "the silent mailbox was asked all the while"
+    assert [(await bo.row(each)).tries for each in junk] == [0] * len(junk)
 
 
 async def test_a_mailbox_that_never_answers_holds_up_one_handful_of_letters(
