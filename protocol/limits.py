@@ -54,7 +54,7 @@ handshake_bytes_max: Final = 8 * 1024
 handshake_ms_max: Final = 10_000
 """Time a handshake may take."""
 peer_stall_ms: Final = 20_000
-"""A peer that takes no byte for this long goes."""
+"""A peer that has not taken a whole frame within this time goes."""
 outbound_links: Final = 10
 """Outbound links a node keeps."""
 inbound_links_max: Final = 64

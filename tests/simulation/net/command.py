@@ -102,7 +102,7 @@ def measure(chosen: argparse.Namespace) -> int:
         return fail("nothing was measured: these rows are measured elsewhere")
     missed = len([mark for mark in marks if mark.startswith("MISSED")])
     print(f"{missed} of {len(marks)} bounds missed")
-    return 1 if missed else 0
+    return 1 if missed or any(result.failures for result in results) else 0
 
 
 def show_row(name: str, number: int, count: int, at_us: int, end_us: int) -> None:
