@@ -91,12 +91,20 @@ box_bytes_max: Final = 1024 * 1024
 """Bytes waiting in one box."""
 mailbox_bytes_max: Final = 1024 * 1024 * 1024
 """Letters and receipts of others that one mailbox keeps, over all its boxes; guess."""
+mailbox_short_percent: Final = 80
+"""So full a mailbox is short of room: a letter owes more work, by a bit for each percent, and old
+ones go; guess."""
+letter_kept_ms: Final = 30 * 86_400_000
+"""Letters and receipts older than this make room where a mailbox is short of it: a reader may be
+away for some weeks; guess."""
 depositor_letters_max: Final = 8
 """Unreceipted letters one connection may hold in one box."""
 boxes_served_max: Final = 100_000
 """Boxes one mailbox node keeps open; guess."""
 put_bits_min: Final = 8
 """Work over (mailbox, reader, letter hash)."""
+put_share_bytes: Final = 4_096
+"""A box's bytes over its letters: a letter owes a bit more for each doubling of its size beyond."""
 box_open_bits_main: Final = 16
 """Work of a BoxOpen in `net=main`."""
 box_open_bits_other: Final = 8
@@ -187,8 +195,9 @@ opened_chars_max: Final = 2_000
 """Characters of one disclosed value."""
 receipt_pad_bytes: Final = 256
 """A receipt's plaintext is a multiple of this; one step in practice."""
-put_bits_max: Final = 16
-"""Most work our sender does for a place in a full box; guess."""
+put_bits_max: Final = 22
+"""Most work our sender does for a place in a full box: three seconds of a processor, and whoever
+would keep it out has to do as much for each 4 KiB of the box; guess."""
 post_questions_max: Final = 64
 """Post questions of one link a mailbox works on at a time; guess."""
 parked_letters_max: Final = 256

@@ -35,6 +35,15 @@ def _ceil_log2(numerator: int, step: int) -> int:
     return ((numerator - 1) // step).bit_length()
 
 
+def put_surplus_bits(size: int) -> int:
+    """Give what a letter owes beyond a small one for the same place in a full box.
+
+    Args:
+        size: bytes of the letter, 1 or more.
+    """
+    return _ceil_log2(size, limits.put_share_bytes)
+
+
 def required_bits(net: str, signed_bytes: int, life_ms: int) -> int:
     """Work a public object owes: base, more for size and for life, at most base + 4.
 

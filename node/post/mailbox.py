@@ -69,7 +69,7 @@ _LETTERS_BYTES_MAX: Final = limits.message_bytes_max - 64
 """Room for letters in one answer, their message's other fields aside."""
 _LETTER_HEAD_BYTES: Final = 3
 _SWEEP_S: Final = 600.0
-"""How often boxes whose time is over are emptied."""
+"""How often boxes whose time is over are emptied, and room is made where it is short."""
 _MS: Final = 1_000
 
 T = TypeVar("T")
@@ -139,17 +139,25 @@ class Mailbox:
         self._waiting: dict[bytes, set[asyncio.Event]] = {}
 
     async def run(self) -> None:
-        """Empty boxes whose time is over, now and then; never ends by itself."""
+        """Empty boxes whose time is over and make room, now and then; never ends by itself."""
         while True:
             try:
                 if self._clock_holds():
                     await self._storage.write(self._sweep, promise=False)
+                    while gone := await self._storage.write(self._make_room, promise=False):
+                        _LOG.info("room is short: %d old letters and receipts went", gone)
             except StorageError as error:
                 _LOG.error("boxes cannot be swept: %s", error)
             await asyncio.sleep(_SWEEP_S)
 
     def _sweep(self, conn: sqlite3.Connection) -> None:
         rows.sweep(conn, self._clock.now().wall_ms)
+
+    def _make_room(self, conn: sqlite3.Connection) -> int:
+        """Let old letters go while the mailbox is short of room; give how many went."""
+        kept_max = limits.mailbox_bytes_max * limits.mailbox_short_percent // 100
+        excess = rows.bytes_kept(conn) - kept_max
+        return rows.make_room(conn, excess, self._clock.now().wall_ms) if excess > 0 else 0
 
     async def answer(self, session: Session, ask: Ask) -> Answer:
         """Answer one question; never raises for what a peer asked.
@@ -232,12 +240,13 @@ class Mailbox:
         ).verify(ask.signature)
         after = session.given.get(ask.reader, 0) if ask.wait_ms else 0
         _remember(session.given, ask.reader, after)
-        wall_ms = self._clock.now().wall_ms
-        other_ms = self._readership.note(ask.reader, session.peer_id, wall_ms)
         state = await self._storage.read(lambda db: rows.load_state(db, ask.reader))
-        refused = rules.decide_read(state, now_ms=self._clock.now().wall_ms)
+        wall_ms = self._clock.now().wall_ms
+        refused = rules.decide_read(state, now_ms=wall_ms)
         if refused is not None:
             return _no(ask, refused.reason, refused.detail)
+        # Any key proves to be itself: only readers of boxes kept here are worth remembering.
+        other_ms = self._readership.note(ask.reader, session.peer_id, wall_ms)
         found, more = await self._page_or_wait(ask, after)
         if found:
             _remember(session.given, ask.reader, found[-1].seq)

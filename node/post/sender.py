@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
@@ -21,7 +21,7 @@ from node.crashpoint import crashpoint
 from node.entropy import Entropy
 from node.errors import KeystoreError, StorageError, TransportError
 from node.post.carrier import ASK_MS, Carrier, Keys, Link, Spawner
-from node.post.labour import labour
+from node.post.labour import Bench, labour
 from node.post.retry import Backoff
 from node.storage import audit, outbox, wanted
 from node.storage.database import Storage
@@ -34,6 +34,7 @@ from protocol.errors import LocalProtocolError, Reason, RemoteProtocolError
 from protocol.ids import NodeId, ObjectId
 from protocol.post.mailbox import put_digest
 from protocol.post.receipt import check_receipt, open_receipt
+from protocol.work import put_surplus_bits
 
 if TYPE_CHECKING:
     # Named in types only: SQL is spoken in `node.storage` alone.
@@ -46,8 +47,15 @@ _STEPS_MAX: Final = 64
 """Letters worked on at a time; guess."""
 _TRACKED_MAX: Final = 1_000
 """Pending letters known at start to be hurried when a mailbox comes into reach; guess."""
-_PUT_AGAIN_MS: Final = 30 * 60_000
-"""A mailbox may have dropped the letter, for another or for want of a parent: it is put again."""
+_PUT_AGAIN_MS: Final = 3 * 60_000
+"""A mailbox may have dropped the letter, for another or for want of a parent: it is put again after
+this, and after waits that double; a mailbox that holds it still keeps it as it is; guess."""
+_PUT_AGAIN_MS_MAX: Final = 30 * 60_000
+"""The longest such wait."""
+_CLIMB_BITS: Final = 2
+"""What a letter brings more after a mailbox had no room for it; guess."""
+_LIGHT_BITS_MAX: Final = 16
+"""Work done at once, 0.1 s; more waits for its turn at the bench."""
 _JUMP_MS: Final = 60_000
 """A wall clock that moves this far against the other one makes everything due."""
 _DOWN_MAX: Final = 4_096
@@ -78,17 +86,38 @@ class _Down:
 
 
 @dataclass(slots=True, kw_only=True)
+class _Place:
+    """What one run knows of a sealed letter at one mailbox."""
+
+    bits: int
+    """Work to bring."""
+    start: int = 0
+    """Where the search for that work goes on: no smaller number does."""
+    put_ms: int | None = None
+    """Monotonic time of the last put."""
+    again_ms: int = 0
+    """How long after that it is put again; 0 where the mailbox did not take it last time."""
+    refusal: Reason | None = None
+    """Why it will never take the letter as things stand, by its last word."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the mailbox held the letter when it was asked last."""
+        return self.put_ms is not None and self.again_ms > 0
+
+
+@dataclass(slots=True, kw_only=True)
 class _Progress:
     """What one run knows of a sealed letter; a restart loses it, and asks a few questions more."""
 
     letter_hash: bytes
-    mailboxes: Sequence[NodeId]
-    put_ms: dict[NodeId, int] = field(default_factory=dict)
-    """Mailbox -> monotonic time of the last put."""
-    bits: dict[NodeId, int] = field(default_factory=dict)
-    """Mailbox -> work, where its box was full."""
-    refusals: dict[NodeId, Reason] = field(default_factory=dict)
-    """Mailbox -> why it will never take the letter as things stand, by its last word."""
+    reader: bytes
+    places: dict[NodeId, _Place]
+    """One for each mailbox of the letter."""
+    is_climbing: bool = False
+    """Whether some mailbox is to be asked again soon, with more work."""
+    is_at_bench: bool = False
+    """Whether hard work is done for it."""
     has_ended: bool = False
 
 
@@ -136,6 +165,7 @@ class Sender:
         self._keys = keys
         self._backoff = backoff
         self._on_ended = on_ended
+        self._bench = Bench()
         self._nudged = asyncio.Event()
         self._expire_ms = 0
         self._slots: WeakValueDictionary[NodeId, asyncio.Semaphore] = WeakValueDictionary()
@@ -168,7 +198,7 @@ class Sender:
         hurried = {
             envelope_id
             for envelope_id, progress in self._progress.items()
-            if node_id in progress.mailboxes
+            if node_id in progress.places
         }
         if hurried:
             self._hurried |= hurried
@@ -272,8 +302,11 @@ class Sender:
 
     def _track(self, row: Outgoing) -> _Progress:
         progress = self._progress.get(row.envelope_id)
-        if progress is None or progress.letter_hash != row.letter_hash:
-            progress = _Progress(letter_hash=row.letter_hash, mailboxes=row.mailboxes)
+        is_same = progress is not None and progress.letter_hash == row.letter_hash
+        if progress is None or not is_same or progress.places.keys() != set(row.mailboxes):
+            bits = limits.put_bits_min + put_surplus_bits(max(1, len(row.letter)))
+            places = {mailbox: _Place(bits=bits) for mailbox in row.mailboxes}
+            progress = _Progress(letter_hash=row.letter_hash, reader=row.reader, places=places)
             self._progress[row.envelope_id] = progress
         return progress
 
@@ -284,12 +317,13 @@ class Sender:
     async def _step(self, row: Outgoing) -> None:
         """Visit every mailbox of a letter once, then set the time of the next round."""
         progress = self._track(row)
+        progress.is_climbing = False
         try:
             if not outbox.is_whole(row):
                 await self._note_damaged(row)
             await asyncio.gather(*(self._visit(row, progress, box) for box in row.mailboxes))
             if not progress.has_ended and not await self._is_given_up(row, progress):
-                await self._count_try(row)
+                await self._count_try(row, is_climbing=progress.is_climbing)
         except StorageError as error:
             _LOG.error("the outbox cannot be written: %s", error)
             await asyncio.sleep(self._backoff.base_ms / _MS)
@@ -303,14 +337,16 @@ class Sender:
         One that does not answer may still take it; and until the bound its reader may open the box
         again, or say where it is now.
         """
-        is_refused = all(mailbox in progress.refusals for mailbox in row.mailboxes)
+        refusals = [place.refusal for place in progress.places.values()]
+        is_refused = None not in refusals
+        was_put = any(place.put_ms is not None for place in progress.places.values())
         is_noted = row.refused_since is not None
         now_ms = self._clock.now().wall_ms
         since = now_ms if row.refused_since is None else row.refused_since
         is_over = is_refused and self._clock_holds() and now_ms - since >= limits.letter_refused_ms
-        if not is_over and is_noted == (is_refused or not progress.put_ms):
+        if not is_over and is_noted == (is_refused or not was_put):
             return False
-        reason = progress.refusals[row.mailboxes[0]].value if is_refused else ""
+        reason = "" if refusals[0] is None else refusals[0].value
 
         def change(conn: sqlite3.Connection) -> bool:
             if not _is_current(conn, row):
@@ -328,9 +364,11 @@ class Sender:
             self._ended(row, "refused")
         return ended
 
-    async def _count_try(self, row: Outgoing) -> None:
+    async def _count_try(self, row: Outgoing, *, is_climbing: bool = False) -> None:
         now_ms = self._clock.now().wall_ms
-        wait_ms = self._backoff.wait_ms(row.tries + 1, self._entropy)
+        # There are few steps to climb, and time is lost to whoever would keep the letter out.
+        tries = 1 if is_climbing else row.tries + 1
+        wait_ms = self._backoff.wait_ms(tries, self._entropy)
 
         def count(conn: sqlite3.Connection) -> None:
             # A letter sealed anew meanwhile is due at once: its time stays as it is.
@@ -388,29 +426,65 @@ class Sender:
     def _is_put_due(self, row: Outgoing, progress: _Progress, mailbox: NodeId) -> bool:
         if not outbox.is_whole(row):
             return False
-        put_ms = progress.put_ms.get(mailbox)
-        return put_ms is None or self._clock.now().mono_ms - put_ms >= _PUT_AGAIN_MS
+        place = progress.places[mailbox]
+        return place.put_ms is None or self._clock.now().mono_ms - place.put_ms >= place.again_ms
 
     async def _put(self, row: Outgoing, progress: _Progress, mailbox: NodeId, link: Link) -> None:
-        bits = progress.bits.get(mailbox, limits.put_bits_min)
-        digest = put_digest(mailbox, row.reader, row.letter_hash)
-        nonce = await labour(digest, bits)
+        place = progress.places[mailbox]
+        nonce = await self._work(progress, place, put_digest(mailbox, row.reader, row.letter_hash))
+        if nonce is None:
+            return
         crashpoint("post.before_put")
         answer = await link.request(Put(reader=row.reader, letter=row.letter, work=nonce), ASK_MS)
         match answer:
             case PutDone(letter_hash=held) if held == row.letter_hash:
-                progress.put_ms[mailbox] = self._clock.now().mono_ms
-                progress.refusals.pop(mailbox, None)
+                place.put_ms = self._clock.now().mono_ms
+                place.again_ms = min(max(_PUT_AGAIN_MS, 2 * place.again_ms), _PUT_AGAIN_MS_MAX)
+                place.refusal = None
                 crashpoint("post.after_put")
                 await self._note_put(row, mailbox)
             case Refused(reason=Reason.QUOTA):
-                # The next try brings more work, which ranks higher in a full box.
-                progress.bits[mailbox] = min(bits + 1, limits.put_bits_max)
-                progress.refusals.pop(mailbox, None)
+                # If it was put before, it went: a letter that is held is put whatever its work.
+                place.again_ms = 0
+                place.refusal = None
+                self._climb(progress, place, mailbox)
             case Refused(reason=Reason.NOT_OPEN | Reason.POLICY as reason):
-                progress.refusals[mailbox] = reason
+                place.refusal = reason
             case _:
                 _LOG.info("mailbox %s did not take a letter: %s", mailbox.hex()[:8], answer)
+
+    async def _work(self, progress: _Progress, place: _Place, digest: bytes) -> bytes | None:
+        """Do the work a place costs; None when that is much and has to wait for its turn."""
+        nonce: bytes | None = None
+        if place.bits <= _LIGHT_BITS_MAX:
+            nonce = await labour(digest, place.bits, start=place.start)
+        elif progress.is_at_bench:
+            # Another mailbox of the same letter is before this one: that ends with this visit.
+            progress.is_climbing = True
+        else:
+            progress.is_at_bench = True
+            try:
+                nonce = await self._bench.labour(digest, place.bits, start=place.start)
+            finally:
+                progress.is_at_bench = False
+        if nonce is not None:
+            place.start = int.from_bytes(nonce, "big")
+        return nonce
+
+    def _climb(self, progress: _Progress, place: _Place, mailbox: NodeId) -> None:
+        """Bring more work next time, which ranks higher in a full box."""
+        if place.bits >= limits.put_bits_max:
+            return
+        held = sum(
+            other.reader == progress.reader
+            and mailbox in other.places
+            and other.places[mailbox].is_held
+            for other in self._progress.values()
+        )
+        # Where as many of ours wait as one depositor may have, work changes nothing.
+        if held < limits.depositor_letters_max:
+            place.bits = min(place.bits + _CLIMB_BITS, limits.put_bits_max)
+            progress.is_climbing = True
 
     async def _note_put(self, row: Outgoing, mailbox: NodeId) -> None:
         if mailbox in row.put_at:

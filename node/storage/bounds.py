@@ -70,6 +70,9 @@ sealed_kept_ms: Final = 30 * DAY_MS
 """How long a sealed object outlives its expiry, so that a late copy is known."""
 sweep_rows_max: Final = 1_000
 """Rows one sweep removes, so that no transaction holds the writer for long."""
+room_rows_max: Final = 100
+"""Letters, some of 56 KiB, that a mailbox short of room lets go in one change, and as many
+receipts; it goes on in the next."""
 
 dropped_per_party_max: Final = 64
 """Refused objects of one party of a thread that are remembered as known; the oldest go."""

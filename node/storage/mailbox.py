@@ -15,6 +15,7 @@ import aiosqlite
 
 from node.storage import bounds, sizes
 from node.storage.columns import changed, every, load_every, load_one, one
+from protocol import limits
 from protocol.ids import LetterHash, NodeId, SigningKey
 from protocol.post.mailbox import BoxState, HeldLetter
 
@@ -54,6 +55,10 @@ WHERE l.reader = ? AND b.until > ? AND l.seq > ? ORDER BY l.seq LIMIT ?
 """
 _SELECT_HELD = """
 SELECT letter_hash, bits, length(letter) AS size FROM served_letters WHERE reader = ? ORDER BY seq
+"""
+_SELECT_OLDEST = """
+SELECT seq, put_ms, length({body}) AS size FROM {table}
+WHERE reader NOT IN (SELECT reader FROM boxes_own) ORDER BY seq LIMIT ?
 """
 
 
@@ -150,6 +155,31 @@ def sweep(conn: sqlite3.Connection, now_ms: int) -> list[SigningKey]:
         (now_ms, bounds.sweep_rows_max),
     )
     return [SigningKey(row["reader"]) for row in rows]
+
+
+def make_room(conn: sqlite3.Connection, excess: int, now_ms: int) -> int:
+    """Let go what has lain here for `limits.letter_kept_ms`; for a mailbox short of room.
+
+    The oldest letters go first, then the oldest receipts. What is for ourselves stays.
+
+    Args:
+        conn: inside a change.
+        excess: bytes that are to go; no more do, to one letter or receipt.
+        now_ms: wall clock, Unix ms.
+
+    Returns:
+        How many went, `bounds.room_rows_max` of each at most; 0 when nothing more may go.
+    """
+    gone = 0
+    for table, body in (("served_letters", "letter"), ("served_receipts", "receipt")):
+        # By the order of arrival, which has an index; no more than these are looked at.
+        sql = _SELECT_OLDEST.format(table=table, body=body)
+        for row in every(conn, sql, (bounds.room_rows_max,)):
+            if excess > 0 and row["put_ms"] <= now_ms - limits.letter_kept_ms:
+                conn.execute(f"DELETE FROM {table} WHERE seq = ?", (row["seq"],))  # noqa: S608
+                excess -= row["size"]
+                gone += 1
+    return gone
 
 
 # --- letters -------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def put_digest(mailbox: bytes, reader: bytes, letter: bytes) -> bytes:
 
 
 def check_put_work(digest: bytes, nonce: bytes) -> int:
-    """Count a depositor's bits, which rank the letter when its box is full.
+    """Count a depositor's bits; `letter_rank` says what they are worth when the box is full.
 
     Raises:
         ObjectError: BAD_WORK below `limits.put_bits_min`.
@@ -151,6 +151,16 @@ def check_put_work(digest: bytes, nonce: bytes) -> int:
             Reason.BAD_WORK, f"{bits} bits, {limits.put_bits_min} are due", field="work"
         )
     return bits
+
+
+def letter_rank(bits: int, size: int) -> int:
+    """Weigh a depositor's work by the room it asks for: a letter of twice the size owes twice.
+
+    Args:
+        bits: work that was done.
+        size: bytes of the letter.
+    """
+    return bits - work.put_surplus_bits(size)
 
 
 # --- decisions ---------------------------------------------------------------------------------
@@ -166,6 +176,11 @@ class HeldLetter:
     """Its depositor's work."""
     size: int
     """Bytes."""
+
+    @property
+    def rank(self) -> int:
+        """What its place costs."""
+        return letter_rank(self.bits, self.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +207,21 @@ class BoxState:
     def has_room(self, size: int) -> bool:
         """Tell whether `size` more bytes fit without anything having to go."""
         return self.letters < limits.box_letters_max and self.size + size <= limits.box_bytes_max
+
+    @property
+    def shortage_bits(self) -> int:
+        """Give how much more than the least a place costs here, all boxes of others considered.
+
+        0 while there is room; then a bit more with each percent, so that what is left is the
+        dearer the less it is, and whoever fills it pays for all of it.
+        """
+        full = 100 * (limits.mailbox_bytes_max - self.room) // limits.mailbox_bytes_max
+        return max(0, full - limits.mailbox_short_percent + 1)
+
+    def is_paid(self, size: int, bits: int) -> bool:
+        """Tell whether the work of a letter is what a place costs at this mailbox now."""
+        due = limits.put_bits_min + self.shortage_bits
+        return self.shortage_bits == 0 or letter_rank(bits, size) >= due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,26 +311,53 @@ def decide_put(
         return LetterKnown()
     if state.by_depositor >= limits.depositor_letters_max:
         return PostRefused(reason=Reason.QUOTA, detail="your letters wait here to be read")
-    if size > state.room:
-        return PostRefused(reason=Reason.QUOTA, detail="this mailbox keeps all that it can")
+    if size > state.room or not state.is_paid(size, bits):
+        return PostRefused(reason=Reason.QUOTA, detail="this mailbox is short of room")
     if state.has_room(size):
         return LetterTaken()
     return _make_room(state, size=size, bits=bits, held=held)
 
 
 def _make_room(state: BoxState, *, size: int, bits: int, held: Sequence[HeldLetter]) -> PutOutcome:
-    """Let letters of strictly less work go, the least first; of equals the newest."""
-    letters, taken = state.letters, state.size
-    evict: list[LetterHash] = []
-    ranked = sorted(enumerate(held), key=lambda place: (place[1].bits, -place[0]))
-    for _, lowest in ranked:
-        if lowest.bits >= bits:
+    """Let letters of strictly lower rank go, the lowest first; of equals the newest.
+
+    Nothing goes for a letter that costs less than all it displaces together: one large letter
+    would else drive out a hundred small ones, each of hardly less work.
+    """
+    refused = PostRefused(reason=Reason.QUOTA, detail="the box is full; more work ranks higher")
+    letters = state.letters + 1 - limits.box_letters_max
+    surplus = state.size + size - limits.box_bytes_max
+    going: list[HeldLetter] = []
+    for _, lowest in sorted(enumerate(held), key=lambda place: (place[1].rank, -place[0])):
+        if letters <= 0 and surplus <= 0:
             break
-        evict.append(lowest.hash)
-        letters, taken = letters - 1, taken - lowest.size
-        if letters < limits.box_letters_max and taken + size <= limits.box_bytes_max:
-            return LetterTaken(evict=tuple(evict))
-    return PostRefused(reason=Reason.QUOTA, detail="the box is full; more work ranks higher")
+        if lowest.rank >= letter_rank(bits, size):
+            return refused
+        going.append(lowest)
+        letters, surplus = letters - 1, surplus - lowest.size
+    if letters > 0 or surplus > 0:
+        return refused
+    evict = _spare(going, letters, surplus)
+    if sum(1 << letter.rank for letter in evict) > 1 << bits:
+        return refused
+    return LetterTaken(evict=tuple(letter.hash for letter in evict))
+
+
+def _spare(going: Sequence[HeldLetter], letters: int, surplus: int) -> list[HeldLetter]:
+    """Keep those that need not go after all, the highest rank first: a large one makes much room.
+
+    Args:
+        going: lowest first.
+        letters: how many too many are left without them, 0 or less.
+        surplus: the same in bytes.
+    """
+    evict: list[HeldLetter] = []
+    for highest in reversed(going):
+        if letters < 0 and surplus + highest.size <= 0:
+            letters, surplus = letters + 1, surplus + highest.size
+        else:
+            evict.append(highest)
+    return evict[::-1]
 
 
 def decide_read(state: BoxState, *, now_ms: int) -> PostRefused | None:
@@ -323,7 +380,8 @@ def decide_receipt(state: BoxState, *, proven: bool, receipt: bytes, now_ms: int
         return PostRefused(reason=Reason.NOT_PARTY, detail="prove to be the reader first")
     if not state.is_open(now_ms):
         return PostRefused(reason=Reason.NOT_OPEN, detail="no such box is open here")
-    if not state.known and len(receipt) > state.room:
-        # In the place of a letter there is always room for its receipt.
+    is_short = state.shortage_bits > 0 or len(receipt) > state.room
+    if receipt and is_short and not state.known:
+        # In the place of a letter there is always room for its receipt; others cost no work.
         return PostRefused(reason=Reason.QUOTA, detail="this mailbox keeps all that it can")
     return ReceiptTaken(keep=bool(receipt))

@@ -132,7 +132,12 @@ def test_a_box_never_overflows_and_better_letters_stay(box, bits, steps):
         if isinstance(outcome, mailbox.LetterTaken):
             gone = [letter for letter in held if letter.hash in outcome.evict]
             assert len(gone) == len(outcome.evict)
-            assert all(letter.bits < rank for letter in gone)
+            assert all(letter.rank < mailbox.letter_rank(rank, size) for letter in gone)
+            assert sum(1 << letter.rank for letter in gone) <= 1 << rank
+            for letter in gone:
+                less = total + size - sum(each.size for each in gone if each is not letter)
+                stays = len(held) + 2 - len(gone)
+                assert less > limits.box_bytes_max or stays > limits.box_letters_max
             held = [letter for letter in held if letter not in gone]
             name = LetterHash(number.to_bytes(32, "big"))
             held.append(mailbox.HeldLetter(hash=name, bits=rank, size=size))

@@ -6,7 +6,15 @@ import pytest
 
 from protocol import limits
 from protocol.ids import blake2b_256
-from protocol.work import _ceil_log2, base_bits, bits_of, box_open_bits, required_bits, solve
+from protocol.work import (
+    _ceil_log2,
+    base_bits,
+    bits_of,
+    box_open_bits,
+    put_surplus_bits,
+    required_bits,
+    solve,
+)
 
 DIGEST = blake2b_256(b"object")
 DAY_MS = 86_400_000
@@ -84,3 +92,14 @@ def test_work_rises_where_the_rule_says_and_nowhere_else():
             while step << bits < numerator:
                 bits += 1
             assert _ceil_log2(numerator, step) == bits
+
+
+@pytest.mark.parametrize(
+    ("size", "bits"), [(1, 0), (4_096, 0), (4_097, 1), (16_384, 2), (32_769, 4), (57_344, 4)]
+)
+def test_a_letter_owes_a_bit_for_each_doubling_beyond_its_share(size: int, bits: int):
+    assert put_surplus_bits(size) == bits
+
+
+def test_a_letters_share_is_what_a_box_has_for_each():
+    assert limits.put_share_bytes == limits.box_bytes_max // limits.box_letters_max

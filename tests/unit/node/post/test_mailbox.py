@@ -248,6 +248,58 @@ async def test_more_work_gets_a_place_in_a_full_box(desk: Desk):
     assert state.letters == count
 
 
+async def test_a_few_large_letters_keep_no_small_one_out(desk: Desk):
+    """They fill the box; small ones of less work than theirs take places."""
+    await desk.open()
+    for number in range(limits.box_bytes_max // len(letter(0, 48_000))):
+        peer = desk.channel(number.to_bytes(32, "big"))
+        assert isinstance(await desk.put(letter(number, 48_000), bits=12, session=peer), PutDone)
+    peer = desk.channel(b"\x0c" * 32)
+    small = [letter(200 + number, 10_000) for number in range(8)]
+    for one in small:
+        assert isinstance(await desk.put(one, bits=11, session=peer), PutDone)
+    kept = await desk.storage.write(lambda conn: rows.held(conn, READER))
+    assert {letters.letter_hash(one) for one in small} <= {one.hash for one in kept}
+
+
+async def test_a_mailbox_short_of_room_asks_for_work_and_lets_old_letters_go(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+):
+    strangers = Desk(storage, ManualClock(wall_ms=NOW_MS), is_own=lambda _: False)
+    await strangers.open(until=NOW_MS + 100 * DAY_MS)
+    for number in range(7):
+        assert isinstance(await strangers.put(letter(number)), PutDone)
+    await strangers.read()
+    size = len(letter(1))
+    # With 70 % full, somebody may be away for as long as the box is open.
+    monkeypatch.setattr(limits, "mailbox_bytes_max", 10 * size)
+    strangers.clock.advance(limits.letter_kept_ms)
+    await swept(strangers, monkeypatch)
+    assert isinstance(await strangers.put(letter(7)), PutDone)
+    assert isinstance(await strangers.put(letter(7)), PutDone)
+    assert reason(await strangers.put(letter(8))) is Reason.QUOTA
+    assert reason(await strangers.receipt(letter(9), receipt=b"r")) is Reason.QUOTA
+    session = strangers.channel(b"\x0d" * 32)
+    assert isinstance(await strangers.put(letter(8), bits=10, session=session), PutDone)
+    await swept(strangers, monkeypatch)
+    assert (await strangers.read()).letters == [letter(number) for number in range(1, 9)]
+
+
+async def swept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the mailbox sweep, and rest before it does so again."""
+    resting = asyncio.Event()
+
+    async def rest(_seconds: float) -> None:
+        resting.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr("node.post.mailbox.asyncio.sleep", rest)
+        sweeping = asyncio.create_task(desk.mailbox.run())
+        await resting.wait()
+    sweeping.cancel()
+
+
 async def test_all_boxes_of_strangers_together_have_a_bound(
     desk: Desk, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ):
@@ -258,6 +310,7 @@ async def test_all_boxes_of_strangers_together_have_a_bound(
     assert isinstance(await strangers.put(letter(1)), PutDone)
     size = len(letter(1))
     monkeypatch.setattr(limits, "mailbox_bytes_max", 2 * size)
+    monkeypatch.setattr(limits, "mailbox_short_percent", 101)
     assert isinstance(await strangers.put(letter(2), reader=OTHER), PutDone)
     assert reason(await strangers.put(letter(3))) is Reason.QUOTA
     assert reason(await strangers.put(letter(3), reader=OTHER)) is Reason.QUOTA
@@ -465,3 +518,13 @@ async def test_a_reader_is_told_when_another_node_read_its_box(desk: Desk):
     third = await desk.read(session=here)
     assert (first.other_read_ms, second.other_read_ms) == (0, desk.clock.now().wall_ms)
     assert third.other_read_ms == desk.clock.now().wall_ms
+
+
+async def test_readers_without_a_box_here_push_none_out_of_its_memory(desk: Desk, monkeypatch):
+    """Any key proves to be itself: whoever makes up many would else blind the owners of boxes."""
+    monkeypatch.setattr("node.post.readership._READERS_MAX", 1)
+    await desk.open()
+    here, there = desk.channel(b"1" * 32, b"1" * 64), desk.channel(b"2" * 32, b"2" * 64)
+    await desk.read(session=here)
+    assert reason(await desk.read(seed=OTHER_SEED, reader=OTHER)) is Reason.NOT_OPEN
+    assert (await desk.read(session=there)).other_read_ms == desk.clock.now().wall_ms

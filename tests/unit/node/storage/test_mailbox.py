@@ -7,9 +7,11 @@ from functools import partial
 
 import pytest
 
-from node.storage import bounds, mailbox
+from node.storage import bounds, boxes_own, mailbox
+from node.storage.boxes_own import OwnBox
 from node.storage.database import Storage
 from node.storage.sizes import size_of
+from protocol import limits
 from protocol.ids import LetterHash, NodeId, blake2b_256
 from protocol.post.mailbox import BoxState, HeldLetter
 from tests.parties import buyer_ana, vendor_bo
@@ -188,6 +190,32 @@ def test_a_box_opened_again_is_extended_or_starts_empty(boxes: sqlite3.Connectio
     mailbox.open_box(boxes, ANA, 400, 200)
     assert mailbox.state_of(boxes, ANA) == BoxState(until=400)
     assert size_of(boxes, "served_letters").rows == 0
+
+
+def test_the_oldest_make_room_and_what_is_ours_stays(boxes: sqlite3.Connection, monkeypatch):
+    old_ms = 5 + limits.letter_kept_ms
+    boxes_own.save(boxes, OwnBox(reader=BO, ctx=b"c", box=BO, mailboxes=(PEER,), until=100))
+    put(boxes, b"ours", reader=BO)
+    for letter in (b"one", b"two", b"three"):
+        put(boxes, letter)
+    receipt(boxes, b"four", b"sealed")
+    receipt(boxes, b"ours too", b"sealed", reader=BO)
+    assert mailbox.make_room(boxes, 1_000, old_ms - 1) == 0
+    assert mailbox.make_room(boxes, 0, old_ms) == 0
+    # No more than is needed, the oldest first.
+    assert mailbox.make_room(boxes, 4, old_ms) == 2
+    assert [each.hash for each in mailbox.held(boxes, ANA)] == [name_of(b"three")]
+    # A receipt is as old as it is, not as old as its letter.
+    assert mailbox.make_room(boxes, 1_000, old_ms) == 1
+    assert mailbox.state_of(boxes, ANA, letter_hash=name_of(b"four")).known
+    assert mailbox.make_room(boxes, 1_000, old_ms + 1) == 1
+    assert not mailbox.state_of(boxes, ANA, letter_hash=name_of(b"four")).known
+    assert mailbox.state_of(boxes, BO, letter_hash=name_of(b"ours too")).known
+    assert mailbox.bytes_kept(boxes) == len(b"ours") + len(b"sealed")
+    for number in range(5):
+        put(boxes, bytes([number]))
+    monkeypatch.setattr(bounds, "room_rows_max", 2)
+    assert [mailbox.make_room(boxes, 1_000, old_ms) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_a_box_goes_with_everything_in_it(boxes: sqlite3.Connection):

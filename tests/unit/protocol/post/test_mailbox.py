@@ -206,8 +206,9 @@ def test_one_depositor_holds_eight_letters_at_most():
 
 def test_a_mailbox_that_keeps_all_it_can_takes_no_more():
     size = 512
-    assert decide_put(dataclasses.replace(OPEN, room=size), size=size) == LetterTaken()
-    outcome = decide_put(dataclasses.replace(OPEN, room=size - 1), size=size, bits=16)
+    bits = limits.put_bits_min + limits.put_bits_max
+    assert decide_put(dataclasses.replace(OPEN, room=size), size=size, bits=bits) == LetterTaken()
+    outcome = decide_put(dataclasses.replace(OPEN, room=size - 1), size=size, bits=bits)
     assert isinstance(outcome, PostRefused)
     assert outcome.reason is Reason.QUOTA
     # What it has already it goes on having.
@@ -215,15 +216,41 @@ def test_a_mailbox_that_keeps_all_it_can_takes_no_more():
     assert decide_put(known, size=size) == LetterKnown()
 
 
+def filled(percent: int) -> BoxState:
+    """Give a box of a mailbox whose boxes together are so full, with room for what is put."""
+    kept = -(-limits.mailbox_bytes_max * percent // 100)
+    return dataclasses.replace(OPEN, room=max(limits.mailbox_bytes_max - kept, 60_000))
+
+
+@pytest.mark.parametrize(
+    ("percent", "bits"), [(0, 0), (79, 0), (80, 1), (81, 2), (93, 14), (99, 20)]
+)
+def test_what_is_left_of_a_mailbox_is_the_dearer_the_less_it_is(percent: int, bits: int):
+    state = filled(percent)
+    assert state.shortage_bits == bits
+    # A large letter owes as much for each 4 KiB.
+    for size, surplus in ((560, 0), (4_096, 0), (4_097, 1), (57_344, 4)):
+        due = limits.put_bits_min + bits + surplus
+        assert decide_put(state, size=size, bits=due) == LetterTaken()
+        outcome = decide_put(state, size=size, bits=due - 1)
+        if bits:
+            assert isinstance(outcome, PostRefused)
+            assert outcome.reason is Reason.QUOTA
+        else:
+            assert outcome == LetterTaken() or due - 1 < limits.put_bits_min
+
+
+def test_our_sender_gets_into_a_mailbox_that_is_nearly_full():
+    assert decide_put(filled(93), size=4_096, bits=limits.put_bits_max) == LetterTaken()
+
+
 def test_a_receipt_takes_its_letters_place_or_needs_room():
     sealed = b"r" * 304
-    for state in (
-        dataclasses.replace(OPEN, room=304),
-        dataclasses.replace(OPEN, room=0, known=True),
-    ):
+    for state in (filled(79), dataclasses.replace(OPEN, room=0, known=True)):
         taken = mailbox.decide_receipt(state, proven=True, receipt=sealed, now_ms=NOW_MS)
         assert taken == ReceiptTaken(keep=True)
-    full = dataclasses.replace(OPEN, room=303)
+    # It costs no work: where that is asked for room, there is none for it.
+    full = filled(80)
     outcome = mailbox.decide_receipt(full, proven=True, receipt=sealed, now_ms=NOW_MS)
     assert isinstance(outcome, PostRefused)
     assert outcome.reason is Reason.QUOTA
@@ -241,13 +268,60 @@ def test_a_full_box_asks_for_more_work_than_its_least():
     assert decide_put(state, bits=9, held=held) == LetterTaken(evict=(held[2].hash,))
 
 
-def test_a_large_letter_moves_as_many_as_it_must_or_none():
-    size = limits.box_bytes_max // 4
-    held = [HeldLetter(hash=LetterHash(bytes([n]) * 32), bits=8 + n, size=size) for n in range(4)]
-    state = dataclasses.replace(OPEN, letters=4, size=4 * size)
-    outcome = decide_put(state, size=size + 1, bits=10, held=held)
-    assert outcome == LetterTaken(evict=(held[0].hash, held[1].hash))
-    assert isinstance(decide_put(state, size=size + 1, bits=9, held=held), PostRefused)
+def holding(*groups: tuple[int, int, int]) -> tuple[BoxState, list[HeldLetter]]:
+    """Give a box with so many letters of each group: (count, bits, size)."""
+    kinds = [(bits, size) for count, bits, size in groups for _ in range(count)]
+    held = [
+        HeldLetter(hash=LetterHash(number.to_bytes(32, "big")), bits=bits, size=size)
+        for number, (bits, size) in enumerate(kinds)
+    ]
+    size = sum(letter.size for letter in held)
+    return dataclasses.replace(OPEN, letters=len(held), size=size), held
+
+
+LARGE = limits.letter_bytes_max
+
+
+@pytest.mark.parametrize(
+    ("size", "rank"), [(560, 17), (4_096, 17), (4_097, 16), (8_192, 16), (8_193, 15), (LARGE, 13)]
+)
+def test_a_larger_letter_needs_more_work_for_the_same_rank(size: int, rank: int):
+    assert mailbox.letter_rank(17, size) == rank
+    assert HeldLetter(hash=LetterHash(bytes(32)), bits=17, size=size).rank == rank
+
+
+def test_a_few_large_letters_do_not_keep_small_ones_out_for_a_little_work():
+    state, held = holding((18, 17, LARGE), (4, 17, 4_096))
+    assert state.size == limits.box_bytes_max
+    assert isinstance(decide_put(state, size=2_048, bits=13, held=held), PostRefused)
+    assert decide_put(state, size=2_048, bits=14, held=held) == LetterTaken(evict=(held[17].hash,))
+
+
+def test_a_large_letter_does_not_drive_out_a_hundred_small_ones_for_less_work_than_theirs():
+    state, held = holding((200, 12, 560), (16, 24, LARGE))
+    # It has the higher rank; it would cost 2^17, and the 69 that would go 69 x 2^12.
+    assert isinstance(decide_put(state, size=LARGE, bits=17, held=held), PostRefused)
+    assert isinstance(decide_put(state, size=LARGE, bits=18, held=held), PostRefused)
+    outcome = decide_put(state, size=LARGE, bits=19, held=held)
+    assert outcome == LetterTaken(evict=tuple(each.hash for each in held[199:130:-1]))
+
+
+def test_small_letters_that_need_not_go_stay():
+    state, held = holding((7, 8, 560), (18, 13, LARGE), (3, 20, 4_096))
+    # All seven, and one large one, which makes room enough by itself.
+    outcome = decide_put(state, size=5_000, bits=11, held=held)
+    assert outcome == LetterTaken(evict=(held[24].hash,))
+    # Where places are short and not bytes, the lowest go.
+    state, held = holding((7, 8, 560), (248, 9, 560), (1, 13, LARGE))
+    assert decide_put(state, size=560, bits=10, held=held) == LetterTaken(evict=(held[6].hash,))
+
+
+def test_a_letter_moves_as_many_as_it_must_or_none():
+    state, held = holding((2, 8, 30_000), (1, 9, 10_000), (17, 20, LARGE))
+    going = (held[1].hash, held[0].hash)
+    assert decide_put(state, size=LARGE, bits=12, held=held) == LetterTaken(evict=going)
+    assert isinstance(decide_put(state, size=LARGE, bits=9, held=held), PostRefused)
+    assert isinstance(decide_put(state, size=LARGE, bits=30, held=[]), PostRefused)
 
 
 def test_what_cannot_make_room_moves_nothing():
