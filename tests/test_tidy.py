@@ -366,6 +366,15 @@ def test_error_codes_and_the_reference_name_each_other():
     none_of(used ^ told)
 
 
+def test_no_error_code_is_put_together():
+    """Whoever looks for a code that was shown finds it, and so does the test above."""
+    none_of(
+        str(path)
+        for path in python_files("protocol", "node")
+        if re.search(r"""f["']E-[A-Z0-9-]*\{""", path.read_text("utf-8"))
+    )
+
+
 def test_decisions_are_numbered_without_gaps():
     names = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))

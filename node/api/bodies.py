@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
+from node.api.faults_of_members import fault_of
 from node.api.guards import BODY_BYTES_MAX, body_too_large
 from node.api.strict_json import read_json
 from node.runtime.holds import HOLD_S_MAX
@@ -145,12 +146,8 @@ def _refusal(sentence: str, kind: Any) -> LocalProtocolError:
     where = _AT.search(sentence)
     field = where["path"] if where else ""
     detail = _AT.sub("", sentence)
-    return LocalProtocolError(
-        f"{field}: {detail}" if field else detail,
-        code="E-FIELD",
-        fix=f"Correct {field}" if field else f"Known: {', '.join(names)}",
-        field=field,
-    )
+    fault = fault_of(detail, field, kind)
+    return LocalProtocolError(fault.sentence, code="E-FIELD", fix=fault.fix, field=field)
 
 
 async def json_body(request: web.Request) -> tuple[bytes, Any]:

@@ -88,8 +88,26 @@ def _show(session: Session, preview: Document, draft: Draft) -> None:
     ]
     for line in pairs(rows):
         say(f"    {line}")
+    if kept := _kept_budget(draft.value.get("budget")):
+        say(f"  Budget, kept on this node:  {clean(kept)}")
     for part in preview["sees"]:
         say(f"  {clean(part['who'])}:  {clean(', '.join(part['what']))}")
+
+
+def _kept_budget(value: Any) -> str:
+    """Say a budget that does not leave the node; empty where there is none, or it is public."""
+    wanted = value if isinstance(value, dict) else {"max": value} if value else {}
+    if wanted.get("visibility", "local") != "local":
+        return ""
+    words = {"max": "at most", "target": "best"}
+    return ", ".join(f"{words[k]} {_money(str(wanted[k]))}" for k in words if k in wanted)
+
+
+def _money(text: str) -> str:
+    from protocol.values.money import format_money, parse_money
+
+    amount = parse_money(text)
+    return format_money(amount.minor, amount.cur)
 
 
 def _value(value: Any) -> str:

@@ -260,6 +260,10 @@ def _read_budget(value: Any) -> tuple[LocalBudget, Budget | None]:
     if visibility not in ("local", "public"):
         raise _bad(f"visibility '{visibility!s:.20}'", "Use local or public", field="budget")
     amounts = {k: parse_money(str(value[k])) for k in ("max", "target") if k in value}
+    for name, amount in amounts.items():
+        if amount.minor == 0:
+            fix = "Name the most you will pay, or leave the budget out"
+            raise _bad("a budget of 0 buys nothing", fix, field=f"budget.{name}")
     local = LocalBudget(**amounts)
     return local, Budget(**amounts) if visibility == "public" and amounts else None
 

@@ -241,9 +241,10 @@ class Handle:
     async def peers(self) -> Document:
         """List links."""
         network = self._rooms.network
+        found = network.peers()
         return {
             "schema": "intentcast.peers/1",
-            "peers": [peer.document() for peer in network.peers()],
+            "peers": [peer.document(is_only=len(found) == 1) for peer in found],
             "unlinked": self._unlinked(),
             "known": len(network.mailboxes()),
             "dependent_on": network.dependence(),

@@ -50,6 +50,9 @@ PENDING = cast_machine.LIVE | {CastState.DRAFT}
 _HISTORY_MAX = 1_000
 
 
+_UNKNOWN = {"cast": "E-CAST-UNKNOWN", "offer": "E-OFFER-UNKNOWN", "deal": "E-DEAL-UNKNOWN"}
+
+
 def one_of(found: Sequence[Any], what: str, handle: str, command: str) -> Any:
     """Give the only match.
 
@@ -59,7 +62,7 @@ def one_of(found: Sequence[Any], what: str, handle: str, command: str) -> Any:
     if not found:
         raise NotFoundError(
             f"no {what} here goes by '{handle[:60]}'",
-            code=f"E-{what.upper()}-UNKNOWN",
+            code=_UNKNOWN[what],
             fix=f"List them: intentcast {command}",
         )
     if len(found) > 1:

@@ -41,8 +41,8 @@ class Esteem:
     narrows: bool
     """Whether it wants only some casts."""
 
-    def document(self) -> dict[str, Any]:
-        """Write it for the API."""
+    def document(self, *, is_only: bool = False) -> dict[str, Any]:
+        """Write it for the API; a link that is the only one is compared with no other."""
         supply, budget = self.supply, self.budget
         return {
             "asked": None if supply is None else supply.flow.name.lower(),
@@ -56,10 +56,10 @@ class Esteem:
             "pull_kib_left": None if budget is None else max(0, budget.pull_bytes_left) // _KIB,
             "over_budget": 0 if budget is None else budget.refused,
             "narrows": self.narrows,
-            "why": self.why(),
+            "why": self.why(is_only=is_only),
         }
 
-    def why(self) -> str:
+    def why(self, *, is_only: bool = False) -> str:
         """Say in a sentence why it has the place it has."""
         if self.standing is not Standing.GOOD:
             return f"faults bar it from pushing until they are below {limits.fault_points_no_push}"
@@ -67,6 +67,8 @@ class Esteem:
             return "nothing is known of it yet"
         if self.supply.is_refusing:
             return "it would not push when it was asked"
+        if is_only:
+            return "your only peer"
         is_drawn = self.supply.is_stable and self.supply.flow is Flow.PUSH
         return "drawn by lot to push, whatever its lag" if is_drawn else _WHY[self.supply.flow]
 
@@ -119,7 +121,7 @@ class PeerView:
     esteem: Esteem
     """What is thought of it."""
 
-    def document(self) -> dict[str, Any]:
+    def document(self, *, is_only: bool = False) -> dict[str, Any]:
         """Write it for the API."""
         return {
             "node": to_text(NODE_PREFIX, self.key),
@@ -133,7 +135,7 @@ class PeerView:
             "bytes_out": self.bytes_out,
             "objects": self.first_objects,
             "fault_points": self.fault_points,
-            "explain": self.esteem.document(),
+            "explain": self.esteem.document(is_only=is_only),
         }
 
 

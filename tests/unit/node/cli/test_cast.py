@@ -25,10 +25,24 @@ def test_asked_and_answered_yes(shell: Shell, citizen):
     assert found.out == "cast-7Q4M-K2XD\n"
     assert "Everyone on the network:  category, area of ~5 km2" in found.err
     assert "Nobody:  your name, your other casts" in found.err
+    assert "Budget, kept on this node:  at most 300.00 EUR" in found.err
     assert "Broadcast? [Y/n]" in found.err
     assert "✓ Signed and seen at 2 of your 3 peers; offers come in" in found.err
     [(_, draft)] = sent(citizen)
     assert draft["budget"] == {"max": "300EUR"}
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        (None, ""),
+        ("300 USD", "at most 300.00 USD"),
+        ({"max": "300USD", "target": "250USD"}, "at most 300.00 USD, best 250.00 USD"),
+        ({"max": "300USD", "visibility": "public"}, ""),
+    ],
+)
+def test_a_budget_that_stays_is_said(budget: object, said: str):
+    assert module._kept_budget(budget) == said
 
 
 def test_asked_and_answered_no(shell: Shell, citizen):

@@ -314,6 +314,13 @@ def test_a_budget_that_is_none_is_refused(budget: Any):
     assert refused(budget=budget).code in {"E-CAST", "E-MONEY"}
 
 
+@pytest.mark.parametrize("budget", ["0 USD", {"max": "0.00 EUR"}, {"target": "JPY 0"}])
+def test_a_budget_of_nothing_is_refused(budget: Any):
+    error = refused(budget=budget)
+    assert error.sentence == "a budget of 0 buys nothing"
+    assert "leave the budget out" in error.fix
+
+
 def test_terms_come_from_the_roster():
     assert read(terms=["SD-BASE"]).fields["terms"] == ["SD-BASE"]
     error = refused(terms=["OURS"])

@@ -47,7 +47,9 @@ class FaceNetwork(ListNetwork):
         return self.seen, len(self.linked)
 
     def peers(self) -> list[Any]:
-        return [SimpleNamespace(document=lambda n=name: {"address": n}) for name in self.linked]
+        return [
+            SimpleNamespace(document=lambda n=name, **_: {"address": n}) for name in self.linked
+        ]
 
     def clock_median_ms(self) -> int | None:
         return self.offset_ms

@@ -42,6 +42,12 @@ def test_the_place_of_a_link_is_explained(view: Esteem, said: str):
     assert said in view.why()
 
 
+def test_an_only_peer_is_compared_with_nobody():
+    assert WELL.why(is_only=True) == "your only peer"
+    assert "faults bar it" in replace(WELL, standing=Standing.NO_PUSH).why(is_only=True)
+    assert WELL.document(is_only=True)["why"] == "your only peer"
+
+
 def test_all_of_it_stands_in_the_document():
     assert WELL.document() == {
         "asked": "push",
