@@ -321,7 +321,11 @@ class Sender:
         try:
             if not outbox.is_whole(row):
                 await self._note_damaged(row)
-            await asyncio.gather(*(self._visit(row, progress, box) for box in row.mailboxes))
+            visits = [self._visit(row, progress, box) for box in row.mailboxes]
+            # All of them end before a letter may be worked on again.
+            for found in await asyncio.gather(*visits, return_exceptions=True):
+                if isinstance(found, BaseException):
+                    raise found
             if not progress.has_ended and not await self._is_given_up(row, progress):
                 await self._count_try(row, is_climbing=progress.is_climbing)
         except StorageError as error:
