@@ -96,7 +96,9 @@ def _fault_of_port(text: str) -> Fault | None:
     if not text.startswith("[") and ":" in host:
         return _unbracketed(text)
     if not colon or text.endswith("]"):
-        return Fault("the port is missing", f"Write {text[:_SHOWN]}:PORT, for instance :9401")
+        return Fault(
+            "the port is missing", f"Write {text[:_SHOWN]}:PORT, for instance {text[:_SHOWN]}:9401"
+        )
     if not port:
         return Fault("the port is missing", f"Write {text[:_SHOWN]}9401 or the node's own port")
     if not (_PORT.fullmatch(port) and int(port) <= _PORT_MAX):

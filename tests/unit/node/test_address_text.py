@@ -32,7 +32,7 @@ def test_a_peer(text: str):
     ("text", "cause", "fix"),
     [
         ("", "it is empty", "host:port"),
-        ("foo", "the port is missing", "foo:PORT"),
+        ("foo", "the port is missing", "foo:PORT, for instance foo:9401"),
         ("foo:", "the port is missing", "foo:9401"),
         ("[::1]", "the port is missing", "[::1]:PORT"),
         ("foo:0", "a port is 1 to 65535", "host:port"),
