@@ -4,7 +4,8 @@ A buyer opens, reads and fills boxes through a tunnel that another peer carries,
 mailbox by a key of its own, so that nobody there can join two boxes or tell whose they are. Enters:
 a mailbox and an identity context; tunnels of others that end here. Leaves: a channel to ask
 questions over. Never here: what is asked; a carrier that passes our stems on, which would know both
-what we published and where we read; a lasting key or an exact clock of ours in a tunnel.
+what we published and where we read; a lasting key or an exact clock of ours in a tunnel; a mailbox
+that has us come as ourselves by not letting us in otherwise.
 Source: docs/protocol/17-tunnel.md.
 """
 
@@ -23,6 +24,7 @@ from node.errors import TransportError
 from node.network.carriage import Carriage
 from node.network.connection import Connection
 from node.network.endpoint import Endpoint, Handlers
+from node.network.failing import Fault, TunnelError
 from node.network.handshake import VERSIONS
 from node.network.links import Links
 from node.network.tunnel import TunnelPipe
@@ -40,7 +42,7 @@ from protocol.now import MINUTE_MS
 
 _LOG = logging.getLogger(__name__)
 _TRIES: Final = 3
-"""Carriers asked before the last resort; guess."""
+"""Carriers asked for one way before it is given up for now; guess."""
 _SHUNNED_MS: Final = 60_000
 """How long a carrier that failed is asked last; guess."""
 _SHUNNED_MAX: Final = 256
@@ -183,8 +185,8 @@ class Detours:
         """Give a channel to a mailbox for the boxes and letters of one identity context.
 
         Raises:
-            TransportError: E-TUNNEL-NONE, no peer carries there, and the owner wants no other way;
-                or why the mailbox cannot be reached.
+            TransportError: E-TUNNEL-FAR, no carrier finds a way to the mailbox; E-TUNNEL-NONE, no
+                peer carries now; or why the mailbox cannot be reached.
         """
         if self.private is Private.OFF:
             return await self._connect(mailbox)
@@ -192,14 +194,39 @@ class Detours:
         async with turn:
             if found := self._found(mailbox, ctx):
                 return found
-            room = len(self._detours) < _DETOURS_MAX
-            for carrier in self._choose(mailbox, ctx)[:_TRIES] if room else ():
-                try:
-                    return await self._open(carrier, mailbox, ctx)
-                except TransportError as error:
-                    _LOG.info("no tunnel by %s: %s", carrier.peer_id.hex()[:8], error)
+            if len(self._detours) >= _DETOURS_MAX:
+                raise _nobody("as many tunnels are open as there may be")
+            found = await self._seek(mailbox, ctx)
+        return found or await self._last_resort(mailbox)
+
+    async def _seek(self, mailbox: NodeId, ctx: bytes) -> Detour | None:
+        """Go through a tunnel; None when no peer carries for anybody.
+
+        Raises:
+            TransportError: E-TUNNEL-FAR, E-TUNNEL-NONE.
+        """
+        faults: list[Fault] = []
+        for carrier in self._choose(mailbox, ctx):
+            try:
+                return await self._open(carrier, mailbox, ctx)
+            except TunnelError as error:
+                _LOG.info("no tunnel by %s: %s", carrier.peer_id.hex()[:8], error)
+                if error.fault in {Fault.CARRIER, Fault.NO_CARRIER}:
                     self._shun(carrier.peer_id)
-        return await self._last_resort(mailbox)
+                # Who carries for nobody has told no mailbox of us, nor has one told it to.
+                if error.fault is not Fault.NO_CARRIER:
+                    faults.append(error.fault)
+            if len(faults) >= _TRIES:
+                break
+        if Fault.FAR_END in faults:
+            raise TransportError(
+                "no peer finds a way to that mailbox",
+                code="E-TUNNEL-FAR",
+                fix="It is tried again, through a tunnel: going there directly would show who asks",
+            )
+        if faults:
+            raise _nobody("the peers that carry have no room now")
+        return None
 
     def _found(self, mailbox: NodeId, ctx: bytes) -> Detour | None:
         """Give the detour there is; one of another context only when there are too many."""
@@ -211,9 +238,8 @@ class Detours:
 
     async def _last_resort(self, mailbox: NodeId) -> Connection:
         if self.private is Private.CAREFUL:
-            raise TransportError(
+            raise _nobody(
                 "no peer carries a tunnel to that mailbox",
-                code="E-TUNNEL-NONE",
                 fix='Connect to more relays, or set private = "normal" to go there directly',
             )
         link = await self._connect(mailbox)
@@ -253,6 +279,13 @@ class Detours:
         middle = await self._second_hop(carrier, mailbox)
         try:
             link = await self._channel(middle or carrier, mailbox, self._secret(mailbox, ctx))
+        except TunnelError as error:
+            if middle is None:
+                raise
+            middle.close()
+            fault = Fault.FAR_END if error.fault is Fault.FAR_END else Fault.BETWEEN
+            fault = fault if carrier.is_open else Fault.CARRIER
+            raise TunnelError(error.sentence, fault=fault, code=error.code) from error
         except BaseException:
             if middle:
                 middle.close()
@@ -274,7 +307,11 @@ class Detours:
         if self.private is not Private.CAREFUL or not others:
             return None
         chosen = others[int(self._entropy.jitter(0, len(others))) % len(others)]
-        middle = await self._channel(carrier, chosen, self._entropy.bytes(32))
+        try:
+            middle = await self._channel(carrier, chosen, self._entropy.bytes(32))
+        except TunnelError as error:
+            fault = Fault.BETWEEN if error.fault is Fault.FAR_END else error.fault
+            raise TunnelError(error.sentence, fault=fault, code=error.code) from error
         _ = self._endpoint.spawn(middle.run(), "the first part of a detour")
         return middle
 
@@ -282,7 +319,7 @@ class Detours:
         """Open a tunnel over a link, and a channel inside it by a key nobody knows.
 
         Raises:
-            TransportError: it cannot be.
+            TunnelError: it cannot be.
         """
         pipe = await self.carriage.open(link, to)
         endpoint = replace(
@@ -292,7 +329,12 @@ class Detours:
             handlers=self._inside,
         )
         found = Connection(endpoint, pipe, expected=to)
-        await found.open()
+        try:
+            await found.open()
+        except TransportError as error:
+            # A carrier that drops what it carries looks the same; none is blamed for a mailbox.
+            fault = Fault.FAR_END if link.is_open else Fault.CARRIER
+            raise TunnelError(error.sentence, fault=fault, code=error.code) from error
         return found
 
     def _secret(self, mailbox: NodeId, ctx: bytes) -> bytes:
@@ -380,6 +422,12 @@ class Detours:
         """Say goodbye to every mailbox."""
         for detour in list(self._detours.values()):
             detour.link.close()
+
+
+def _nobody(
+    sentence: str, fix: str = "It is tried again; connect to more relays if this goes on"
+) -> TransportError:
+    return TransportError(sentence, code="E-TUNNEL-NONE", fix=fix)
 
 
 def _nothing(_link: Connection) -> None:
