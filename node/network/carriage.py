@@ -364,7 +364,9 @@ class Carriage:
         except (TransportError, TimeoutError) as error:
             _LOG.debug("a tunnel leads nowhere: %s", error)
         if refusal is not None:
-            self._forget(link, ask.tunnel)
+            # The asker may have ended it meanwhile, and given its number to another.
+            if self._ends.get(link, {}).get(ask.tunnel) is opening:
+                self._forget(link, ask.tunnel)
             link.send(Refused(request=ask.request, reason=refusal))
 
     async def _join(

@@ -43,6 +43,8 @@ from protocol.now import MINUTE_MS
 _LOG = logging.getLogger(__name__)
 _TRIES: Final = 3
 """Carriers asked for one way before it is given up for now; guess."""
+_SETTLING_MS: Final = 3_000
+"""How long after its start a node that knows relays waits for a link to one that carries; guess."""
 _SHUNNED_MS: Final = 60_000
 """How long a carrier that failed is asked last; guess."""
 _SHUNNED_MAX: Final = 256
@@ -134,6 +136,7 @@ class Detours:
         self._guests: dict[Connection, Connection] = {}
         self._shunned: OrderedDict[NodeId, int] = OrderedDict()
         self._direct: OrderedDict[NodeId, None] = OrderedDict()
+        self._settled_ms = 0
 
     # --- what others may ask ------------------------------------------------------------------
 
@@ -242,11 +245,22 @@ class Detours:
                 "no peer carries a tunnel to that mailbox",
                 fix='Connect to more relays, or set private = "normal" to go there directly',
             )
+        if self._is_settling():
+            raise _nobody("no relay that may carry is linked yet", fix="It is tried again at once")
         link = await self._connect(mailbox)
         self._direct[mailbox] = None
         if len(self._direct) > _DIRECT_MAX:
             self._direct.popitem(last=False)
         return link
+
+    def _is_settling(self) -> bool:
+        """Tell whether this node has just begun, and relays it knows are not linked yet.
+
+        Boxes are open from before: whoever reads them at the first moment would do so directly.
+        """
+        book = self._engine.links.book
+        linked = len(self._engine.links.outbound_relays())
+        return self._now_ms() < self._settled_ms and linked < book.tried_count + book.new_count
 
     def _choose(self, mailbox: NodeId, ctx: bytes) -> list[Connection]:
         """List who may carry, in an order drawn for each context: last who failed lately.
@@ -404,6 +418,7 @@ class Detours:
 
     async def run(self) -> None:
         """Give up what nobody uses; never ends by itself."""
+        self._settled_ms = self._now_ms() + _SETTLING_MS
         while True:
             await asyncio.sleep(_SWEEP_S)
             self.sweep()

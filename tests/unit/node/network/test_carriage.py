@@ -16,6 +16,7 @@ from protocol import limits
 from protocol.channel.messages import Refused
 from protocol.channel.tunnel import TunnelData, TunnelEnd, TunnelOpen, TunnelOpened
 from protocol.errors import MessageError, Reason
+from protocol.ids import NodeId
 from tests.unit.node.network.passers import FAR, OPENED, OWN, Desk, FakeLink, key_of, settled
 
 OPENED_HERE = TunnelOpened(request=5)
@@ -92,6 +93,27 @@ async def test_whoever_loses_interest_while_the_far_end_is_sought_gets_none(desk
     assert isinstance(desk.far.sent[-1], TunnelEnd)
     assert desk.near.sent == [Refused(request=5, reason=Reason.CLOSED)]
     assert len(desk.carriage) == 0
+
+
+async def test_a_search_in_vain_ends_no_other_tunnel_of_the_same_number(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    in_vain = asyncio.Event()
+
+    async def find(key: NodeId) -> Any:
+        if key == FAR:
+            return desk.far
+        await in_vain.wait()
+        raise TransportError("nobody there")
+
+    monkeypatch.setattr(desk.carriage._lookups, "find", find)
+    desk.ask(3, key=b"\x07" * 32)
+    desk.hear(desk.near, TunnelEnd(tunnel=3, reason=Reason.CLOSED))
+    opened = await desk.carry(3)
+    in_vain.set()
+    await settled()
+    desk.hear(desk.near, TunnelData(tunnel=3, data=b"still here"))
+    assert desk.far.sent[-1] == TunnelData(tunnel=opened, data=b"still here")
 
 
 async def test_nothing_is_carried_before_it_is_open(desk: Desk):

@@ -22,7 +22,7 @@ from protocol.channel.tunnel import TunnelEnd, TunnelOpen
 from protocol.engine import Engine
 from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId
-from protocol.network.addresses import read_record
+from protocol.network.addresses import Role, read_record
 from protocol.network.events import RecordFound, RecordSigned, Started
 from protocol.network.stem import Private
 from protocol.now import MINUTE_MS
@@ -283,6 +283,27 @@ async def test_one_that_may_carry_is_enough_not_to_go_directly(tasks: Tasks):
 
     walker._open = opened  # type: ignore[method-assign]
     assert (await refused(walker)).code == "E-TUNNEL-FAR"
+
+
+async def test_at_its_start_a_node_waits_for_relays_it_knows(tasks: Tasks):
+    walker = Walker("a", "b", tasks=tasks)
+    raw = record_of("c", roles=[Role.RELAY]).raw
+    walker.engine.handle(RecordFound(peer=peer("a"), raw=raw), walker.clock.now())
+    _ = tasks.spawn(walker.run(), "detours")
+    await asyncio.sleep(0)
+    assert (await refused(walker)).code == "E-TUNNEL-NONE"
+    assert walker.direct == []
+    walker.clock.advance(3_000)
+    found: Any = await walker.approach(MAILBOX, CTX)
+    assert found == "direct"
+
+
+async def test_where_all_known_relays_are_linked_there_is_nothing_to_wait_for(tasks: Tasks):
+    walker = Walker("a", "b", tasks=tasks)
+    _ = tasks.spawn(walker.run(), "detours")
+    await asyncio.sleep(0)
+    found: Any = await walker.approach(MAILBOX, CTX)
+    assert found == "direct"
 
 
 async def test_where_there_is_no_other_relay_the_mailbox_itself_is_asked(tasks: Tasks):
