@@ -573,27 +573,12 @@ tunnels_link_max: Final = 64
 """Tunnels a peer may have on one link; guess."""
 tunnels_max: Final = 512
 """Tunnels a node carries, or has an end of, on all its links; guess."""
-tunnels_group_max: Final = tunnels_max // 8
-"""Tunnels carried for all peers of one group of public addresses together; of those that end here
-twice as many. Whoever has many keys at one place has no more than one peer; guess."""
-tunnels_home_min: Final = tunnels_max // 8
-"""Numbers of tunnels kept for those that end here: carrying never shuts a mailbox; guess."""
 tunnel_opens_s: Final = 1
 """Tunnels a second a peer may ask for in the long run; at once as many as it may have; guess."""
 tunnel_bytes_s: Final = 64 * 1024
 """Bytes a second either end may send through a tunnel, in the long run; guess."""
 tunnel_burst_bytes: Final = 256 * 1024
 """Bytes either end may send at once; guess."""
-tunnel_piece_bytes_least: Final = 1_024
-"""What a piece is charged at least: a piece of one byte is a message to handle like any other."""
-tunnel_pieces_s: Final = 40
-"""Pieces a second onto one link, of all tunnels together, in the long run: well below
-`messages_per_s`, or the link's own news would wait for them at its far end."""
-tunnel_pieces_burst: Final = 120
-"""And at once, after a rest; well below `messages_burst`; guess."""
-tunnel_answer_ms_max: Final = 2_000
-"""How much longer the asker waits than a carrier looks for the far end: whoever does not answer
-then is the carrier; guess."""
 tunnel_slack_bytes: Final = 1024 * 1024
 """Bytes a carrier takes at once: what a line held back comes in one heap; guess."""
 tunnel_waiting_bytes_max: Final = 1024 * 1024

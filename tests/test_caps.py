@@ -41,7 +41,7 @@ ROOMS = [
 ]
 GROWING = {
     *("dict", "set", "list", "deque", "OrderedDict", "Counter", "WeakValueDictionary", "Queue"),
-    *("defaultdict", "WeakKeyDictionary"),
+    "defaultdict",
 }
 
 

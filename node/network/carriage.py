@@ -4,8 +4,7 @@ For a peer that asks, this node finds the far end by its own book, never by an a
 asker, and passes sealed pieces on between two links. A tunnel whose far end is this node itself
 leads to its post window. Enters: messages of tunnels, links that end. Leaves: the same messages on
 another link; pipes. Never here: a word of what travels inside; more than so many tunnels, so many
-bytes a second or pieces on one link, or a tunnel that nobody uses; a far end's reason for its no,
-which the asker would take for ours.
+bytes a second, or a tunnel that nobody uses.
 Source: docs/protocol/17-tunnel.md.
 """
 
@@ -16,23 +15,18 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
-from weakref import WeakKeyDictionary
 
 from node.clock import Clock
 from node.errors import TransportError
 from node.network.connection import Connection
 from node.network.endpoint import Spawn
-from node.network.failing import Fault, TunnelError
 from node.network.lookups import Lookups
-from node.network.tunnel import Allowance, TunnelPipe, cost
-from node.network.turns import Turns
+from node.network.tunnel import Allowance, TunnelPipe
 from protocol import limits
 from protocol.channel.messages import Answer, Refused
-from protocol.channel.priority import Priority
 from protocol.channel.tunnel import TunnelData, TunnelEnd, TunnelOpen, TunnelOpened
 from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId
-from protocol.network.groups import public_group_of
 
 _LOG = logging.getLogger(__name__)
 _QUEUE_BYTES_MAX: Final = limits.peer_queue_bytes_max // 2
@@ -57,42 +51,28 @@ class _End(Protocol):
         ...
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True)
 class _Passage:
     """One direction of a tunnel that is carried."""
 
-    source: Connection
-    source_number: int
     to: Connection
     number: int
-    whose: Connection
-    """The link whose turns this takes."""
-    turns: Turns
     allowance: Allowance
     clock: Clock
     heard_ms: int
-    on_stuck: Callable[[_Passage], None]
-    """Told when the far side takes no more."""
 
     def take(self, data: bytes, *, is_last: bool) -> bool:
-        """Pass a piece on at its turn, if the pace is kept and the far side keeps up."""
+        """Pass a piece on, if the pace is kept and the far side keeps up."""
         self.heard_ms = self.clock.now().mono_ms
-        size = cost(data)
-        room = _QUEUE_BYTES_MAX - self.to.bytes_waiting
-        if room < 0 or self.allowance.wait_ms(size):
-            return False
-        message = TunnelData(tunnel=self.number, data=data, is_last=is_last)
-        return self.turns.take(self.whose, size, lambda: self._pass(message), room=room)
-
-    def _pass(self, message: TunnelData) -> None:
-        """Send a piece behind our own letters, and among what was asked of us."""
-        if not self.to.send(message, Priority.PULL):
-            self.on_stuck(self)
+        return (
+            self.allowance.wait_ms(len(data)) == 0
+            and self.to.bytes_waiting <= _QUEUE_BYTES_MAX
+            and self.to.send(TunnelData(tunnel=self.number, data=data, is_last=is_last))
+        )
 
     def ended(self, reason: Reason) -> None:
-        """Tell the far side, after what still waits for it."""
-        end = TunnelEnd(tunnel=self.number, reason=reason)
-        self.turns.follow(self.whose, lambda: self.to.send(end, Priority.PULL) or self.to.send(end))
+        """Tell the far side."""
+        self.to.send(TunnelEnd(tunnel=self.number, reason=reason))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -145,10 +125,8 @@ class Carriage:
         self._receive = receive
         self._root = root
         self._ends: dict[Connection, dict[int, _End]] = {}
-        # By links that may be over, and of which nobody says so: they go with them.
-        self._numbers: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
-        self._opens: WeakKeyDictionary[Connection, Allowance] = WeakKeyDictionary()
-        self._turns: WeakKeyDictionary[Connection, Turns] = WeakKeyDictionary()
+        self._numbers: dict[Connection, int] = {}
+        self._opens: dict[Connection, Allowance] = {}
 
     def __len__(self) -> int:
         """Count the numbers in use; a tunnel that is carried has two."""
@@ -172,43 +150,25 @@ class Carriage:
         """Ask a peer for a tunnel to a node.
 
         Raises:
-            TunnelError: E-TUNNEL-REFUSED, the peer will not; E-TUNNEL-FAR, it found no way there;
-                or it does not answer.
+            TransportError: E-TUNNEL-REFUSED, the peer will not; or it does not answer.
         """
         number = self._next_number(link)
-        pipe = self._pipe(link, number, outbound=True)
+        pipe = TunnelPipe(
+            link,
+            number,
+            outbound=True,
+            clock=self._clock,
+            on_end=lambda _: self._forget(link, number),
+        )
         # Noted before the answer: the far end may speak in the very frame that brings it.
         self._ends.setdefault(link, {})[number] = pipe
         try:
             ask = TunnelOpen(tunnel=number, key=key)
-            wait_ms = limits.tunnel_open_ms_max + limits.tunnel_answer_ms_max
-            _check(await link.request(ask, wait_ms))
-        except TunnelError:
-            pipe.abort()
-            raise
-        except TransportError as error:
-            pipe.abort()
-            raise TunnelError(error.sentence, fault=Fault.CARRIER, code=error.code) from error
+            _check(await link.request(ask, limits.tunnel_open_ms_max))
         except BaseException:
             pipe.abort()
             raise
         return pipe
-
-    def _pipe(self, link: Connection, number: int, *, outbound: bool) -> TunnelPipe:
-        return TunnelPipe(
-            link,
-            number,
-            outbound=outbound,
-            clock=self._clock,
-            turns=self._turns_of(link),
-            on_end=lambda _: self._forget(link, number),
-        )
-
-    def _turns_of(self, link: Connection) -> Turns:
-        found = self._turns.get(link)
-        if found is None:
-            found = self._turns[link] = Turns(self._clock)
-        return found
 
     def _next_number(self, link: Connection) -> int:
         """Choose a number the other end never chooses: it has the other half of them."""
@@ -263,8 +223,6 @@ class Carriage:
         self._opens.pop(link, None)
         for end in self._ends.pop(link, {}).values():
             self._pass_end(end, Reason.CLOSED)
-        if turns := self._turns.pop(link, None):
-            turns.close()
 
     def _asked(self, link: Connection, ask: TunnelOpen) -> None:
         ends = self._ends.get(link, {})
@@ -294,40 +252,11 @@ class Carriage:
             return Reason.POLICY
         if not root.is_open:
             return Reason.CLOSED
-        if self._is_full(root, is_far=key != self._node_id):
+        if self._asked_over(root) >= limits.tunnels_link_max or len(self) >= 2 * limits.tunnels_max:
             return Reason.QUOTA
         # Each may cost dials, and questions to peers.
         is_over = self._opens.setdefault(root, self._allowance()).wait_ms(1)
         return Reason.OVER_BUDGET if is_over else None
-
-    def _is_full(self, root: Connection, *, is_far: bool) -> bool:
-        """Tell whether there is no number for one more tunnel of a link.
-
-        One that is carried needs two, from when it is asked for. Of those that end here some are
-        always left: whoever fills a relay does not shut its mailbox.
-        """
-        need = 2 if is_far else 1
-        kept = limits.tunnels_home_min if is_far else 0
-        group = public_group_of(root.remote_host)
-        in_group = 0 if group is None else self._held_by(group)
-        opening = sum(
-            isinstance(end, _Opening) for ends in self._ends.values() for end in ends.values()
-        )
-        return (
-            self._asked_over(root) >= limits.tunnels_link_max
-            or in_group + need > 2 * limits.tunnels_group_max
-            or len(self) + opening + need > 2 * limits.tunnels_max - kept
-        )
-
-    def _held_by(self, group: str) -> int:
-        """Count the numbers that all peers of one address group hold, or are about to."""
-        return sum(
-            1 if isinstance(end, TunnelPipe) else 2
-            for link, ends in self._ends.items()
-            if public_group_of(self._root(link).remote_host) == group
-            for number, end in ends.items()
-            if _is_theirs(link, number)
-        )
 
     def _asked_over(self, root: Connection) -> int:
         """Count the tunnels that the peer at the other end of a link has, inside tunnels too."""
@@ -341,7 +270,13 @@ class Carriage:
         return Allowance(self._clock, burst=limits.tunnels_link_max, per_s=limits.tunnel_opens_s)
 
     def _end_here(self, link: Connection, ask: TunnelOpen) -> None:
-        pipe = self._pipe(link, ask.tunnel, outbound=False)
+        pipe = TunnelPipe(
+            link,
+            ask.tunnel,
+            outbound=False,
+            clock=self._clock,
+            on_end=lambda _: self._forget(link, ask.tunnel),
+        )
         self._ends.setdefault(link, {})[ask.tunnel] = pipe
         link.send(TunnelOpened(request=ask.request))
         _ = self._spawn(self._serve(pipe), "a tunnel ends here")
@@ -373,9 +308,6 @@ class Carriage:
         self, link: Connection, ask: TunnelOpen, far: Connection, opening: _Opening
     ) -> Reason | None:
         """Open the half beyond; gives the reason when it cannot be."""
-        whose = self._root(link)
-        turns = self._turns_of(far)
-        await turns.turn(whose)
         number = self._next_number(far)
         onward = TunnelOpen(tunnel=number, key=ask.key)
         try:
@@ -385,39 +317,21 @@ class Carriage:
             far.send(TunnelEnd(tunnel=number, reason=Reason.CLOSED))
             raise
         if isinstance(answer, Refused):
-            # There is no way, whatever its reason: the asker would take any other for ours.
-            return Reason.CLOSED
-        if opening.is_over or not link.is_open or not far.is_open:
+            return answer.reason
+        if opening.is_over or not link.is_open:
             far.send(TunnelEnd(tunnel=number, reason=Reason.CLOSED))
             return Reason.CLOSED
-        there = self._passage(link, ask.tunnel, far, number, whose)
-        back = self._passage(far, number, link, ask.tunnel, far)
-        self._ends.setdefault(link, {})[ask.tunnel] = there
-        self._ends.setdefault(far, {})[number] = back
+        self._ends.setdefault(link, {})[ask.tunnel] = self._passage(far, number)
+        self._ends.setdefault(far, {})[number] = self._passage(link, ask.tunnel)
         link.send(TunnelOpened(request=ask.request))
         return None
 
-    def _passage(
-        self, source: Connection, source_number: int, to: Connection, number: int, whose: Connection
-    ) -> _Passage:
+    def _passage(self, to: Connection, number: int) -> _Passage:
+        allowance = Allowance(self._clock, burst=limits.tunnel_slack_bytes)
+        now_ms = self._clock.now().mono_ms
         return _Passage(
-            source=source,
-            source_number=source_number,
-            to=to,
-            number=number,
-            whose=whose,
-            turns=self._turns_of(to),
-            allowance=Allowance(self._clock, burst=limits.tunnel_slack_bytes),
-            clock=self._clock,
-            heard_ms=self._clock.now().mono_ms,
-            on_stuck=self._stuck,
+            to=to, number=number, allowance=allowance, clock=self._clock, heard_ms=now_ms
         )
-
-    def _stuck(self, passage: _Passage) -> None:
-        """End a tunnel whose far side takes no more; it may have ended while the piece waited."""
-        number = passage.source_number
-        if self._ends.get(passage.source, {}).get(number) is passage:
-            self._cut(passage.source, number, Reason.OVER_BUDGET)
 
     # --- time ---------------------------------------------------------------------------------
 
@@ -439,16 +353,8 @@ def _check(answer: Answer) -> None:
     """See that a tunnel is open.
 
     Raises:
-        TunnelError: E-TUNNEL-REFUSED, the peer's own no; E-TUNNEL-FAR, there is no way.
+        TransportError: E-TUNNEL-REFUSED.
     """
-    if isinstance(answer, TunnelOpened):
-        return
-    reason = answer.reason if isinstance(answer, Refused) else Reason.UNEXPECTED
-    match reason:
-        case Reason.CLOSED:
-            fault, code = Fault.FAR_END, "E-TUNNEL-FAR"
-        case Reason.POLICY:
-            fault, code = Fault.NO_CARRIER, "E-TUNNEL-REFUSED"
-        case _:
-            fault, code = Fault.CARRIER, "E-TUNNEL-REFUSED"
-    raise TunnelError(f"no tunnel there: {reason.value}", fault=fault, code=code)
+    if not isinstance(answer, TunnelOpened):
+        why = answer.reason.value if isinstance(answer, Refused) else "another answer"
+        raise TransportError(f"no tunnel there: {why}", code="E-TUNNEL-REFUSED")

@@ -4,8 +4,7 @@ A buyer opens, reads and fills boxes through a tunnel that another peer carries,
 mailbox by a key of its own, so that nobody there can join two boxes or tell whose they are. Enters:
 a mailbox and an identity context; tunnels of others that end here. Leaves: a channel to ask
 questions over. Never here: what is asked; a carrier that passes our stems on, which would know both
-what we published and where we read; a lasting key or an exact clock of ours in a tunnel; a mailbox
-that has us come as ourselves by not letting us in otherwise.
+what we published and where we read; a lasting key or an exact clock of ours in a tunnel.
 Source: docs/protocol/17-tunnel.md.
 """
 
@@ -24,7 +23,6 @@ from node.errors import TransportError
 from node.network.carriage import Carriage
 from node.network.connection import Connection
 from node.network.endpoint import Endpoint, Handlers
-from node.network.failing import Fault, TunnelError
 from node.network.handshake import VERSIONS
 from node.network.links import Links
 from node.network.tunnel import TunnelPipe
@@ -42,9 +40,7 @@ from protocol.now import MINUTE_MS
 
 _LOG = logging.getLogger(__name__)
 _TRIES: Final = 3
-"""Carriers asked for one way before it is given up for now; guess."""
-_SETTLING_MS: Final = 3_000
-"""How long after its start a node that knows relays waits for a link to one that carries; guess."""
+"""Carriers asked before the last resort; guess."""
 _SHUNNED_MS: Final = 60_000
 """How long a carrier that failed is asked last; guess."""
 _SHUNNED_MAX: Final = 256
@@ -136,7 +132,6 @@ class Detours:
         self._guests: dict[Connection, Connection] = {}
         self._shunned: OrderedDict[NodeId, int] = OrderedDict()
         self._direct: OrderedDict[NodeId, None] = OrderedDict()
-        self._settled_ms = 0
 
     # --- what others may ask ------------------------------------------------------------------
 
@@ -188,8 +183,8 @@ class Detours:
         """Give a channel to a mailbox for the boxes and letters of one identity context.
 
         Raises:
-            TransportError: E-TUNNEL-FAR, no carrier finds a way to the mailbox; E-TUNNEL-NONE, no
-                peer carries now; or why the mailbox cannot be reached.
+            TransportError: E-TUNNEL-NONE, no peer carries there, and the owner wants no other way;
+                or why the mailbox cannot be reached.
         """
         if self.private is Private.OFF:
             return await self._connect(mailbox)
@@ -197,39 +192,14 @@ class Detours:
         async with turn:
             if found := self._found(mailbox, ctx):
                 return found
-            if len(self._detours) >= _DETOURS_MAX:
-                raise _nobody("as many tunnels are open as there may be")
-            found = await self._seek(mailbox, ctx)
-        return found or await self._last_resort(mailbox)
-
-    async def _seek(self, mailbox: NodeId, ctx: bytes) -> Detour | None:
-        """Go through a tunnel; None when no peer carries for anybody.
-
-        Raises:
-            TransportError: E-TUNNEL-FAR, E-TUNNEL-NONE.
-        """
-        faults: list[Fault] = []
-        for carrier in self._choose(mailbox, ctx):
-            try:
-                return await self._open(carrier, mailbox, ctx)
-            except TunnelError as error:
-                _LOG.info("no tunnel by %s: %s", carrier.peer_id.hex()[:8], error)
-                if error.fault in {Fault.CARRIER, Fault.NO_CARRIER}:
+            room = len(self._detours) < _DETOURS_MAX
+            for carrier in self._choose(mailbox, ctx)[:_TRIES] if room else ():
+                try:
+                    return await self._open(carrier, mailbox, ctx)
+                except TransportError as error:
+                    _LOG.info("no tunnel by %s: %s", carrier.peer_id.hex()[:8], error)
                     self._shun(carrier.peer_id)
-                # Who carries for nobody has told no mailbox of us, nor has one told it to.
-                if error.fault is not Fault.NO_CARRIER:
-                    faults.append(error.fault)
-            if len(faults) >= _TRIES:
-                break
-        if Fault.FAR_END in faults:
-            raise TransportError(
-                "no peer finds a way to that mailbox",
-                code="E-TUNNEL-FAR",
-                fix="It is tried again, through a tunnel: going there directly would show who asks",
-            )
-        if faults:
-            raise _nobody("the peers that carry have no room now")
-        return None
+        return await self._last_resort(mailbox)
 
     def _found(self, mailbox: NodeId, ctx: bytes) -> Detour | None:
         """Give the detour there is; one of another context only when there are too many."""
@@ -241,26 +211,16 @@ class Detours:
 
     async def _last_resort(self, mailbox: NodeId) -> Connection:
         if self.private is Private.CAREFUL:
-            raise _nobody(
+            raise TransportError(
                 "no peer carries a tunnel to that mailbox",
+                code="E-TUNNEL-NONE",
                 fix='Connect to more relays, or set private = "normal" to go there directly',
             )
-        if self._is_settling():
-            raise _nobody("no relay that may carry is linked yet", fix="It is tried again at once")
         link = await self._connect(mailbox)
         self._direct[mailbox] = None
         if len(self._direct) > _DIRECT_MAX:
             self._direct.popitem(last=False)
         return link
-
-    def _is_settling(self) -> bool:
-        """Tell whether this node has just begun, and relays it knows are not linked yet.
-
-        Boxes are open from before: whoever reads them at the first moment would do so directly.
-        """
-        book = self._engine.links.book
-        linked = len(self._engine.links.outbound_relays())
-        return self._now_ms() < self._settled_ms and linked < book.tried_count + book.new_count
 
     def _choose(self, mailbox: NodeId, ctx: bytes) -> list[Connection]:
         """List who may carry, in an order drawn for each context: last who failed lately.
@@ -293,13 +253,6 @@ class Detours:
         middle = await self._second_hop(carrier, mailbox)
         try:
             link = await self._channel(middle or carrier, mailbox, self._secret(mailbox, ctx))
-        except TunnelError as error:
-            if middle is None:
-                raise
-            middle.close()
-            fault = Fault.FAR_END if error.fault is Fault.FAR_END else Fault.BETWEEN
-            fault = fault if carrier.is_open else Fault.CARRIER
-            raise TunnelError(error.sentence, fault=fault, code=error.code) from error
         except BaseException:
             if middle:
                 middle.close()
@@ -321,11 +274,7 @@ class Detours:
         if self.private is not Private.CAREFUL or not others:
             return None
         chosen = others[int(self._entropy.jitter(0, len(others))) % len(others)]
-        try:
-            middle = await self._channel(carrier, chosen, self._entropy.bytes(32))
-        except TunnelError as error:
-            fault = Fault.BETWEEN if error.fault is Fault.FAR_END else error.fault
-            raise TunnelError(error.sentence, fault=fault, code=error.code) from error
+        middle = await self._channel(carrier, chosen, self._entropy.bytes(32))
         _ = self._endpoint.spawn(middle.run(), "the first part of a detour")
         return middle
 
@@ -333,7 +282,7 @@ class Detours:
         """Open a tunnel over a link, and a channel inside it by a key nobody knows.
 
         Raises:
-            TunnelError: it cannot be.
+            TransportError: it cannot be.
         """
         pipe = await self.carriage.open(link, to)
         endpoint = replace(
@@ -343,12 +292,7 @@ class Detours:
             handlers=self._inside,
         )
         found = Connection(endpoint, pipe, expected=to)
-        try:
-            await found.open()
-        except TransportError as error:
-            # A carrier that drops what it carries looks the same; none is blamed for a mailbox.
-            fault = Fault.FAR_END if link.is_open else Fault.CARRIER
-            raise TunnelError(error.sentence, fault=fault, code=error.code) from error
+        await found.open()
         return found
 
     def _secret(self, mailbox: NodeId, ctx: bytes) -> bytes:
@@ -418,7 +362,6 @@ class Detours:
 
     async def run(self) -> None:
         """Give up what nobody uses; never ends by itself."""
-        self._settled_ms = self._now_ms() + _SETTLING_MS
         while True:
             await asyncio.sleep(_SWEEP_S)
             self.sweep()
@@ -437,12 +380,6 @@ class Detours:
         """Say goodbye to every mailbox."""
         for detour in list(self._detours.values()):
             detour.link.close()
-
-
-def _nobody(
-    sentence: str, fix: str = "It is tried again; connect to more relays if this goes on"
-) -> TransportError:
-    return TransportError(sentence, code="E-TUNNEL-NONE", fix=fix)
 
 
 def _nothing(_link: Connection) -> None:

@@ -17,7 +17,6 @@ from typing import Final
 from node.clock import Clock
 from node.errors import TransportError
 from node.network.connection import Connection
-from node.network.turns import Turns
 from protocol import limits
 from protocol.channel.frames import FRAME_BYTES_MAX
 from protocol.channel.tunnel import TunnelData, TunnelEnd
@@ -56,11 +55,6 @@ class Allowance:
         self._left += size
 
 
-def cost(data: bytes) -> int:
-    """Say what a piece is charged: its bytes, and a crumb more than it has."""
-    return max(len(data), limits.tunnel_piece_bytes_least)
-
-
 class TunnelPipe:
     """This node's end.
 
@@ -77,7 +71,6 @@ class TunnelPipe:
         *,
         outbound: bool,
         clock: Clock,
-        turns: Turns,
         on_end: Callable[[Reason], None],
     ) -> None:
         """Take over a tunnel that both ends know of.
@@ -87,13 +80,11 @@ class TunnelPipe:
             number: names the tunnel on that link.
             outbound: whether this node asked for it.
             clock: for the pace.
-            turns: those of the link, which all its tunnels share.
             on_end: told once when this end is done with it.
         """
         self.link = link
         self._number = number
         self._clock = clock
-        self._turns = turns
         self._on_end = on_end
         self._allowance = Allowance(clock, burst=limits.tunnel_burst_bytes)
         self._frames: deque[bytes] = deque()
@@ -164,7 +155,6 @@ class TunnelPipe:
 
     async def _send_piece(self, piece: bytes, *, is_last: bool) -> None:
         message = TunnelData(tunnel=self._number, data=piece, is_last=is_last)
-        await self._turns.turn(self)
         for pause_ms in iter(lambda: self._pause_ms(message), 0):
             await asyncio.sleep(pause_ms / _MS)
 
@@ -172,11 +162,11 @@ class TunnelPipe:
         """Send a piece and give 0, or say how long to wait before the next try."""
         if self._is_over or not self.link.is_open:
             raise TransportError("the tunnel ended")
-        if wait_ms := self._allowance.wait_ms(cost(message.data)):
+        if wait_ms := self._allowance.wait_ms(len(message.data)):
             return wait_ms
         if self.link.send(message):
             return 0
-        self._allowance.give_back(cost(message.data))
+        self._allowance.give_back(len(message.data))
         return _RETRY_MS
 
     def abort(self) -> None:

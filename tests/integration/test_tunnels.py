@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
 
 from node.errors import TransportError
-from node.network.connection import Connection
-from protocol import limits
-from protocol.channel.messages import Ask, WhoIs
-from protocol.channel.tunnel import TunnelData
-from protocol.errors import Reason
+from protocol.channel.messages import Ask
 from protocol.ids import NodeId
 from protocol.market.deal import DealState
 from tests.integration.fair import Fair, House, accept, cast, eventually, offers
 
 CARRIERS = 5
 WISHES = 6
-CRUMBS = 480
-"""Pieces of one byte from each of two: a carrier reads so many at once."""
 
 
 class Guests:
@@ -140,93 +133,6 @@ async def test_without_a_carrier_the_careful_do_not_go_and_others_go_directly(fa
     link = await normal.up.network.detours.approach(key, bytes(16))
     assert link is normal.up.network.link_to(key)
     assert normal.up.network.detours.direct_count == 1
-
-
-def refuse(box: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a mailbox say no to every tunnel, as if it were a peer that does not carry."""
-    carriage = box.up.network.detours.carriage
-    monkeypatch.setattr(carriage, "_refusal", lambda *_: Reason.POLICY)
-
-
-def hang_up(box: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a mailbox open every tunnel and drop the channel inside."""
-
-    async def receive(pipe: Any) -> None:
-        await pipe.receive()
-        raise TransportError("no channel")
-
-    monkeypatch.setattr(box.up.network.detours.carriage, "_receive", receive)
-
-
-@pytest.mark.parametrize("shut", [refuse, hang_up])
-async def test_a_mailbox_that_lets_no_tunnel_in_does_not_see_who_comes(
-    fair: Fair, monkeypatch: pytest.MonkeyPatch, shut: Any
-):
-    boxes, carriers = await make_street(fair)
-    buyer = await move_in(fair, "buyer_ana", carriers)
-    key = boxes[0].up.network.node_id
-    guests = Guests(boxes[0], monkeypatch)
-    shut(boxes[0], monkeypatch)
-    detours = buyer.up.network.detours
-    for _ in range(2):
-        with pytest.raises(TransportError) as caught:
-            await detours.approach(key, b"one")
-        assert caught.value.code == "E-TUNNEL-FAR"
-    assert detours.direct_count == 0
-    assert guests.comers() == set()
-    # Its carriers are as good as before for every other mailbox.
-    assert len(detours._shunned) == 0
-    await detours.approach(boxes[1].up.network.node_id, b"one")
-    monkeypatch.undo()
-    await detours.approach(key, b"one")
-    assert detours.count == 2
-
-
-async def test_where_no_relay_carries_the_mailbox_is_asked_directly(
-    fair: Fair, monkeypatch: pytest.MonkeyPatch
-):
-    boxes, carriers = await make_street(fair)
-    buyer = await move_in(fair, "buyer_ana", carriers)
-    # Mailboxes are relays as well, and the buyer dials them by itself.
-    for each in (*boxes, *carriers):
-        monkeypatch.setattr(each.up.network.detours.carriage, "_is_relay", lambda: False)
-    key = boxes[0].up.network.node_id
-    detours = buyer.up.network.detours
-
-    async def go() -> Any:
-        try:
-            return await detours.approach(key, b"one")
-        except TransportError as error:
-            # One of two links to a relay may end just then, and it may carry after all.
-            if error.code != "E-TUNNEL-NONE":
-                raise
-            return None
-
-    link = await eventually(go, "the mailbox is asked directly")
-    assert isinstance(link, Connection)
-    assert link.peer_id == key
-    assert detours.direct_count == 1
-    assert detours.count == 0
-
-
-async def test_crumbs_of_others_do_not_make_a_carrier_deaf_to_its_peer(fair: Fair):
-    far = await fair.relay("far")
-    carrier = await move_in(fair, "carrier", [far], listens=True)
-    link = carrier.up.network.link_to(far.up.network.node_id)
-    assert link is not None
-    for number in range(2):
-        visitor = await move_in(fair, f"visitor_{number}", [carrier])
-        over = visitor.up.network.link_to(carrier.up.network.node_id)
-        assert over is not None
-        pipe = await visitor.up.network.detours.carriage.open(over, far.up.network.node_id)
-        for _ in range(CRUMBS):
-            over.send(TunnelData(tunnel=pipe._number, data=b"x", is_last=False))
-    await asyncio.sleep(0.2)
-    # As long as it takes a far end to read that many messages beyond those it reads at once.
-    deaf_s = (2 * CRUMBS - limits.messages_burst) / limits.messages_per_s
-    began = time.monotonic()
-    await link.request(WhoIs(key=bytes(32)), round(2_000 * deaf_s))
-    assert time.monotonic() - began < deaf_s / 2
 
 
 async def test_the_same_detour_serves_the_same_box_and_no_other(fair: Fair):

@@ -12,7 +12,6 @@ from node.entropy import SeededEntropy
 from node.errors import TransportError
 from node.network.detours import Detour, Detours
 from node.network.endpoint import Endpoint, Handlers
-from node.network.failing import Fault, TunnelError
 from node.runtime.tasks import Tasks
 from protocol import limits
 from protocol.channel.messages import Hello, Ping
@@ -22,7 +21,7 @@ from protocol.channel.tunnel import TunnelEnd, TunnelOpen
 from protocol.engine import Engine
 from protocol.errors import MessageError, Reason
 from protocol.ids import NodeId
-from protocol.network.addresses import Role, read_record
+from protocol.network.addresses import read_record
 from protocol.network.events import RecordFound, RecordSigned, Started
 from protocol.network.stem import Private
 from protocol.now import MINUTE_MS
@@ -59,7 +58,7 @@ class Links(dict[NodeId, Any]):
 
 
 class Walker(Detours):
-    """Detours whose tunnels are made up; those of `refusing` carriers fail, with a `fault`."""
+    """Detours whose tunnels are made up; those of `refusing` carriers fail."""
 
     def __init__(self, *relays: str, private: Private = Private.NORMAL, tasks: Tasks) -> None:
         self.clock = ManualClock(wall_ms=NOW.wall_ms + 1_234)
@@ -90,7 +89,6 @@ class Walker(Detours):
         for name in relays:
             self.join(name)
         self.refusing: set[NodeId] = set()
-        self.fault = Fault.CARRIER
         self.asked: list[NodeId] = []
         self.channels: list[Channel] = []
 
@@ -108,7 +106,7 @@ class Walker(Detours):
         if isinstance(link, FakeLink) and not isinstance(link, Channel):
             self.asked.append(link.peer_id)
         if link.peer_id in self.refusing:
-            raise TunnelError("no room", fault=self.fault, code="E-TUNNEL-REFUSED")
+            raise TransportError("no room", code="E-TUNNEL-REFUSED")
         self.channels.append(Channel(to, link, secret))
         return self.channels[-1]
 
@@ -194,7 +192,6 @@ async def test_the_memory_of_failures_is_bounded(tasks: Tasks, monkeypatch: pyte
     monkeypatch.setattr("node.network.detours._DIRECT_MAX", 1)
     walker = Walker(*RELAYS, tasks=tasks)
     walker.refusing = {link.peer_id for link in walker.carriers()}
-    walker.fault = Fault.NO_CARRIER
     for number in range(3):
         await walker.approach(NodeId(bytes([number] * 32)), CTX)
     assert len(walker._shunned) == 2
@@ -204,117 +201,17 @@ async def test_the_memory_of_failures_is_bounded(tasks: Tasks, monkeypatch: pyte
 # --- the last resort -----------------------------------------------------------------------------
 
 
-async def refused(walker: Walker, ctx: bytes = CTX) -> TransportError:
-    with pytest.raises(TransportError) as caught:
-        await walker.approach(MAILBOX, ctx)
-    assert caught.value.fix
-    assert walker.direct == []
-    assert walker.direct_count == 0
-    return caught.value
-
-
-@pytest.mark.parametrize("private", [Private.NORMAL, Private.CAREFUL])
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        (Fault.FAR_END, "E-TUNNEL-FAR"),
-        # Of these the mailbox has not been asked, and is no worse for it.
-        (Fault.CARRIER, "E-TUNNEL-NONE"),
-    ],
-)
-async def test_who_finds_no_way_through_a_tunnel_does_not_come_as_itself(
-    tasks: Tasks, private: Private, fault: Fault, code: str
-):
-    walker = Walker(*RELAYS, private=private, tasks=tasks)
-    walker.refusing = {link.peer_id for link in walker.carriers()}
-    walker._second_hop = no_second_hop  # type: ignore[assignment]
-    walker.fault = fault
-    for _ in range(3):
-        walker.asked.clear()
-        assert (await refused(walker)).code == code
-        assert len(set(walker.asked)) == len(walker.asked) == 3
-    walker.refusing.clear()
-    await way(walker)
-
-
-async def no_second_hop(_carrier: Any, _mailbox: NodeId) -> None:
-    """As where no other relay is known."""
-
-
-async def test_a_mailbox_that_lets_nobody_in_has_no_carrier_shunned(tasks: Tasks):
+async def test_three_are_asked_and_then_the_mailbox_itself(tasks: Tasks):
     walker = Walker(*RELAYS, tasks=tasks)
     walker.refusing = {link.peer_id for link in walker.carriers()}
-    walker.fault = Fault.FAR_END
-    await refused(walker)
-    first = list(walker.asked)
-    walker.asked.clear()
-    await refused(walker)
-    # The same three again: it cannot refuse until somebody carries who tells it who comes.
-    assert walker.asked == first
-    assert len(walker._shunned) == 0
-
-
-async def test_where_nobody_carries_the_mailbox_itself_is_asked(tasks: Tasks):
-    walker = Walker(*RELAYS, tasks=tasks)
-    walker.refusing = {link.peer_id for link in walker.carriers()}
-    walker.fault = Fault.NO_CARRIER
     found: Any = await walker.approach(MAILBOX, CTX)
     assert found == "direct"
     assert walker.direct == [MAILBOX]
-    # All of them say so: three liars are not enough.
-    assert len(walker.asked) == len(walker.carriers()) == 4
+    assert len(walker.asked) == 3
     assert walker.direct_count == 1
     walker.refusing.clear()
     await way(walker)
     assert walker.direct_count == 0
-
-
-async def test_one_that_may_carry_is_enough_not_to_go_directly(tasks: Tasks):
-    walker = Walker(*RELAYS, tasks=tasks)
-    carriers = [link.peer_id for link in walker.carriers()]
-    walker.refusing = set(carriers)
-    walker.fault = Fault.NO_CARRIER
-    plain = walker._open
-
-    async def opened(carrier: Any, mailbox: NodeId, ctx: bytes) -> Detour:
-        if carrier.peer_id == carriers[-1]:
-            raise TunnelError("no way", fault=Fault.FAR_END, code="E-TUNNEL-FAR")
-        return await plain(carrier, mailbox, ctx)
-
-    walker._open = opened  # type: ignore[method-assign]
-    assert (await refused(walker)).code == "E-TUNNEL-FAR"
-
-
-async def test_at_its_start_a_node_waits_for_relays_it_knows(tasks: Tasks):
-    walker = Walker("a", "b", tasks=tasks)
-    raw = record_of("c", roles=[Role.RELAY]).raw
-    walker.engine.handle(RecordFound(peer=peer("a"), raw=raw), walker.clock.now())
-    _ = tasks.spawn(walker.run(), "detours")
-    await asyncio.sleep(0)
-    assert (await refused(walker)).code == "E-TUNNEL-NONE"
-    assert walker.direct == []
-    walker.clock.advance(3_000)
-    found: Any = await walker.approach(MAILBOX, CTX)
-    assert found == "direct"
-
-
-async def test_where_all_known_relays_are_linked_there_is_nothing_to_wait_for(tasks: Tasks):
-    walker = Walker("a", "b", tasks=tasks)
-    _ = tasks.spawn(walker.run(), "detours")
-    await asyncio.sleep(0)
-    found: Any = await walker.approach(MAILBOX, CTX)
-    assert found == "direct"
-
-
-async def test_where_there_is_no_other_relay_the_mailbox_itself_is_asked(tasks: Tasks):
-    for relays in ((), ("a",), ("a", "b")):
-        walker = Walker(*relays, tasks=tasks)
-        found: Any = await walker.approach(MAILBOX, CTX)
-        assert found == "direct"
-    walker = Walker("a", "b", "c", tasks=tasks)
-    (only,) = walker.carriers()
-    found = await walker.approach(only.peer_id, CTX)
-    assert found == "direct"
 
 
 async def test_the_careful_do_not_go_at_all(tasks: Tasks):
@@ -374,58 +271,6 @@ async def test_a_second_part_that_fails_takes_the_first_along(tasks: Tasks):
     assert not any(channel.is_open for channel in failed)
 
 
-@pytest.mark.parametrize(
-    ("fault", "first", "second"),
-    [
-        (Fault.CARRIER, Fault.CARRIER, Fault.BETWEEN),
-        (Fault.NO_CARRIER, Fault.NO_CARRIER, Fault.BETWEEN),
-        (Fault.FAR_END, Fault.BETWEEN, Fault.FAR_END),
-    ],
-)
-async def test_of_two_parts_each_has_its_own_faults(
-    tasks: Tasks, fault: Fault, first: Fault, second: Fault
-):
-    walker = Walker(*RELAYS, private=Private.CAREFUL, tasks=tasks)
-    carrier: Any = walker.carriers()[0]
-    walker.fault = fault
-    walker.refusing = {carrier.peer_id}
-    with pytest.raises(TunnelError) as caught:
-        await walker._open(carrier, MAILBOX, CTX)
-    assert caught.value.fault is first
-    walker.refusing = {NodeId(peer(name)) for name in RELAYS} - walker.refusing
-    with pytest.raises(TunnelError) as caught:
-        await walker._open(carrier, MAILBOX, CTX)
-    assert caught.value.fault is second
-    carrier.is_open = False
-    with pytest.raises(TunnelError) as caught:
-        await walker._open(carrier, MAILBOX, CTX)
-    assert caught.value.fault is Fault.CARRIER
-
-
-@pytest.mark.parametrize(("is_open", "fault"), [(True, Fault.FAR_END), (False, Fault.CARRIER)])
-async def test_a_handshake_that_fails_inside_is_not_the_carriers_fault_while_it_is_there(
-    tasks: Tasks, monkeypatch: pytest.MonkeyPatch, *, is_open: bool, fault: Fault
-):
-    walker = Walker(*RELAYS, tasks=tasks)
-    carrier: Any = walker.carriers()[0]
-
-    class Deaf:
-        def __init__(self, *_: Any, **__: Any) -> None:
-            carrier.is_open = is_open
-
-        async def open(self) -> None:
-            raise TransportError("the handshake took too long", code="E-PEER-TIMEOUT")
-
-    async def opened(*_: Any) -> None:
-        """A pipe."""
-
-    monkeypatch.setattr("node.network.detours.Connection", Deaf)
-    monkeypatch.setattr(walker.carriage, "open", opened)
-    with pytest.raises(TunnelError) as caught:
-        await Detours._channel(walker, carrier, MAILBOX, b"s" * 32)
-    assert (caught.value.fault, caught.value.code) == (fault, "E-PEER-TIMEOUT")
-
-
 async def test_where_there_is_no_other_relay_one_part_must_do(tasks: Tasks):
     walker = Walker("a", "b", "c", private=Private.CAREFUL, tasks=tasks)
     carrier = walker.carriers()[0].peer_id
@@ -474,10 +319,8 @@ async def test_boxes_share_detours_when_there_are_too_many(
     ways = [await way(walker, bytes([number] * 16)) for number in range(4)]
     assert ways[0] is ways[2] is ways[3]
     await way(walker, CTX, NodeId(b"m" * 32))
-    with pytest.raises(TransportError) as caught:
-        await walker.approach(NodeId(b"o" * 32), CTX)
-    assert caught.value.code == "E-TUNNEL-NONE"
-    assert walker.direct == []
+    found: Any = await walker.approach(NodeId(b"o" * 32), CTX)
+    assert found == "direct"
 
 
 async def test_what_nobody_uses_is_given_up(tasks: Tasks):

@@ -10,8 +10,7 @@ import pytest
 
 from node.clock import ManualClock
 from node.errors import TransportError
-from node.network.tunnel import Allowance, TunnelPipe, cost
-from node.network.turns import Turns
+from node.network.tunnel import Allowance, TunnelPipe
 from protocol import limits
 from protocol.channel.frames import FRAME_BYTES_MAX
 from protocol.channel.tunnel import TunnelData, TunnelEnd
@@ -25,7 +24,6 @@ def pipe_over(link: FakeLink, clock: ManualClock, ends: list[Reason] | None = No
         7,
         outbound=True,
         clock=clock,
-        turns=Turns(clock),
         on_end=(ends if ends is not None else []).append,
     )
 
@@ -91,32 +89,6 @@ async def test_beyond_the_burst_a_sender_waits(monkeypatch: pytest.MonkeyPatch):
     link.on_refused = lambda: setattr(link, "room", 100)
     await pipe.send(b"later")
     assert data(link.sent[-1]) == b"later"
-
-
-async def test_crumbs_are_charged_as_more_than_they_are(monkeypatch: pytest.MonkeyPatch):
-    assert [cost(bytes(size)) for size in (1, 1_024, 1_025)] == [1_024, 1_024, 1_025]
-    monkeypatch.setattr("node.network.tunnel.asyncio.sleep", lambda _: pytest.fail("it waits"))
-    link, clock = FakeLink(), ManualClock()
-    pipe = pipe_over(link, clock)
-    monkeypatch.setattr(pipe._turns, "_is_over", True)
-    for _ in range(limits.tunnel_burst_bytes // limits.tunnel_piece_bytes_least):
-        await pipe.send(b"x")
-    with pytest.raises(pytest.fail.Exception):
-        await pipe.send(b"x")
-
-
-async def test_pieces_wait_for_their_turn_on_the_link():
-    link, clock = FakeLink(), ManualClock()
-    pipe = pipe_over(link, clock)
-    for _ in range(limits.tunnel_pieces_burst):
-        await pipe._turns.turn("another tunnel")
-    sending = asyncio.ensure_future(pipe.send(b"frame"))
-    await asyncio.sleep(0)
-    assert link.sent == []
-    clock.advance(1_000)
-    pipe._turns._timed()
-    await sending
-    assert data(link.sent[-1]) == b"frame"
 
 
 async def test_nothing_is_sent_through_a_tunnel_that_is_over():
